@@ -1,0 +1,242 @@
+"""What a kubelet may ask of a container runtime. Plain values; nothing here does anything."""
+
+import attrs
+
+from engine.api.frozen import EMPTY, FrozenDict
+
+
+@attrs.frozen(kw_only=True)
+class PodIdentity:
+    """Whose sandbox or container it is; runtimes put it into labels and names."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@attrs.frozen(kw_only=True)
+class PortMapping:
+    """A container port published on the node (hostPort)."""
+
+    container_port: int
+    host_port: int
+    protocol: str = "TCP"
+    host_ip: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class HostsEntry:
+    """One line of /etc/hosts."""
+
+    ip: str
+    hostnames: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class CreateSandbox:
+    """Make the namespaces and the network of a pod. Answer: SandboxReady or SandboxFailed."""
+
+    pod: PodIdentity
+    attempt: int = 0
+    hostname: str
+    dns_servers: tuple[str, ...] = ()
+    dns_searches: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    hosts: tuple[HostsEntry, ...] = ()
+    ports: tuple[PortMapping, ...] = ()
+    sysctls: FrozenDict[str, str] = EMPTY
+    host_network: bool = False
+    share_process_namespace: bool = False
+    labels: FrozenDict[str, str] = EMPTY
+    annotations: FrozenDict[str, str] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class RemoveSandbox:
+    """Kill what still runs in the sandbox and remove it with its network. Answer: SandboxRemoved."""
+
+    sandbox_id: str
+
+
+@attrs.frozen(kw_only=True)
+class PullImage:
+    """Make sure the image is there. Answer: ImagePulled or ImagePullFailed.
+
+    With *only_if_absent* an image that is present is not asked for again (IfNotPresent); with
+    *never_pull* an absent image fails with reason ErrImageNeverPull.
+    """
+
+    pod: PodIdentity
+    image: str
+    only_if_absent: bool = True
+    never_pull: bool = False
+    auths: tuple[FrozenDict[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class FileContent:
+    """One file of a volume whose content the kubelet knows (ConfigMap, Secret, downward API)."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+
+@attrs.frozen(kw_only=True)
+class Volume:
+    """One volume of a pod as the runtime has to provide it.
+
+    Exactly one source: *files* (content, swapped atomically on update), *host_path*, or an empty
+    directory (neither; *medium* "Memory" for tmpfs; *size_limit* in bytes, 0 for none).
+    """
+
+    name: str
+    files: tuple[FileContent, ...] | None = None
+    is_secret: bool = False
+    host_path: str = ""
+    host_path_type: str = ""
+    medium: str = ""
+    size_limit: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class UpdateVolume:
+    """Replace the files of a content volume of a running pod, atomically. No answer."""
+
+    pod: PodIdentity
+    volume: Volume
+
+
+@attrs.frozen(kw_only=True)
+class Mount:
+    """A volume of the pod at a place in the container."""
+
+    volume: str
+    container_path: str
+    sub_path: str = ""
+    read_only: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Resources:
+    """Limits and weights; 0 means none. CPU in millicores, memory in bytes."""
+
+    cpu_request: int = 0
+    cpu_limit: int = 0
+    memory_request: int = 0
+    memory_limit: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Security:
+    """The parts of a security context a runtime enforces; None means the image's own choice."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    fs_group: int | None = None
+    supplemental_groups: tuple[int, ...] = ()
+    privileged: bool = False
+    read_only_root: bool = False
+    allow_privilege_escalation: bool = True
+    capabilities_add: tuple[str, ...] = ()
+    capabilities_drop: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class StartContainer:
+    """Create and start a container. Answer: ContainerStarted or ContainerStartFailed.
+
+    *attempt* counts the restarts of this container in this pod, from 0. *command* replaces the
+    image's entrypoint and *args* its arguments, when not empty.
+    """
+
+    pod: PodIdentity
+    sandbox_id: str
+    name: str
+    attempt: int
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    working_dir: str = ""
+    mounts: tuple[Mount, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    resources: Resources = Resources()
+    security: Security = Security()
+    tty: bool = False
+    stdin: bool = False
+    termination_message_path: str = "/dev/termination-log"
+    labels: FrozenDict[str, str] = EMPTY
+    annotations: FrozenDict[str, str] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class StopContainer:
+    """Send SIGTERM, after *grace* seconds SIGKILL. Answer: ContainerExited."""
+
+    container_id: str
+    grace: float
+
+
+@attrs.frozen(kw_only=True)
+class SignalContainer:
+    """Send one signal, as a fault does. Answer: ContainerExited, if it ends."""
+
+    container_id: str
+    signal: str = "SIGKILL"
+
+
+@attrs.frozen(kw_only=True)
+class RemoveContainer:
+    """Remove a container that has exited, with its log. Answer: ContainerRemoved."""
+
+    container_id: str
+
+
+@attrs.frozen(kw_only=True)
+class HttpCheck:
+    """GET and expect a status from 200 to 399. *host* empty means the pod's address."""
+
+    host: str
+    port: int
+    path: str = "/"
+    scheme: str = "HTTP"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TcpCheck:
+    """Open a connection and close it again. *host* empty means the pod's address."""
+
+    host: str
+    port: int
+
+
+@attrs.frozen(kw_only=True)
+class ExecCheck:
+    """Run a command in the container and expect exit code 0."""
+
+    command: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RunCheck:
+    """Run one probe or hook against a container. Answer: CheckFinished with the same *token*."""
+
+    token: str
+    container_id: str
+    check: HttpCheck | TcpCheck | ExecCheck
+    timeout: float = 1.0
+
+
+Command = (
+    CreateSandbox
+    | RemoveSandbox
+    | PullImage
+    | UpdateVolume
+    | StartContainer
+    | StopContainer
+    | SignalContainer
+    | RemoveContainer
+    | RunCheck
+)

@@ -1,0 +1,142 @@
+"""What a container runtime reports. Events arrive through the journal, one at a time."""
+
+import attrs
+
+from engine.cri.commands import PodIdentity
+
+
+@attrs.frozen(kw_only=True)
+class SandboxReady:
+    """The pod's namespaces exist and its network is up at *ip* (empty on the host network)."""
+
+    pod: PodIdentity
+    sandbox_id: str
+    ip: str
+    attempt: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class SandboxFailed:
+    """The sandbox could not be made; nothing of it is left."""
+
+    pod: PodIdentity
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class SandboxRemoved:
+    """The sandbox and every container in it are gone."""
+
+    pod: PodIdentity
+    sandbox_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ImagePulled:
+    """The image is here. *seconds* is 0 and *was_present* true when nothing had to be fetched."""
+
+    pod: PodIdentity
+    image: str
+    image_id: str
+    size: int = 0
+    seconds: float = 0.0
+    was_present: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ImagePullFailed:
+    """The image is not to be had. *reason* is ErrImagePull, InvalidImageName or ErrImageNeverPull."""
+
+    pod: PodIdentity
+    image: str
+    reason: str
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class ContainerStarted:
+    """The container's process runs since *time*."""
+
+    pod: PodIdentity
+    name: str
+    attempt: int
+    container_id: str
+    image_id: str
+    time: float
+
+
+@attrs.frozen(kw_only=True)
+class ContainerStartFailed:
+    """The container could not be made or started. *reason* as kubelet names it.
+
+    CreateContainerConfigError, CreateContainerError or RunContainerError.
+    """
+
+    pod: PodIdentity
+    name: str
+    attempt: int
+    reason: str
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class ContainerExited:
+    """The container's process ended. *signal* is 0 unless one ended it."""
+
+    pod: PodIdentity
+    name: str
+    attempt: int
+    container_id: str
+    exit_code: int
+    time: float
+    signal: int = 0
+    oom_killed: bool = False
+    message: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ContainerRemoved:
+    """The container and its log are gone."""
+
+    pod: PodIdentity
+    container_id: str
+
+
+@attrs.frozen(kw_only=True)
+class CheckFinished:
+    """One probe or hook ran. *message* is its output or why it failed."""
+
+    token: str
+    container_id: str
+    success: bool
+    message: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class RuntimeDown:
+    """The runtime does not answer; the kubelet reports its node NotReady."""
+
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class RuntimeUp:
+    """The runtime answers (again). What changed meanwhile follows as ordinary events."""
+
+    version: str = ""
+
+
+RuntimeEvent = (
+    SandboxReady
+    | SandboxFailed
+    | SandboxRemoved
+    | ImagePulled
+    | ImagePullFailed
+    | ContainerStarted
+    | ContainerStartFailed
+    | ContainerExited
+    | ContainerRemoved
+    | CheckFinished
+    | RuntimeDown
+    | RuntimeUp
+)

@@ -1,0 +1,67 @@
+"""The contract between a kubelet and a container runtime: commands in, events out."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import attrs
+
+from engine.cri.commands import Command
+from engine.cri.events import RuntimeEvent
+from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.errors import EngineError
+
+Emit = Callable[[RuntimeEvent], None]
+
+
+class RuntimeFailure(EngineError):  # noqa: N818 - RuntimeError is taken and means something else
+    """The runtime refused or could not be reached; the message says what it was asked."""
+
+
+@attrs.frozen(kw_only=True)
+class LogOptions:
+    """Which part of a container's log: the last *tail* lines, those since *since*, and so on."""
+
+    follow: bool = False
+    tail: int | None = None
+    since: float | None = None
+    timestamps: bool = False
+    limit_bytes: int | None = None
+
+
+class Runtime(Protocol):
+    """The container runtime of one node.
+
+    Promises:
+        * `submit` returns at once and never raises; every command that names an answer gets
+          exactly one, through the *emit* callable given at construction;
+        * commands for one pod take effect in the order they were submitted;
+        * commands may be repeated: making what exists, or removing what is gone, is answered as
+          success;
+        * the exit of a container is reported once, whoever caused it, and after its start;
+        * between `RuntimeDown` and `RuntimeUp` commands are kept or fail, but are never lost
+          without an answer.
+    """
+
+    def submit(self, command: Command) -> None:
+        """Have *command* done."""
+        ...
+
+    def info(self) -> RuntimeInfo:
+        """Name, version and capacity."""
+        ...
+
+    def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
+        """What this node has, as last known; complete when a kubelet starts."""
+        ...
+
+    def usage(self) -> tuple[ContainerUsage, ...]:
+        """What the running containers use, as last measured."""
+        ...
+
+    def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """The container's log in pieces. Only adapters iterate over it.
+
+        Raises:
+            RuntimeFailure: there is no such container.
+        """
+        ...

@@ -1,0 +1,59 @@
+"""What exists in a runtime at one moment: for adoption after a restart, and for statistics."""
+
+import attrs
+
+from engine.cri.commands import PodIdentity
+
+
+@attrs.frozen(kw_only=True)
+class ObservedContainer:
+    """One container as the runtime knows it. *state* is "running" or "exited"."""
+
+    name: str
+    attempt: int
+    container_id: str
+    image: str
+    image_id: str
+    state: str
+    started_at: float
+    finished_at: float = 0.0
+    exit_code: int = 0
+    oom_killed: bool = False
+    message: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ObservedSandbox:
+    """One pod's sandbox and the containers in it."""
+
+    pod: PodIdentity
+    sandbox_id: str
+    ip: str
+    attempt: int = 0
+    containers: tuple[ObservedContainer, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ContainerUsage:
+    """Use of one container: CPU in millicores since the last look, memory in bytes (working set)."""
+
+    pod: PodIdentity
+    name: str
+    cpu: int
+    memory: int
+
+
+@attrs.frozen(kw_only=True)
+class RuntimeInfo:
+    """What a node says of itself in `status.nodeInfo` and `status.capacity`."""
+
+    name: str
+    version: str
+    cpu: int
+    memory: int
+    ephemeral_storage: int
+    pods: int = 110
+    os_image: str = ""
+    kernel_version: str = ""
+    architecture: str = ""
+    operating_system: str = "linux"
