@@ -21,7 +21,7 @@ class FrozenDict(dict[K, V]):
 
     __setitem__ = _refuse
     __delitem__ = _refuse
-    __ior__ = _refuse  # type: ignore[assignment]  # refusing has no type
+    __ior__ = _refuse
     clear = _refuse
     pop = _refuse
     popitem = _refuse

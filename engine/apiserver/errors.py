@@ -1,102 +1,95 @@
-"""What the API server refuses, as Kubernetes says it: an HTTP code, a reason, and details.
+"""What the API server answers when it does not do as asked: code, reason and words.
 
 The tree::
 
     ApiError
-    ├── BadRequestError              400 BadRequest
-    ├── UnauthorizedError            401 Unauthorized
-    ├── ForbiddenError               403 Forbidden
-    ├── NotFoundError                404 NotFound
-    ├── MethodNotAllowedError        405 MethodNotAllowed
-    ├── NotAcceptableError           406 NotAcceptable
-    ├── AlreadyExistsError           409 AlreadyExists
-    ├── ConflictError                409 Conflict
-    ├── GoneError                    410 Gone or Expired
-    ├── RequestTooLargeError         413 RequestEntityTooLarge
-    ├── UnsupportedMediaTypeError    415 UnsupportedMediaType
-    ├── InvalidError                 422 Invalid
-    ├── TooManyRequestsError         429 TooManyRequests
-    ├── InternalError                500 InternalError
-    ├── UnavailableError             503 ServiceUnavailable
-    └── GatewayTimeoutError          504 Timeout
+    ├── BadRequestError 400            ├── InvalidError 422
+    ├── UnauthorizedError 401          ├── UnsupportedMediaTypeError 415
+    ├── ForbiddenError 403             ├── NotAcceptableError 406
+    ├── NotFoundError 404              ├── TooManyRequestsError 429
+    ├── MethodNotAllowedError 405      ├── TooLargeError 413
+    ├── AlreadyExistsError 409         ├── InternalError 500
+    ├── ConflictError 409              ├── TimeoutApiError 504
+    └── GoneError 410                  └── UnavailableError 503
+
+Source: k8s.io/apimachinery api/errors, kubernetes v1.34.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
 from engine.errors import EngineError
 
 
-@attrs.frozen
-class FieldError:
-    """One field that may not be as it is: where, why, and the reason Kubernetes gives such a case."""
+@attrs.frozen(kw_only=True)
+class Cause:
+    """One thing that is wrong: which field, in which way, in words."""
 
     field: str
     message: str
     reason: str = "FieldValueInvalid"
-
-    @property
-    def cause(self) -> dict[str, Any]:
-        """The error as an entry of ``Status.details.causes``."""
-        cause = {"reason": self.reason, "message": self.message}
-        return cause | {"field": self.field} if self.field else cause
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
 class ApiError(EngineError):
-    """A request that was not carried out.
+    """A refused request.
 
     Attributes:
-        code: the HTTP status.
-        reason: Kubernetes' machine-readable reason, such as ``NotFound``.
-        message: the sentence a user reads.
-        details: ``name``, ``group``, ``kind``, ``uid``, ``causes``, ``retryAfterSeconds``, as known.
+        code: HTTP status.
+        reason: metav1.StatusReason.
+        details: kind, name, group, causes and retryAfterSeconds, as in metav1.StatusDetails.
     """
 
-    code: int = 500
-    reason: str = "InternalError"
+    code: ClassVar[int] = 500
+    reason: ClassVar[str] = "InternalError"
 
-    def __init__(self, message: str, *, details: dict[str, Any] | None = None) -> None:
+    def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
         self.message = message
-        self.details: dict[str, Any] = details or {}
+        self.details = {key: value for key, value in details.items() if value}
 
     def status(self) -> dict[str, Any]:
-        """The error as a metav1.Status, as it goes to a client."""
-        status: dict[str, Any] = {
+        """The answer as a metav1.Status in wire form."""
+        body: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
             "status": "Failure",
             "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
         }
-        if self.reason:
-            status["reason"] = self.reason
         if self.details:
-            status["details"] = self.details
-        return status | {"code": self.code}
+            details = dict(self.details)
+            causes = details.pop("causes", ())
+            if causes:
+                details["causes"] = [
+                    {"reason": cause.reason, "message": cause.message, "field": cause.field}
+                    for cause in causes
+                ]
+            body["details"] = details
+        return body
 
 
 class BadRequestError(ApiError):
-    """The request cannot be understood: not JSON, a wrong type, a parameter that is no number."""
+    """The request cannot be understood."""
 
     code = 400
     reason = "BadRequest"
 
 
 class UnauthorizedError(ApiError):
-    """Nobody we know asks."""
+    """Nobody knows who is asking."""
 
     code = 401
     reason = "Unauthorized"
 
 
 class ForbiddenError(ApiError):
-    """Whoever asks may not do this, or admission does not let it through."""
+    """Who asks may not do that, or nobody may at present."""
 
     code = 403
     reason = "Forbidden"
@@ -108,100 +101,125 @@ class NotFoundError(ApiError):
     code = 404
     reason = "NotFound"
 
+    @classmethod
+    def of(cls, resource: str, name: str, *, group: str = "") -> "NotFoundError":
+        """``pods "web" not found``, with *resource* in the plural."""
+        qualified = f"{resource}.{group}" if group else resource
+        return cls(f'{qualified} "{name}" not found', name=name, group=group, kind=resource)
+
 
 class MethodNotAllowedError(ApiError):
-    """The resource exists, but not with this verb."""
+    """The resource has no such verb."""
 
     code = 405
     reason = "MethodNotAllowed"
 
 
 class NotAcceptableError(ApiError):
-    """None of the media types the client accepts can be made."""
+    """None of the forms the client accepts can be had."""
 
     code = 406
     reason = "NotAcceptable"
 
 
 class AlreadyExistsError(ApiError):
-    """An object of this name is there already."""
+    """An object of that name is there already."""
 
     code = 409
     reason = "AlreadyExists"
 
+    @classmethod
+    def of(cls, resource: str, name: str, *, group: str = "") -> "AlreadyExistsError":
+        """``deployments.apps "web" already exists``."""
+        qualified = f"{resource}.{group}" if group else resource
+        return cls(f'{qualified} "{name}" already exists', name=name, group=group, kind=resource)
+
 
 class ConflictError(ApiError):
-    """The object is no longer as the writer saw it, or fields belong to somebody else."""
+    """The object has changed since it was read, or a precondition does not hold."""
 
     code = 409
     reason = "Conflict"
 
+    @classmethod
+    def of(cls, resource: str, name: str, why: str, *, group: str = "") -> "ConflictError":
+        """``Operation cannot be fulfilled on pods "web": why``."""
+        qualified = f"{resource}.{group}" if group else resource
+        return cls(
+            f'Operation cannot be fulfilled on {qualified} "{name}": {why}',
+            name=name,
+            group=group,
+            kind=resource,
+        )
+
 
 class GoneError(ApiError):
-    """The revision asked for has been compacted away; the client must list again."""
+    """The revision asked for has been compacted; list again."""
 
     code = 410
     reason = "Expired"
 
 
-class RequestTooLargeError(ApiError):
-    """The body, or the work it asks for, is beyond the limit."""
+class TooLargeError(ApiError):
+    """The request's body is larger than the server takes."""
 
     code = 413
     reason = "RequestEntityTooLarge"
 
 
 class UnsupportedMediaTypeError(ApiError):
-    """The body is in a form this resource does not take."""
+    """The body is in a form the server does not read."""
 
     code = 415
     reason = "UnsupportedMediaType"
 
 
 class InvalidError(ApiError):
-    """The object is understood and not allowed; every fault found is listed at once."""
+    """The object is understood but not allowed; every fault is listed."""
 
     code = 422
     reason = "Invalid"
 
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        errors: Iterable[FieldError],
-        *,
-        group: str = "",
-    ) -> None:
-        self.errors: Sequence[FieldError] = tuple(errors)
-        listed = [str(error) for error in self.errors]
-        said = listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
+    @classmethod
+    def of(
+        cls, kind: str, name: str, causes: "tuple[Cause, ...] | list[Cause]", *, group: str = ""
+    ) -> "InvalidError":
+        """``Deployment.apps "web" is invalid: …`` with all *causes*, one or more."""
         qualified = f"{kind}.{group}" if group else kind
-        details: dict[str, Any] = {"name": name} if name else {}
-        details |= {"group": group} if group else {}
-        details |= {"kind": kind, "causes": [error.cause for error in self.errors]}
-        super().__init__(f'{qualified} "{name}" is invalid: {said}', details=details)
+        words = [str(cause) for cause in causes]
+        listed = words[0] if len(words) == 1 else "[" + ", ".join(words) + "]"
+        return cls(
+            f'{qualified} "{name}" is invalid: {listed}',
+            name=name,
+            group=group,
+            kind=kind,
+            causes=tuple(causes),
+        )
 
 
 class TooManyRequestsError(ApiError):
-    """Come back later: the server is busy, or a disruption budget says not now."""
+    """Not now; try again after ``retryAfterSeconds``."""
 
     code = 429
     reason = "TooManyRequests"
 
 
 class InternalError(ApiError):
-    """The server could not do what it should have been able to do."""
+    """Something inside the server is not as it should be."""
+
+    code = 500
+    reason = "InternalError"
 
 
 class UnavailableError(ApiError):
-    """The API server cannot be reached over this link, or is down."""
+    """The API server is down, or cannot be reached over this link."""
 
     code = 503
     reason = "ServiceUnavailable"
 
 
-class GatewayTimeoutError(ApiError):
-    """The request took longer than it may."""
+class TimeoutApiError(ApiError):
+    """The request took longer than it was given."""
 
     code = 504
     reason = "Timeout"

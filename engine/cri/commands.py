@@ -53,7 +53,7 @@ class CreateSandbox:
 
 @attrs.frozen(kw_only=True)
 class RemoveSandbox:
-    """Kill what still runs in the sandbox and remove it with its network. Answer: SandboxRemoved."""
+    """Kill what still runs in the sandbox; remove it and its network. Answer: SandboxRemoved."""
 
     sandbox_id: str
 

@@ -45,7 +45,7 @@ class ImagePulled:
 
 @attrs.frozen(kw_only=True)
 class ImagePullFailed:
-    """The image is not to be had. *reason* is ErrImagePull, InvalidImageName or ErrImageNeverPull."""
+    """The image is not to be had: ErrImagePull, InvalidImageName or ErrImageNeverPull."""
 
     pod: PodIdentity
     image: str

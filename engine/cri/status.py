@@ -35,7 +35,7 @@ class ObservedSandbox:
 
 @attrs.frozen(kw_only=True)
 class ContainerUsage:
-    """Use of one container: CPU in millicores since the last look, memory in bytes (working set)."""
+    """Use of one container: millicores since the last look, working-set memory in bytes."""
 
     pod: PodIdentity
     name: str
