@@ -1,0 +1,194 @@
+"""The libpod REST API over a unix socket or TCP, as coroutines on aiohttp.
+
+It knows paths, status codes and framing; what a pod is, others know.
+"""
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import attrs
+
+from engine.errors import AdapterError
+
+API = "/v4.0.0/libpod"
+JSON = {"Content-Type": "application/json"}
+
+
+class PodmanError(AdapterError):
+    """Podman refused a request; *status* is its HTTP status, the message its own words."""
+
+    def __init__(self, request: str, status: int, message: str) -> None:
+        super().__init__(message or f"{request}: HTTP {status}")
+        self.request = request
+        self.status = status
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether what was asked for does not exist."""
+        return self.status == 404
+
+
+class PodmanGone(AdapterError):  # noqa: N818 - a state of the world more than an error
+    """The Podman service does not answer at all."""
+
+
+@attrs.define(eq=False)
+class PodmanClient:
+    """One Podman service.
+
+    Promises:
+        * every failure is `PodmanError` (it answered, and refused) or `PodmanGone` (it did not);
+        * at most *parallel* changing requests are under way at once, in the order they came.
+    """
+
+    url: str
+    parallel: int = 4
+    _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _base: str = attrs.field(default="", init=False)
+    _turn: asyncio.Semaphore = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._turn = asyncio.Semaphore(self.parallel)
+
+    async def close(self) -> None:
+        """Close the connections; the client opens new ones when used again."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, **params: str) -> Any:
+        """The JSON answer to a GET."""
+        return await self._request("GET", path, params=params)
+
+    async def post(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        timeout: float = 60.0,  # noqa: ASYNC109 - handed to aiohttp as it is
+        **params: str,
+    ) -> Any:
+        """The JSON answer to a POST, None if it has none; 304 (already so) counts as success."""
+        async with self._turn:
+            return await self._request("POST", path, params=params, body=body, timeout=timeout)
+
+    async def delete(self, path: str, **params: str) -> Any:
+        """DELETE; what is not there counts as deleted."""
+        async with self._turn:
+            try:
+                return await self._request("DELETE", path, params=params)
+            except PodmanError as error:
+                if error.is_missing:
+                    return None
+                raise
+
+    async def load_image(self, archive: bytes) -> None:
+        """Load a docker or OCI archive."""
+        headers = {"Content-Type": "application/x-tar"}
+        async with self._turn:
+            await self._request("POST", "/images/load", raw=archive, headers=headers, timeout=120.0)
+
+    async def stream(self, path: str, **params: str) -> AsyncIterator[Any]:
+        """The answers of a request that goes on: one JSON document a line."""
+        async with self._open("GET", path, params=params) as response:
+            await self._check(response, path)
+            try:
+                async for line in response.content:
+                    if line.strip():
+                        yield json.loads(line)
+            except aiohttp.ClientError as error:
+                raise PodmanGone(str(error)) from error
+
+    async def pull(self, image: str, *, auth: str = "") -> str:
+        """Fetch *image* from its registry; its id.
+
+        Raises:
+            PodmanError: the registry refused, or there is no such image.
+        """
+        headers = {"X-Registry-Auth": auth} if auth else {}
+        found = ""
+        params = {"reference": image, "quiet": "true"}
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with self._open(
+            "POST", "/images/pull", params=params, headers=headers, timeout=timeout
+        ) as response:
+            await self._check(response, "/images/pull")
+            async for line in response.content:
+                report = json.loads(line)
+                if report.get("error"):
+                    raise PodmanError("pull", 500, str(report["error"]))
+                found = report.get("id") or found
+        return found
+
+    async def exec(self, container: str, command: list[str], **config: object) -> tuple[int, bytes]:
+        """Run *command* in a container and wait; its exit code and output."""
+        settings = {"Cmd": command, "AttachStdout": True, "AttachStderr": True, **config}
+        session = (await self.post(f"/containers/{container}/exec", settings))["Id"]
+        body = json.dumps({"Detach": False, "Tty": False})
+        path = f"/exec/{session}/start"
+        async with self._open("POST", path, data=body, headers=JSON) as response:
+            await self._check(response, path)
+            output = demultiplex(await response.read())
+        status = await self.get(f"/exec/{session}/json")
+        return int(status["ExitCode"]), output
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] = JSON,
+        timeout: float = 60.0,  # noqa: ASYNC109
+    ) -> Any:
+        data = raw if body is None else json.dumps(body).encode()
+        limit = aiohttp.ClientTimeout(total=timeout)
+        try:
+            async with self._open(
+                method, path, params=params, data=data, headers=headers, timeout=limit
+            ) as response:
+                await self._check(response, path)
+                text = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise PodmanGone(f"{method} {path}: {error!r}") from error
+        return json.loads(text) if text.strip()[:1] in (b"{", b"[", b'"') else None
+
+    def _open(self, method: str, path: str, **options: Any) -> Any:
+        if self._session is None:
+            connector: aiohttp.BaseConnector
+            if self.url.startswith("unix://"):
+                connector = aiohttp.UnixConnector(self.url.removeprefix("unix://"), limit=0)
+                self._base = "http://podman" + API
+            else:
+                connector = aiohttp.TCPConnector(limit=0)
+                self._base = self.url.replace("tcp://", "http://", 1).rstrip("/") + API
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        return self._session.request(method, self._base + path, **options)
+
+    @staticmethod
+    async def _check(response: aiohttp.ClientResponse, path: str) -> None:
+        if response.status < 400:
+            return
+        text = await response.text()
+        try:
+            message = json.loads(text).get("message", text)
+        except ValueError:
+            message = text
+        raise PodmanError(f"{response.method} {path}", response.status, str(message).strip())
+
+
+def demultiplex(stream: bytes) -> bytes:
+    """The payload of Docker's framed stream (stdout and stderr, in order of arrival)."""
+    pieces, position = [], 0
+    while position + 8 <= len(stream):
+        (length,) = struct.unpack_from(">I", stream, position + 4)
+        pieces.append(stream[position + 8 : position + 8 + length])
+        position += 8 + length
+    return b"".join(pieces)

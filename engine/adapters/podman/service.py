@@ -1,0 +1,157 @@
+"""Our own `podman system service`, with its own images, containers, networks and events.
+
+It knows how to start, watch and stop the process; not what is asked of it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import attrs
+
+from engine.errors import AdapterError
+
+CONTAINERS_CONF = """\
+[containers]
+default_ulimits = []
+log_driver = "k8s-file"
+log_size_max = 10485760
+[engine]
+runtime = "{runtime}"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "{state}/tmp"
+lock_type = "file"
+image_copy_tmp_dir = "{state}/tmp"
+[network]
+network_backend = "netavark"
+network_config_dir = "{state}/networks"
+"""
+STORAGE_CONF = """\
+[storage]
+driver = "{driver}"
+graphroot = "{state}/storage"
+runroot = "{state}/run"
+"""
+START_SECONDS = 20.0
+
+
+@attrs.define(eq=False)
+class PodmanService:
+    """One Podman service process of our own, living in *state*.
+
+    Promises:
+        * nothing of the user's own Podman is read or changed;
+        * `start` returns when the service answers, and stops a leftover of an earlier run first;
+        * containers go on when the service stops or dies.
+    """
+
+    state: Path
+    podman: str = "podman"
+    runtime: str = "runc"
+    driver: str = "overlay"
+    process: asyncio.subprocess.Process | None = attrs.field(default=None, init=False)
+
+    @property
+    def socket(self) -> Path:
+        """The service's socket; short enough for a unix address wherever *state* is."""
+        return self.state / "podman.sock"
+
+    @property
+    def url(self) -> str:
+        """What `podman --url` takes."""
+        return f"unix://{self.socket}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which a `podman` command sees what this service sees."""
+        return {
+            **os.environ,
+            "CONTAINERS_CONF": str(self.state / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.state / "storage.conf"),
+        }
+
+    def write_config(self) -> None:
+        """Write the configuration files and folders."""
+        for name in ("", "tmp", "networks"):
+            (self.state / name).mkdir(parents=True, exist_ok=True)
+        values = {"state": self.state, "runtime": self.runtime, "driver": self.driver}
+        (self.state / "containers.conf").write_text(CONTAINERS_CONF.format(**values))
+        (self.state / "storage.conf").write_text(STORAGE_CONF.format(**values))
+
+    async def start(self) -> None:
+        """Start the process and wait until it accepts connections.
+
+        Raises:
+            AdapterError: it ended at once or does not answer; with what it said.
+        """
+        self.write_config()
+        end_leftover(self.state)
+        self.socket.unlink(missing_ok=True)
+        log = self.state / "service.log"
+        with log.open("wb") as output:
+            self.process = await asyncio.create_subprocess_exec(
+                self.podman, "system", "service", "--time", "0", self.url,
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+        (self.state / "service.pid").write_text(str(self.process.pid))
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while not await _accepts(self.socket):
+            said = log.read_text(errors="replace").strip()[-500:]
+            if self.process.returncode is not None:
+                raise AdapterError(f"the Podman service ended at once: {said or 'it said nothing'}")
+            if asyncio.get_running_loop().time() > deadline:
+                await self.stop()
+                raise AdapterError(f"the Podman service does not answer: {said}")
+            await asyncio.sleep(0.005)
+
+    async def wait(self) -> int:
+        """Wait until the process ends; its return code."""
+        assert self.process is not None
+        return await self.process.wait()
+
+    async def stop(self) -> None:
+        """End the service; its containers go on."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), 3.0)
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.kill()
+                await self.process.wait()
+        self.process = None
+        for name in ("service.pid", "podman.sock"):
+            (self.state / name).unlink(missing_ok=True)
+
+
+def end_leftover(state: Path) -> bool:
+    """End the service that an earlier run left behind in *state*; whether there was one."""
+    try:
+        pid = int((state / "service.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return False
+    if str(state / "podman.sock").encode() not in command:
+        return False  # the number belongs to somebody else by now
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
+    return True
+
+
+async def _accepts(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(str(path))
+    except OSError:
+        return False
+    writer.close()
+    return True
