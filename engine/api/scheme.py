@@ -1,0 +1,205 @@
+"""The scheme: which kind is which class is which resource.
+
+Kinds the engine acts on have a class of their own in this package. All others get one here that
+types their metadata and carries the rest, so that they too can be stored and served faithfully.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from engine.api.apps import Deployment, ReplicaSet
+from engine.api.coordination import Lease
+from engine.api.core import (
+    ConfigMap,
+    Endpoints,
+    Namespace,
+    Secret,
+    Service,
+    ServiceAccount,
+)
+from engine.api.discovery import EndpointSlice
+from engine.api.events import Event
+from engine.api.meta import ApiObject
+from engine.api.node import Node
+from engine.api.pod import Binding, Pod
+from engine.api.policy import PodDisruptionBudget
+from engine.api.resources import rows
+
+TYPED: tuple[type[ApiObject], ...] = (
+    Binding,
+    ConfigMap,
+    Deployment,
+    EndpointSlice,
+    Endpoints,
+    Event,
+    Lease,
+    Namespace,
+    Node,
+    Pod,
+    PodDisruptionBudget,
+    ReplicaSet,
+    Secret,
+    Service,
+    ServiceAccount,
+)
+"""The kinds whose fields the engine reads."""
+
+_VERBS = (
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Resource:
+    """One resource as discovery shows it, and the class of its objects."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str
+    short_names: tuple[str, ...] = ()
+    namespaced: bool = False
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = _VERBS
+    subresources: tuple[str, ...] = ()
+    cls: type[ApiObject] = ApiObject
+
+    @property
+    def api_version(self) -> str:
+        """``apps/v1``, or ``v1`` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """``deployments.apps``, or ``pods`` for the core group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def make_kind(api_version: str, kind: str) -> type[ApiObject]:
+    """A class for a kind whose fields are only carried (in `extra`)."""
+    namespace: dict[str, Any] = {
+        "__doc__": f"{kind} of {api_version}: stored and served, not read by the engine.",
+        "__module__": __name__,
+        "__qualname__": kind,
+        "API_VERSION": api_version,
+        "KIND": kind,
+    }
+    return attrs.frozen(kw_only=True)(type(kind, (ApiObject,), namespace))
+
+
+@attrs.define(eq=False)
+class Scheme:
+    """All resources, looked up by class, kind, or any name kubectl users type."""
+
+    _by_class: dict[type[ApiObject], Resource] = attrs.field(factory=dict, init=False)
+    _by_kind: dict[tuple[str, str], Resource] = attrs.field(factory=dict, init=False)
+    _by_path: dict[tuple[str, str, str], Resource] = attrs.field(factory=dict, init=False)
+
+    def add(self, resource: Resource) -> None:
+        """Serve *resource* from now on; one of the same kind is replaced."""
+        self._by_class[resource.cls] = resource
+        self._by_kind[resource.api_version, resource.kind] = resource
+        self._by_path[resource.group, resource.version, resource.plural] = resource
+
+    def remove(self, resource: Resource) -> None:
+        """Serve *resource* no longer."""
+        self._by_class.pop(resource.cls, None)
+        self._by_kind.pop((resource.api_version, resource.kind), None)
+        self._by_path.pop((resource.group, resource.version, resource.plural), None)
+
+    def resource_of(self, cls: type[ApiObject]) -> Resource:
+        """The resource whose objects are instances of *cls*.
+
+        Raises:
+            KeyError: *cls* is not registered.
+        """
+        return self._by_class[cls]
+
+    def class_for(self, api_version: str, kind: str) -> type[ApiObject] | None:
+        """The class of a kind, or None if it is not known."""
+        resource = self._by_kind.get((api_version, kind))
+        return resource.cls if resource else None
+
+    def by_path(self, group: str, version: str, plural: str) -> Resource | None:
+        """The resource served under that group, version and plural name, or None."""
+        return self._by_path.get((group, version, plural))
+
+    def find(self, name: str) -> Resource | None:
+        """The resource a user means by *name*: plural, singular, short name or kind, any case.
+
+        A group may follow after a dot (``deployments.apps``). The core group wins a tie.
+        """
+        wanted = name.lower()
+        word, _, group = wanted.partition(".")
+        for resource in self:
+            names = (resource.plural, resource.singular, *resource.short_names)
+            if word in names and (not group or resource.group.startswith(group)):
+                return resource
+        return None
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._by_kind.values())
+
+
+def _subresources(kind: str, flags: str) -> tuple[str, ...]:
+    found = (("status",) if "s" in flags else ()) + (("scale",) if "c" in flags else ())
+    return found + _OTHER_SUBRESOURCES.get(kind, ())
+
+
+_OTHER_SUBRESOURCES = {
+    "Pod": (
+        "attach",
+        "binding",
+        "ephemeralcontainers",
+        "eviction",
+        "exec",
+        "log",
+        "portforward",
+        "proxy",
+        "resize",
+    ),
+    "Service": ("proxy",),
+    "Node": ("proxy",),
+    "Namespace": ("finalize",),
+    "ServiceAccount": ("token",),
+    "CertificateSigningRequest": ("approval",),
+}
+
+
+def make_scheme(typed: Iterable[type[ApiObject]] = TYPED) -> Scheme:
+    """A scheme with every resource of Kubernetes, using the classes *typed* where there is one."""
+    classes = {(cls.API_VERSION, cls.KIND): cls for cls in typed}
+    scheme = Scheme()
+    for api_version, kind, plural, short_names, flags in rows():
+        group, _, version = api_version.rpartition("/")
+        is_review = "r" in flags
+        scheme.add(
+            Resource(
+                group=group,
+                version=version,
+                kind=kind,
+                plural=plural,
+                singular=kind.lower(),
+                short_names=short_names,
+                namespaced="n" in flags,
+                categories=("all",) if "a" in flags else (),
+                verbs=("create",) if is_review else _VERBS,
+                subresources=() if is_review else _subresources(kind, flags),
+                cls=classes.get((api_version, kind)) or make_kind(api_version, kind),
+            )
+        )
+    return scheme
+
+
+SCHEME = make_scheme()
+"""The resources of Kubernetes itself. A cluster with kinds of its own makes its own scheme."""
