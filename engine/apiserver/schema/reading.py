@@ -1,0 +1,84 @@
+"""Reads an object as fieldValidation asks: what is refused, what is warned of, what is dropped."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import attrs
+
+from engine.apiserver.errors import BadRequestError, Cause
+from engine.apiserver.schema.checker import Finding, check
+from engine.apiserver.schema.node import Node
+
+FieldValidation = Literal["Strict", "Warn", "Ignore"]
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """An object as it goes on.
+
+    Attributes:
+        value: the object, without the fields nobody knows.
+        warnings: what the client is told in Warning headers.
+        missing: required fields that are not there; validation adds its own and refuses.
+    """
+
+    value: Any
+    warnings: tuple[str, ...] = ()
+    missing: tuple[Cause, ...] = ()
+
+
+def read(
+    value: Any,
+    node: Node,
+    *,
+    kind: str,
+    version: str,
+    field_validation: str = "Strict",
+    duplicates: Iterable[Finding] = (),
+) -> Reading:
+    """Check *value* against *node* and decide about what does not fit.
+
+    Args:
+        value: the object in wire form; left as it is.
+        node: the schema of its kind.
+        kind: the kind, for messages.
+        version: its apiVersion, for messages.
+        field_validation: the request's parameter of that name.
+        duplicates: what `duplicates` found in the body.
+
+    Raises:
+        BadRequestError: a value has a type that cannot be read, or fields are unknown or repeated
+            and the request is strict.
+    """
+    findings = check(value, node)
+    refused = f'{kind} in version "{version}" cannot be handled as a {kind}: '
+    if wrong := [str(finding) for finding in findings if finding.fault == "type"]:
+        raise BadRequestError(refused + ", ".join(wrong))
+    strays = [*duplicates, *(finding for finding in findings if finding.fault == "unknown")]
+    said = tuple(str(finding) for finding in strays)
+    if said and field_validation == "Strict":
+        raise BadRequestError(refused + "strict decoding error: " + ", ".join(said))
+    return Reading(
+        value=prune(value, node) if strays else value,
+        warnings=said if field_validation == "Warn" else (),
+        missing=tuple(
+            Cause(field=finding.path, message="Required value", reason="FieldValueRequired")
+            for finding in findings
+            if finding.fault == "required"
+        ),
+    )
+
+
+def prune(value: Any, node: Node) -> Any:
+    """*value* without the fields *node* does not know; what is known all through is not copied."""
+    if node.shape == "object" and isinstance(value, dict):
+        return {
+            key: prune(part, node.fields[key]) if key in node.fields else part
+            for key, part in value.items()
+            if key in node.fields or node.keeps_unknown
+        }
+    if node.item is None:
+        return value
+    if isinstance(value, dict):
+        return {key: prune(part, node.item) for key, part in value.items()}
+    return [prune(part, node.item) for part in value] if isinstance(value, list | tuple) else value
