@@ -1,0 +1,80 @@
+"""The wire between one component and the API server: it can be cut, slow or lossy.
+
+Everything a component says or hears goes over its link, so cutting it is a partition.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import attrs
+
+from engine.apiserver.errors import UnavailableError
+from engine.kernel.loop import Loop
+
+R = TypeVar("R")
+
+
+@attrs.define(eq=False)
+class Link:
+    """One component's connection.
+
+    Promises:
+        * requests over a cut link raise UnavailableError and do not reach the server;
+        * deliveries of one stream arrive in order, each *delay* seconds after it was sent;
+        * cutting a link closes its streams: `on_cut` listeners run, and what was under way is lost.
+    """
+
+    loop: Loop
+    name: str
+    delay: float = 0.0
+    is_cut: bool = attrs.field(default=False, init=False)
+    generation: int = attrs.field(default=0, init=False)
+    _on_cut: list[Callable[[], None]] = attrs.field(factory=list, init=False)
+    _on_heal: list[Callable[[], None]] = attrs.field(factory=list, init=False)
+    _last_arrival: float = attrs.field(default=0.0, init=False)
+
+    def request(self, call: Callable[[], R]) -> R:
+        """Make one request.
+
+        Raises:
+            UnavailableError: the link is cut.
+            ApiError: whatever the server answers.
+        """
+        if self.is_cut:
+            msg = f"{self.name} cannot reach the API server: its link is cut"
+            raise UnavailableError(msg)
+        return call()
+
+    def deliver(self, callback: Callable[..., object], *args: object) -> None:
+        """Have ``callback(*args)`` run at the other end, unless the link is cut meanwhile."""
+        arrival = max(self.loop.now + self.delay, self._last_arrival)
+        self._last_arrival = arrival
+        self.loop.call_at(arrival, self._arrive, self.generation, callback, args)
+
+    def cut(self) -> None:
+        """Stop all traffic. Cutting twice is once."""
+        if self.is_cut:
+            return
+        self.is_cut = True
+        self.generation += 1
+        for listener in tuple(self._on_cut):
+            listener()
+
+    def heal(self) -> None:
+        """Let traffic through again; listeners reconnect by themselves."""
+        if not self.is_cut:
+            return
+        self.is_cut = False
+        for listener in tuple(self._on_heal):
+            self.loop.call_soon(listener)
+
+    def on_change(self, *, cut: Callable[[], None], heal: Callable[[], None]) -> None:
+        """Call *cut* when the link is cut and *heal* when it works again."""
+        self._on_cut.append(cut)
+        self._on_heal.append(heal)
+
+    def _arrive(
+        self, generation: int, callback: Callable[..., object], args: tuple[object, ...]
+    ) -> None:
+        if generation == self.generation:
+            callback(*args)

@@ -1,0 +1,87 @@
+"""Records Events, and counts them up when the same thing happens again.
+
+Source: client-go tools/record, kubernetes v1.34.
+"""
+
+import random
+from collections import OrderedDict
+
+import attrs
+
+from engine.api.events import Event, EventSource
+from engine.api.meta import ApiObject, ObjectMeta, ObjectReference
+from engine.api.wire import Time
+from engine.apiserver.errors import ApiError
+from engine.client.client import Client
+
+
+@attrs.define(eq=False)
+class EventRecorder:
+    """Writes Events about objects in the name of one component.
+
+    An Event that cannot be written is dropped: Events are for people, nothing depends on them.
+    """
+
+    client: Client
+    component: str
+    stream: random.Random
+    host: str = ""
+    keep: int = 4096
+    _known: OrderedDict[tuple[str, ...], Event] = attrs.field(factory=OrderedDict, init=False)
+
+    def normal(self, obj: ApiObject, reason: str, message: str, *, field_path: str = "") -> None:
+        """Something went as it should."""
+        self._record(obj, "Normal", reason, message, field_path)
+
+    def warning(self, obj: ApiObject, reason: str, message: str, *, field_path: str = "") -> None:
+        """Something a user should look at."""
+        self._record(obj, "Warning", reason, message, field_path)
+
+    def _record(
+        self, obj: ApiObject, type_: str, reason: str, message: str, field_path: str
+    ) -> None:
+        now = Time(float(int(self.client.link.loop.now)))
+        known_as = (obj.KIND, obj.metadata.uid, obj.key, type_, reason, message, field_path)
+        known = self._known.get(known_as)
+        try:
+            if known is not None:
+                repeated = attrs.evolve(known, count=known.count + 1, last_timestamp=now)
+                self._known[known_as] = self.client.update(repeated)
+                self._known.move_to_end(known_as)
+                return
+            self._known[known_as] = self.client.create(
+                self._new(obj, type_, reason, message, field_path, now)
+            )
+        except ApiError:
+            self._known.pop(known_as, None)
+        while len(self._known) > self.keep:
+            self._known.popitem(last=False)
+
+    def _new(
+        self, obj: ApiObject, type_: str, reason: str, message: str, field_path: str, now: Time
+    ) -> Event:
+        meta = obj.metadata
+        return Event(
+            metadata=ObjectMeta(
+                name=f"{meta.name}.{self.stream.getrandbits(64):016x}",
+                namespace=meta.namespace or "default",
+            ),
+            involved_object=ObjectReference(
+                kind=obj.KIND,
+                namespace=meta.namespace,
+                name=meta.name,
+                uid=meta.uid,
+                api_version=obj.API_VERSION,
+                resource_version=meta.resource_version,
+                field_path=field_path,
+            ),
+            reason=reason,
+            message=message,
+            source=EventSource(component=self.component, host=self.host),
+            first_timestamp=now,
+            last_timestamp=now,
+            count=1,
+            type=type_,
+            reporting_component=self.component,
+            reporting_instance=self.host,
+        )

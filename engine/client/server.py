@@ -1,0 +1,92 @@
+"""The verbs of the API server as clients call them, so that clients can be built without one.
+
+`engine.apiserver.server.ApiServer` implements and documents them.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from engine.api.meta import ApiObject
+from engine.apiserver.request import (
+    DeleteOptions,
+    ObjectList,
+    PatchBody,
+    RequestInfo,
+    WatchEvent,
+)
+
+T = TypeVar("T", bound=ApiObject)
+
+
+class WatchHandle(Protocol):
+    """A running watch."""
+
+    def cancel(self) -> None:
+        """Deliver nothing more."""
+        ...
+
+
+class Server(Protocol):
+    """What a client uses of the API server."""
+
+    def create(self, obj: T, *, request: RequestInfo, dry_run: bool = False) -> T: ...
+    def get(
+        self,
+        cls: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        revision: int = 0,
+        request: RequestInfo,
+    ) -> T: ...
+    def list(
+        self,
+        cls: type[T],
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        request: RequestInfo,
+    ) -> ObjectList[T]: ...
+    def update(
+        self, obj: T, *, subresource: str = "", request: RequestInfo, dry_run: bool = False
+    ) -> T: ...
+    def patch(
+        self,
+        cls: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        patch: PatchBody,
+        subresource: str = "",
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> T: ...
+    def delete(
+        self,
+        cls: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions = ...,
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> T | None: ...
+    def bind(
+        self, pod_name: str, *, namespace: str, node_name: str, request: RequestInfo
+    ) -> None: ...
+    def evict(
+        self, pod_name: str, *, namespace: str, options: DeleteOptions, request: RequestInfo
+    ) -> None: ...
+    def watch(
+        self,
+        cls: type[ApiObject],
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        bookmarks: bool = False,
+        deliver: Callable[[WatchEvent], None],
+        request: RequestInfo,
+    ) -> WatchHandle: ...
