@@ -1,0 +1,31 @@
+"""JSON values as plain Python: copying and comparing them the way JSON means it."""
+
+from typing import Any
+
+
+def thaw(value: Any) -> Any:
+    """A copy of *value* that may be changed: plain dicts and lists all through."""
+    if isinstance(value, dict):
+        return {key: thaw(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [thaw(part) for part in value]
+    return value
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: ``1`` is ``1.0`` but not ``true``."""
+    if isinstance(one, dict):
+        return (
+            isinstance(other, dict)
+            and one.keys() == other.keys()
+            and all(same(part, other[key]) for key, part in one.items())
+        )
+    if isinstance(one, list | tuple):
+        return (
+            isinstance(other, list | tuple)
+            and len(one) == len(other)
+            and all(same(a, b) for a, b in zip(one, other, strict=True))
+        )
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other)
