@@ -21,6 +21,7 @@ from engine.api.core import (
 )
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
+from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Binding, Pod
@@ -34,6 +35,7 @@ TYPED: tuple[type[ApiObject], ...] = (
     EndpointSlice,
     Endpoints,
     Event,
+    Fault,
     Lease,
     Namespace,
     Node,

@@ -11,6 +11,7 @@ from engine.apiserver.request import (
     DeleteOptions,
     ObjectList,
     PatchBody,
+    Propagation,
     RequestInfo,
     WatchEvent,
 )
@@ -18,6 +19,14 @@ from engine.client.link import Link
 from engine.client.server import Server, WatchHandle
 
 T = TypeVar("T", bound=ApiObject)
+
+PATCH_TYPES = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "json": "application/json-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+"""Media types of the four kinds of patches."""
 
 
 @attrs.define(eq=False)
@@ -118,7 +127,7 @@ class Client:
         subresource: str = "",
     ) -> T:
         """Change parts of an object; *type* is merge, strategic, json or apply."""
-        body = PatchBody(type=type, data=data, field_manager=self.actor or self.user)
+        body = PatchBody(type=PATCH_TYPES[type], data=data, field_manager=self.actor or self.user)
         return self.link.request(
             lambda: self.server.patch(
                 cls,
@@ -137,7 +146,7 @@ class Client:
         *,
         namespace: str = "",
         grace_period_seconds: int | None = None,
-        propagation_policy: str = "",
+        propagation_policy: Propagation = "",
         uid: str = "",
     ) -> T | None:
         """Delete an object, or begin to; the answer is it as it is while it goes, or None.

@@ -102,7 +102,7 @@ class Reflector(Generic[T]):
             return
         if event.type == "ERROR":
             self._lose_watch()
-            if isinstance(event.error, GoneError):
+            if isinstance(event.obj, GoneError):
                 self.has_listed = False
             self._retry_later()
             return
@@ -111,7 +111,7 @@ class Reflector(Generic[T]):
             return
         loop = self.client.link.loop
         loop.context = context_after(event.revision, event.origin)
-        self.apply(event.type, event.obj, event.revision)  # type: ignore[arg-type]  # of the kind we watch
+        self.apply(event.type, event.obj, event.revision)
 
     def _lose_watch(self) -> None:
         self._epoch += 1

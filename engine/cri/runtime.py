@@ -50,6 +50,14 @@ class Runtime(Protocol):
         """Name, version and capacity."""
         ...
 
+    def power_off(self) -> None:
+        """Kill and forget everything on this node at once, as a power cut does.
+
+        Nothing of it is reported; commands under way get no answer. The node is usable again at
+        once, and empty.
+        """
+        ...
+
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has, as last known; complete when a kubelet starts."""
         ...

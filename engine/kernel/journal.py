@@ -45,6 +45,7 @@ class Journal:
     entries: deque[Entry] = attrs.field(init=False)
     _handlers: dict[str, Callable[[Any], Any]] = attrs.field(factory=dict, init=False)
     _wake: Callable[[], None] | None = attrs.field(default=None, init=False)
+    _catch_up: Callable[[], None] | None = attrs.field(default=None, init=False)
     _count: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -54,8 +55,13 @@ class Journal:
         """Let *handler* take what enters through *channel*; a second handler replaces the first."""
         self._handlers[channel] = handler
 
-    def on_post(self, wake: Callable[[], None]) -> None:
-        """Call *wake* after each `post`, so that who drives the loop does not sleep over it."""
+    def driven_by(self, *, catch_up: Callable[[], None], wake: Callable[[], None]) -> None:
+        """Let who drives the loop know of inputs.
+
+        *catch_up* is called before each input, to bring the loop to the present time; *wake* after
+        it, so that the driver does not sleep over what the input has scheduled.
+        """
+        self._catch_up = catch_up
         self._wake = wake
 
     def post(self, channel: str, payload: Any) -> None:
@@ -86,6 +92,8 @@ class Journal:
         return result
 
     def _record(self, channel: str, payload: Any) -> Entry:
+        if self._catch_up is not None:
+            self._catch_up()
         self._count += 1
         entry = Entry(
             number=self._count,

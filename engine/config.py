@@ -1,0 +1,117 @@
+"""Settings of a cluster: frozen, checked, every knob with its unit."""
+
+import ipaddress
+
+import attrs
+
+from engine.api.frozen import EMPTY, FrozenDict
+from engine.api.node import Taint
+from engine.errors import ConfigError
+
+# 2026-01-01T00:00:00Z: when simulated time begins, the same in every run.
+SIMULATED_EPOCH = 1_767_225_600.0
+
+
+@attrs.frozen(kw_only=True)
+class NodeConfig:
+    """One machine.
+
+    Attributes:
+        name: the node's name.
+        cpu: allocatable CPU in millicores.
+        memory: allocatable memory in bytes.
+        pods: how many pods it takes.
+        zone: value of topology.kubernetes.io/zone; empty for none.
+        is_control_plane: labelled and tainted as a control plane node.
+        labels: labels beside the usual ones.
+        taints: taints it registers with.
+        pod_cidr: its pods' addresses.
+        address: its own address.
+    """
+
+    name: str
+    cpu: int = 4_000
+    memory: int = 8 * 2**30
+    pods: int = 110
+    zone: str = ""
+    is_control_plane: bool = False
+    labels: FrozenDict[str, str] = EMPTY
+    taints: tuple[Taint, ...] = ()
+    pod_cidr: str = ""
+    address: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ClusterConfig:
+    """A whole cluster.
+
+    Attributes:
+        nodes: the machines.
+        seed: fixes names, uids, tie-breaks and jitter.
+        start_time: epoch seconds at which the loop starts.
+        service_cidr: addresses of services; .1 is the API server, .10 the DNS server.
+        pod_cidr: addresses of pods.
+        cluster_domain: DNS suffix of the cluster.
+        name: what the cluster is called in kubeconfig and on screens.
+        eviction_seconds: how long pods without a toleration of their own stay on an unreachable
+            node (tolerationSeconds that admission adds).
+    """
+
+    nodes: tuple[NodeConfig, ...]
+    seed: int = 1
+    start_time: float = SIMULATED_EPOCH
+    service_cidr: str = "10.96.0.0/16"
+    pod_cidr: str = "10.244.0.0/16"
+    cluster_domain: str = "cluster.local"
+    name: str = "kubarium"
+    eviction_seconds: int = 300
+
+    @property
+    def dns_ip(self) -> str:
+        """The address of the cluster's DNS server."""
+        return str(ipaddress.ip_network(self.service_cidr)[10])
+
+    @property
+    def api_ip(self) -> str:
+        """The address of the service `kubernetes`."""
+        return str(ipaddress.ip_network(self.service_cidr)[1])
+
+
+def make_nodes(
+    workers: int,
+    *,
+    pod_cidr: str = "10.244.0.0/16",
+    node_network: str = "10.64.0.0/16",
+    has_control_plane: bool = True,
+    cpu: int = 4_000,
+    memory: int = 8 * 2**30,
+) -> tuple[NodeConfig, ...]:
+    """One control plane node and *workers* nodes ``node-1`` …, each with a /24 of *pod_cidr*.
+
+    Raises:
+        ConfigError: *workers* is negative, or there are more than *pod_cidr* has room for.
+    """
+    if workers < 0:
+        msg = f"--nodes must not be negative, and {workers} is"
+        raise ConfigError(msg)
+    names = [f"node-{number}" for number in range(1, workers + 1)]
+    if has_control_plane:
+        names.insert(0, "control-plane")
+    prefix = 24 if len(names) <= 256 else 26
+    pods = ipaddress.ip_network("10.128.0.0/9" if len(names) > 1024 else pod_cidr)
+    if len(names) > 2 ** (prefix - pods.prefixlen):
+        msg = f"{workers} nodes are more than {pods} has /{prefix} networks for"
+        raise ConfigError(msg)
+    addresses = ipaddress.ip_network(node_network)
+    base, step = int(pods.network_address), 2 ** (32 - prefix)
+    return tuple(
+        NodeConfig(
+            name=name,
+            cpu=cpu,
+            memory=memory,
+            is_control_plane=name == "control-plane",
+            pod_cidr=f"{ipaddress.ip_address(base + index * step)}/{prefix}",
+            address=str(addresses[10 + index]),
+        )
+        for index, name in enumerate(names)
+    )
