@@ -40,6 +40,11 @@ class Image:
     ports: Sequence[int] = ()
     working_dir: str = "/"
 
+    @property
+    def id(self) -> str:
+        """The image's id, as Podman will name it."""
+        return f"sha256:{_sha(self.config())}"
+
     def config(self) -> bytes:
         """The image's configuration: the same bytes for the same image, so the same id."""
         settings: dict[str, object] = {

@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Self
 
 import attrs
 
+from engine.adapters.podman.preflight import Preflight
 from engine.errors import AdapterError
 
 CONTAINERS_CONF = """\
@@ -36,6 +38,7 @@ driver = "{driver}"
 graphroot = "{state}/storage"
 runroot = "{state}/run"
 """
+HIDE_CGROUP2 = 'umount /sys/fs/cgroup/unified && exec "$@"'
 START_SECONDS = 20.0
 
 
@@ -53,7 +56,23 @@ class PodmanService:
     podman: str = "podman"
     runtime: str = "runc"
     driver: str = "overlay"
+    hides_cgroup2: bool = False
     process: asyncio.subprocess.Process | None = attrs.field(default=None, init=False)
+
+    @classmethod
+    def for_host(cls, state: Path, found: Preflight) -> Self:
+        """The service as this machine needs it."""
+        return cls(
+            state,
+            podman=found.podman,
+            runtime=found.runtime,
+            hides_cgroup2=found.hides_cgroup2,
+        )
+
+    @property
+    def exits(self) -> Path:
+        """Where conmon leaves the exit codes of containers, for a moment."""
+        return self.state / "tmp" / "exits"
 
     @property
     def socket(self) -> Path:
@@ -92,12 +111,18 @@ class PodmanService:
         end_leftover(self.state)
         self.socket.unlink(missing_ok=True)
         log = self.state / "service.log"
+        command = [self.podman, "system", "service", "--time", "0", self.url]
+        if self.hides_cgroup2:
+            command = ["unshare", "--mount", "sh", "-c", HIDE_CGROUP2, "sh", *command]
         with log.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
-                self.podman, "system", "service", "--time", "0", self.url,
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                *command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         (self.state / "service.pid").write_text(str(self.process.pid))
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while not await _accepts(self.socket):

@@ -1,0 +1,143 @@
+"""Probes and hooks against real containers: HTTP and TCP from the host, commands inside.
+
+It knows how to ask; how often, and what an answer means, the kubelet knows.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from pathlib import Path
+
+import aiohttp
+import attrs
+
+from engine.adapters.podman import processes
+from engine.adapters.podman.client import PodmanClient
+from engine.adapters.podman.records import Container
+from engine.cri.commands import ExecCheck, HttpCheck, RunCheck, TcpCheck
+from engine.errors import AdapterError
+
+USER_AGENT = "kube-probe/1.34"
+KEPT_BODY = 10 * 1024
+ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec nsenter "$@"'
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What a check found."""
+
+    success: bool
+    message: str = ""
+
+
+@attrs.define(eq=False)
+class Checker:
+    """Runs checks. With *enters* it goes into a container's namespaces itself.
+
+    That takes a tenth of what an exec through Podman takes; the command runs in the container's
+    cgroups, but with all of root's capabilities.
+    """
+
+    client: PodmanClient
+    enters: bool
+    _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def run(self, command: RunCheck, container: Container) -> Verdict:
+        """Run one check; a failure of any kind is a verdict, not an error."""
+        check = command.check
+        try:
+            async with asyncio.timeout(command.timeout):
+                if isinstance(check, HttpCheck):
+                    return await self._http(check, container)
+                if isinstance(check, TcpCheck):
+                    return await self._tcp(check, container)
+                return await self._exec(check, container, command.timeout)
+        except TimeoutError:
+            return Verdict(success=False, message=f"no answer within {command.timeout:g} s")
+        except (aiohttp.ClientError, OSError, AdapterError, ValueError) as error:
+            return Verdict(success=False, message=str(error) or type(error).__name__)
+
+    async def _http(self, check: HttpCheck, container: Container) -> Verdict:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_unverified())
+            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
+        host = check.host or container.sandbox.ip or "127.0.0.1"
+        path = check.path if check.path.startswith("/") else f"/{check.path}"
+        url = f"{check.scheme.lower()}://{host}:{check.port}{path}"
+        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", **dict(check.headers)}
+        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+            body = await response.content.read(KEPT_BODY)
+            if response.status < 400:
+                return Verdict(success=True, message=body.decode(errors="replace"))
+            message = f"HTTP probe failed with statuscode: {response.status}"
+            return Verdict(success=False, message=message)
+
+    async def _tcp(self, check: TcpCheck, container: Container) -> Verdict:
+        host = check.host or container.sandbox.ip or "127.0.0.1"
+        _, writer = await asyncio.open_connection(host, check.port)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return Verdict(success=True)
+
+    async def _exec(self, check: ExecCheck, container: Container, seconds: float) -> Verdict:
+        if self.enters and container.pid:
+            outcome = await enter(container, check.command, seconds=seconds)
+            output, code = outcome.output, outcome.code
+        else:
+            code, raw = await self.client.exec(container.id, list(check.command))
+            output = raw.decode(errors="replace")
+        return Verdict(
+            success=code == 0, message=output or ("" if code == 0 else f"exit code {code}")
+        )
+
+
+async def enter(
+    container: Container, command: tuple[str, ...], *, seconds: float
+) -> processes.Outcome:
+    """Run *command* in the namespaces, cgroups and environment of a container's first process.
+
+    Raises:
+        TimeoutError: it took longer than *seconds*.
+        OSError: the container is gone.
+    """
+    pid = container.pid
+    variables = _environment(pid)
+    user = _ids(pid)
+    files = sorted({str(folder / "cgroup.procs") for folder in container.cgroup.values()})
+    options = ["-t", str(pid), "-m", "-n", "-p", "-i", "-u", f"--wd=/proc/{pid}/cwd"]
+    if user != ("0", "0"):
+        options += ["-S", user[0], "-G", user[1]]
+    argv = ["/bin/sh", "-c", ENTER, "sh", *files, "--", *options, "--", *command]
+    path = "/usr/sbin:/usr/bin:/sbin:/bin"
+    return await processes.run(argv, environment={"PATH": path, **variables}, seconds=seconds)
+
+
+def _environment(pid: int) -> dict[str, str]:
+    """The environment process *pid* was started with."""
+    raw = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    return dict(item.split("=", 1) for item in raw.split("\0") if "=" in item)
+
+
+def _ids(pid: int) -> tuple[str, str]:
+    """The effective user and group of process *pid*."""
+    found = {"Uid:": "0", "Gid:": "0"}
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        words = line.split()
+        if words and words[0] in found:
+            found[words[0]] = words[2]
+    return found["Uid:"], found["Gid:"]
+
+
+def _unverified() -> ssl.SSLContext:
+    """TLS as a kubelet probes it: any certificate will do."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,124 @@
+"""Removing everything an instance made on this host, whether its process lives or not.
+
+It goes by labels, marks and names that only Kubarium gives; what is not ours is never touched.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.adapters.network.slots import abandoned, forget
+from engine.adapters.podman import processes
+from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.preflight import Preflight, inspect_host
+from engine.adapters.podman.records import INSTANCE
+from engine.adapters.podman.service import PodmanService, end_leftover
+from engine.adapters.podman.volumes import SHM
+from engine.errors import AdapterError
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+async def remove_containers(client: PodmanClient, instance: str) -> int:
+    """Remove the pods and containers labelled with *instance*; how many there were."""
+    filters = f'{{"label": ["{INSTANCE}={instance}"]}}'
+    pods = await client.get("/pods/json", filters=filters) or []
+    containers = await client.get("/containers/json", all="true", filters=filters) or []
+    ids = [container["Id"] for container in containers]
+
+    async def remove(path: str) -> None:
+        with contextlib.suppress(PodmanError):
+            await client.delete(path, force="true", timeout="0")
+
+    await asyncio.gather(*(remove(f"/pods/{pod['Id']}") for pod in pods))
+    await asyncio.gather(*(remove(f"/containers/{identity}") for identity in ids))
+    for pod in pods:
+        remove_pod_cgroups(pod["Id"])
+    return len(pods) + len(ids)
+
+
+def remove_pod_cgroups(pod_id: str) -> None:
+    """Remove the empty cgroups that Podman leaves behind in hierarchies it does not manage."""
+    for folder in _pod_cgroups(pod_id):
+        for path in [*sorted(folder.glob("*/"), reverse=True), folder]:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _pod_cgroups(pod_id: str) -> Iterable[Path]:
+    roots = [CGROUP, *(path for path in CGROUP.iterdir() if path.is_dir())]
+    for root in roots:
+        folder = root / "libpod_parent" / pod_id
+        if folder.is_dir():
+            yield folder
+
+
+def kill_pauses(instance: str) -> int:
+    """Kill the pause processes of *instance*; how many there were."""
+    marker = f"KUBARIUM_INSTANCE={instance}".encode()
+    count = 0
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names only
+        if not name.isdigit():
+            continue
+        try:
+            command = Path(f"/proc/{name}/comm").read_text().strip()
+        except OSError:
+            continue
+        if command in {"catatonit", "unshare"}:
+            count += processes.kill(int(name), marker=marker)
+    return count
+
+
+def wipe(state: Path, instance: str) -> None:
+    """Remove the instance's files: all of *state*, and what is in memory."""
+    shutil.rmtree(SHM / f"kubarium-{instance}", ignore_errors=True)
+    unmount_below(state)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def unmount_below(state: Path) -> None:
+    """Take away the mounts that Podman's storage keeps below *state*."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if m.startswith(f"{state}/")), reverse=True):
+        subprocess.run(["umount", "-l", mount], check=False, capture_output=True)  # noqa: S603, S607
+
+
+async def cleanup(instance: str, state: Path, *, preflight: Preflight | None = None) -> None:
+    """Remove what a dead *instance* with its files in *state* left: containers, networks, files.
+
+    Raises:
+        AdapterError: its Podman service cannot be started to remove the containers.
+    """
+    end_leftover(state)
+    if (state / "storage.conf").exists():
+        found = preflight or inspect_host()
+        if found.usable:
+            service = PodmanService.for_host(state, found)
+            await service.start()
+            client = PodmanClient(service.url)
+            try:
+                await remove_containers(client, instance)
+            finally:
+                await client.close()
+                await service.stop()
+    kill_pauses(instance)
+    wipe(state, instance)
+
+
+async def clean_abandoned(folder: Path | None = None) -> list[str]:
+    """Clean up after every instance on this host that died and did not ask to be kept.
+
+    Returns the instances. One that cannot be cleaned keeps its slot, so that nobody gets its
+    addresses.
+    """
+    cleaned = []
+    for path, record in abandoned(folder):
+        with contextlib.suppress(AdapterError, OSError):
+            await cleanup(record.instance, Path(record.state))
+            forget(path)
+            cleaned.append(record.instance)
+    return cleaned

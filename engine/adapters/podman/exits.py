@@ -1,0 +1,96 @@
+"""How a container ended: exit code, out of memory or not, and what it left to say.
+
+The pidfd says when; this says how, from what is quickest to know it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+
+EXIT_FILE_SECONDS = 0.15  # conmon writes it at once, Podman removes it a little later
+INSPECT_SECONDS = 5.0
+UNKNOWN = 255
+MESSAGE_BYTES = 4096
+OOM_FILES = {"memory": "memory.oom_control", "": "memory.events"}
+
+
+async def exit_code(client: PodmanClient, container: str, exits: Path | None) -> int:
+    """The exit code of *container*, whose process has just ended; 255 if nobody knows any more."""
+    loop = asyncio.get_running_loop()
+    if exits is not None:
+        deadline = loop.time() + EXIT_FILE_SECONDS
+        while loop.time() < deadline:
+            try:
+                text = (exits / container).read_text().strip()
+            except OSError:
+                text = ""
+            if text:
+                return int(text)
+            await asyncio.sleep(0.003)
+    deadline = loop.time() + INSPECT_SECONDS
+    while loop.time() < deadline:
+        try:
+            state = (await client.get(f"/containers/{container}/json"))["State"]
+        except PodmanError:
+            return UNKNOWN
+        except PodmanGone:
+            await asyncio.sleep(0.2)
+            continue
+        if has_exited(state):
+            return int(state["ExitCode"])
+        await asyncio.sleep(0.05)
+    return UNKNOWN
+
+
+def has_exited(state: Mapping[str, Any]) -> bool:
+    """Whether Podman's *state* of a container means that it ran and ended."""
+    return str(state.get("Status")) in {"exited", "stopped", "removing", "dead"}
+
+
+def cgroups(pid: int, root: Path = Path("/sys/fs/cgroup")) -> dict[str, Path]:
+    """The folders of a process' cgroups by controller; ``""`` for the unified hierarchy."""
+    folders: dict[str, Path] = {}
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            if (root / "cgroup.controllers").exists():
+                folders[""] = root / path.lstrip("/")
+            continue
+        for controller in controllers.split(","):
+            folder = root / controller.removeprefix("name=") / path.lstrip("/")
+            if folder.is_dir():
+                folders[controller] = folder
+    return folders
+
+
+def oom_kills(folders: Mapping[str, Path]) -> int:
+    """How often the kernel killed a process in these cgroups for want of memory.
+
+    Must be read before Podman cleans up, which is some 30 ms after the end.
+    """
+    for controller, name in OOM_FILES.items():
+        if controller not in folders:
+            continue
+        try:
+            lines = (folders[controller] / name).read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[0] == "oom_kill":
+                return int(words[1])
+    return 0
+
+
+def termination_message(path: Path | None) -> str:
+    """What the container wrote to its termination message path, cut after 4 KiB."""
+    if path is None:
+        return ""
+    try:
+        with path.open("rb") as file:
+            return file.read(MESSAGE_BYTES).decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,245 @@
+"""Podman as one cluster uses it: the service, the images, the network slot, a runtime per node.
+
+The composition of this adapter; the work is done elsewhere.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from engine.adapters.images.archive import build_archive
+from engine.adapters.images.demo import demo_images
+from engine.adapters.network.slots import Slot, SlotRecord, acquire
+from engine.adapters.podman import parse, processes
+from engine.adapters.podman.checks import Checker
+from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
+from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.preflight import Preflight, inspect_host
+from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox
+from engine.adapters.podman.runtime import Addresses, PodmanRuntime
+from engine.adapters.podman.sandbox import Routed, SandboxStrategy
+from engine.adapters.podman.service import PodmanService
+from engine.adapters.podman.stats import Meter
+from engine.cri.events import RuntimeDown, RuntimeUp
+from engine.cri.runtime import Emit
+from engine.cri.status import RuntimeInfo
+from engine.errors import AdapterError
+
+log = logging.getLogger(__name__)
+
+RESTART_SECONDS = 0.5
+USAGE_SECONDS = 5.0
+
+
+@attrs.define(eq=False, kw_only=True)
+class PodmanHost:
+    """Podman for one cluster: *instance* is its name in labels, *state* its folder.
+
+    With *keeps* the containers go on when the cluster stops, and the next start adopts them.
+
+    Promises:
+        * `start` returns when containers can be made; images are loaded meanwhile (`images_ready`);
+        * a service that dies is started again, and every runtime hears of both;
+        * after `stop` without *keeps* nothing of ours is left on the host.
+    """
+
+    instance: str
+    state: Path
+    keeps: bool = False
+    clock: Callable[[], float] = time.time
+    preflight: Preflight = attrs.field(factory=inspect_host)
+    slots: Path | None = None
+    slot: Slot = attrs.field(init=False)
+    service: PodmanService = attrs.field(init=False)
+    client: PodmanClient = attrs.field(init=False)
+    images_ready: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    runtimes: dict[str, PodmanRuntime] = attrs.field(factory=dict, init=False)
+    _strategy: SandboxStrategy = attrs.field(init=False)
+    _checker: Checker = attrs.field(init=False)
+    _available: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _tasks: list[asyncio.Task[None]] = attrs.field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.preflight.usable:
+            raise AdapterError(self.preflight.reason)
+        self.service = PodmanService.for_host(self.state, self.preflight)
+        self.client = PodmanClient(self.service.url)
+        self._checker = Checker(self.client, enters=not self.preflight.is_rootless)
+
+    async def start(self) -> None:
+        """Clean up after the dead, take a slot, start the service, load the images.
+
+        Raises:
+            AdapterError: Podman cannot be used; the message says why.
+        """
+        await clean_abandoned(self.slots)
+        self.state.mkdir(parents=True, exist_ok=True)
+        record = SlotRecord(
+            instance=self.instance, state=str(self.state), pid=os.getpid(), is_kept=self.keeps
+        )
+        self.slot = acquire(record, folder=self.slots)
+        self._strategy = Routed(self.client, self.slot.veth_prefix)
+        await self.service.start()
+        if not self.keeps:
+            await self._remove_leftovers()
+        if self.preflight.is_routed:
+            await self._open_network()
+        self._available.set()
+        self.images_ready = asyncio.create_task(self._load_images())
+        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._measure())]
+
+    def runtime(self, node: str, index: int, emit: Emit) -> PodmanRuntime:
+        """The runtime of node number *index*; call `adopt` on the host once all nodes are there."""
+        runtime = PodmanRuntime(
+            client=self.client,
+            owner=Owner(instance=self.instance, node=node, folder=self.state),
+            strategy=self._strategy,
+            checker=self._checker,
+            addresses=Addresses(self.slot.node_pod_cidr(index).rpartition(".")[0]),
+            emit=emit,
+            clock=self.clock,
+            available=self._available,
+            facts=self._facts(),
+            exits=self.service.exits,
+            host_resolv=_host_resolv(),
+        )
+        self.runtimes[node] = runtime
+        return runtime
+
+    async def adopt(self) -> None:
+        """Give the runtimes what an earlier run left; remove what no longer has a node."""
+        filters = json.dumps({"label": [f"{INSTANCE}={self.instance}"]})
+        for pod in await self.client.get("/pods/json", filters=filters) or []:
+            runtime = self.runtimes.get((pod.get("Labels") or {}).get(NODE, ""))
+            sandbox = parse.sandbox(pod, runtime.owner) if runtime else None
+            if runtime and sandbox and await self._strategy.adopt(pod, sandbox):
+                await self._adopt_pod(runtime, sandbox, pod["Containers"] or [])
+            else:
+                with contextlib.suppress(PodmanError):
+                    await self.client.delete(f"/pods/{pod['Id']}", force="true", timeout="0")
+
+    async def stop(self) -> None:
+        """Stop; without *keeps* remove everything, with it leave the containers running."""
+        for task in [*self._tasks, *([self.images_ready] if self.images_ready else [])]:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, AdapterError):
+                await task
+        await asyncio.gather(*(runtime.close() for runtime in self.runtimes.values()))
+        await self._checker.close()
+        if not self.keeps:
+            with contextlib.suppress(AdapterError):
+                await self._remove_leftovers()
+            kill_pauses(self.instance)
+            await self._close_network()
+        await self.client.close()
+        await self.service.stop()
+        if not self.keeps:
+            await asyncio.to_thread(wipe, self.state, self.instance)
+            self.slot.release()
+
+    async def _adopt_pod(
+        self, runtime: PodmanRuntime, sandbox: Sandbox, listed: list[dict[str, str]]
+    ) -> None:
+        containers = []
+        for entry in listed:
+            with contextlib.suppress(PodmanError):
+                found = await self.client.get(f"/containers/{entry['Id']}/json")
+                containers.append(parse.container(found, sandbox))
+        await runtime.adopt(sandbox, containers)
+
+    async def _remove_leftovers(self) -> None:
+        await remove_containers(self.client, self.instance)
+        kill_pauses(self.instance)
+
+    async def _open_network(self) -> None:
+        """Forward packets, and let none for an unknown pod leave by the default route."""
+        _forward_packets()
+        await processes.run(["ip", "route", "replace", "blackhole", self.slot.pod_cidr])
+
+    async def _close_network(self) -> None:
+        if self.preflight.is_routed:
+            await processes.run(["ip", "route", "del", "blackhole", self.slot.pod_cidr])
+
+    async def _load_images(self) -> None:
+        """Build and load our images, unless the store has the very same already."""
+        images = await asyncio.to_thread(demo_images)
+        present = await self.client.get("/images/json") or []
+        known = {f"sha256:{image['Id']}".removeprefix("sha256:sha256:") for image in present}
+        missing = [image for image in images if image.id.removeprefix("sha256:") not in known]
+        if missing:
+            archive = await asyncio.to_thread(build_archive, missing)
+            await self.client.load_image(archive)
+
+    async def _supervise(self) -> None:
+        """Start the service again whenever it ends; tell the runtimes."""
+        while True:
+            code = await self.service.wait()
+            self._available.clear()
+            message = f"the Podman service ended with code {code}"
+            log.warning("podman service ended code=%s", code)
+            for runtime in self.runtimes.values():
+                runtime.emit(RuntimeDown(message=message))
+            await self.client.close()
+            while True:
+                try:
+                    await self.service.start()
+                    break
+                except AdapterError as error:
+                    log.warning("podman service does not start error=%s", error)
+                    await asyncio.sleep(RESTART_SECONDS)
+            self._available.set()
+            for runtime in self.runtimes.values():
+                runtime.emit(RuntimeUp(version=self.preflight.version))
+                await runtime.reconcile()
+
+    async def _measure(self) -> None:
+        meters = {name: Meter() for name in self.runtimes}
+        while True:
+            await asyncio.sleep(USAGE_SECONDS)
+            for name, runtime in self.runtimes.items():
+                meter = meters.setdefault(name, Meter())
+                runtime.last_usage = meter.measure(runtime.containers.values())
+
+    def _facts(self) -> RuntimeInfo:
+        pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+        disk = os.statvfs(self.state)
+        return RuntimeInfo(
+            name="podman",
+            version=self.preflight.version,
+            cpu=(os.cpu_count() or 1) * 1000,
+            memory=pages * page,
+            ephemeral_storage=disk.f_blocks * disk.f_frsize,
+            os_image=_os_image(),
+            kernel_version=platform.release(),
+            architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(
+                platform.machine(), platform.machine()
+            ),
+        )
+
+
+def _forward_packets() -> None:
+    forward = Path("/proc/sys/net/ipv4/ip_forward")
+    if forward.read_text().strip() != "1":
+        forward.write_text("1\n")
+
+
+def _os_image() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+    except OSError:
+        return "Linux"
+
+
+def _host_resolv() -> str:
+    try:
+        return Path("/etc/resolv.conf").read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,70 @@
+"""Podman's JSON as our records. Pure functions."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.adapters.podman.records import (
+    ATTEMPT,
+    CONTAINER,
+    IP,
+    MESSAGE_FILE,
+    SANDBOX_ATTEMPT,
+    Container,
+    Owner,
+    Sandbox,
+    pod_of,
+)
+
+
+def time_of(stamp: str) -> float:
+    """Podman's time stamp as Unix seconds; 0 for its year one, which means never."""
+    return (
+        0.0 if not stamp or stamp.startswith("0001-") else datetime.fromisoformat(stamp).timestamp()
+    )
+
+
+def container(inspected: Mapping[str, Any], sandbox: Sandbox) -> Container:
+    """One container, from what `inspect` says of it."""
+    labels = inspected["Config"].get("Labels") or {}
+    state = inspected["State"]
+    is_running = state["Status"] in {"running", "paused"}
+    log = inspected["HostConfig"].get("LogConfig", {}).get("Path") or ""
+    message = labels.get(MESSAGE_FILE, "")
+    return Container(
+        id=inspected["Id"],
+        sandbox=sandbox,
+        name=labels.get(CONTAINER, inspected["Name"]),
+        attempt=int(labels.get(ATTEMPT, 0)),
+        image=inspected.get("ImageName", ""),
+        image_id=f"sha256:{inspected['Image']}",
+        pid=int(state.get("Pid") or 0),
+        started_at=time_of(state.get("StartedAt", "")),
+        finished_at=0.0 if is_running else time_of(state.get("FinishedAt", "")),
+        exit_code=int(state.get("ExitCode") or 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        log=Path(log) if log else None,
+        message_file=Path(message) if message else None,
+        stop_signal=stop_signal(inspected["Config"]),
+    )
+
+
+def stop_signal(config: Mapping[str, Any]) -> str:
+    """The signal that asks the container to end, as its image has it."""
+    return str(config.get("StopSignal") or "SIGTERM")
+
+
+def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
+    """One sandbox, from what the list of pods says of it."""
+    labels = pod.get("Labels") or {}
+    identity = pod_of(labels)
+    ip = labels.get(IP, "")
+    return Sandbox(
+        id=pod["Id"],
+        pod=identity,
+        attempt=int(labels.get(SANDBOX_ATTEMPT, 0)),
+        ip=ip,
+        folder=owner.pod_folder(identity),
+        host_network=not ip,
+    )

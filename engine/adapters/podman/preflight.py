@@ -1,0 +1,95 @@
+"""What this machine can do with Podman, found out before anything is started.
+
+It looks and decides; it changes nothing.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import attrs
+
+CGROUP = Path("/sys/fs/cgroup")
+PACKAGES = "podman runc crun catatonit netavark busybox-static nftables iproute2"
+INSTALL = "scripts/install-os-packages.sh"
+ROUTED_TOOLS = ("unshare", "nsenter", "ip")
+HELPERS = (
+    "/usr/libexec/podman",
+    "/usr/lib/podman",
+    "/usr/local/libexec/podman",
+    "/usr/sbin",
+    "/sbin",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Preflight:
+    """What was found. Not *usable*: *reason* says why in one line; else how to go about it."""
+
+    usable: bool
+    reason: str = ""
+    podman: str = ""
+    version: str = ""
+    runtime: str = "runc"
+    hides_cgroup2: bool = False
+    is_routed: bool = False
+    is_rootless: bool = False
+
+
+def inspect_host() -> Preflight:
+    """Find out whether and how containers can be run here."""
+    podman = shutil.which("podman")
+    if podman is None:
+        return Preflight(usable=False, reason=f"podman is not installed (try {INSTALL})")
+    try:
+        outcome = subprocess.run(  # noqa: S603
+            [podman, "--version"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Preflight(usable=False, reason=f"podman cannot be run: {error}")
+    version = outcome.stdout.strip().rpartition(" ")[2]
+    if outcome.returncode or not version[:1].isdigit():
+        return Preflight(usable=False, reason=f"podman --version failed: {outcome.stderr.strip()}")
+    if int(version.split(".", 1)[0]) < 4:
+        return Preflight(
+            usable=False, reason=f"podman {version} is too old; 4.0 or newer is needed"
+        )
+    if find_tool("conmon") is None:
+        return Preflight(usable=False, reason=f"conmon is not installed (try {INSTALL})")
+    if find_tool("netavark") is None:
+        return Preflight(usable=False, reason=f"netavark is not installed (try {INSTALL})")
+    is_root = os.geteuid() == 0
+    runtime, hides = choose_runtime(is_root=is_root)
+    if not runtime:
+        return Preflight(usable=False, reason=f"neither runc nor crun is installed (try {INSTALL})")
+    is_routed = is_root and all(map(find_tool, (*ROUTED_TOOLS, "catatonit")))
+    return Preflight(
+        usable=True,
+        podman=podman,
+        version=version,
+        runtime=runtime,
+        hides_cgroup2=hides,
+        is_routed=is_routed,
+        is_rootless=not is_root,
+    )
+
+
+def choose_runtime(*, is_root: bool, cgroup: Path = CGROUP) -> tuple[str, bool]:
+    """The OCI runtime to use, and whether the empty cgroup2 mount must be hidden from it.
+
+    crun is faster, but refuses a cgroups v1 layout with a cgroup2 mount beside it.
+    """
+    has_crun, has_runc = (shutil.which(name) is not None for name in ("crun", "runc"))
+    is_hybrid = not (cgroup / "cgroup.controllers").exists() and (cgroup / "unified").is_mount()
+    if has_crun and not is_hybrid:
+        return "crun", False
+    if has_crun and is_root and shutil.which("unshare"):
+        return "crun", True
+    return ("runc" if has_runc else ""), False
+
+
+def find_tool(name: str) -> str | None:
+    """Where program *name* is, looked for where Podman looks too."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), *HELPERS))
+    return shutil.which(name, path=path)

@@ -1,0 +1,131 @@
+"""What the adapter remembers of its sandboxes and containers, and the labels that carry it.
+
+A restarted Kubarium reads the labels back, so that nothing else has to be kept.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from engine.adapters.podman.processes import Exit
+from engine.cri.commands import PodIdentity
+from engine.cri.status import ObservedContainer, ObservedSandbox
+
+PREFIX = "kubarium.dev/"
+INSTANCE = PREFIX + "instance"
+NODE = PREFIX + "node"
+POD = PREFIX + "pod"
+NAMESPACE = PREFIX + "namespace"
+UID = PREFIX + "uid"
+SANDBOX_ATTEMPT = PREFIX + "sandbox-attempt"
+IP = PREFIX + "ip"
+CONTAINER = PREFIX + "container"
+ATTEMPT = PREFIX + "attempt"
+MESSAGE_FILE = PREFIX + "termination-message"
+
+
+@attrs.frozen(kw_only=True)
+class Owner:
+    """Who makes things in Podman: which instance, for which node, with files in which folder."""
+
+    instance: str
+    node: str
+    folder: Path
+
+    def labels(self, pod: PodIdentity) -> dict[str, str]:
+        """The labels of everything made for *pod*."""
+        return {
+            INSTANCE: self.instance,
+            NODE: self.node,
+            POD: pod.name,
+            NAMESPACE: pod.namespace,
+            UID: pod.uid,
+        }
+
+    def name(self, pod: PodIdentity, *parts: str) -> str:
+        """A name in Podman for something of *pod*; unique, and readable in `podman ps`."""
+        return ".".join((self.instance, *parts, pod.name, pod.namespace, pod.uid[:8]))
+
+    def pod_folder(self, pod: PodIdentity) -> Path:
+        """Where the pod's files are: volumes, logs, hosts, termination messages."""
+        return self.folder / "pods" / pod.uid
+
+
+@attrs.define(eq=False, kw_only=True)
+class Sandbox:
+    """The namespaces of one pod. *pause* is the process that holds them; 0 if Podman's own does."""
+
+    id: str
+    pod: PodIdentity
+    attempt: int
+    ip: str
+    folder: Path
+    pause: int = 0
+    host_network: bool = False
+    share_process_namespace: bool = False
+    interface: str = ""
+    containers: dict[str, "Container"] = attrs.field(factory=dict)
+
+    def observed(self) -> ObservedSandbox:
+        """As the kubelet is told."""
+        return ObservedSandbox(
+            pod=self.pod,
+            sandbox_id=self.id,
+            ip=self.ip,
+            attempt=self.attempt,
+            containers=tuple(container.observed() for container in self.containers.values()),
+        )
+
+
+@attrs.define(eq=False, kw_only=True)
+class Container:
+    """One container. It is running from `started_at` until `finished_at` is set."""
+
+    id: str
+    sandbox: Sandbox
+    name: str
+    attempt: int
+    image: str
+    image_id: str = ""
+    pid: int = 0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    exit_code: int = 0
+    oom_killed: bool = False
+    message: str = ""
+    message_file: Path | None = None
+    log: Path | None = None
+    cgroup: Mapping[str, Path] = attrs.field(factory=dict)
+    exit: Exit | None = None
+    is_exit_awaited: bool = False
+    stop_signal: str = "SIGTERM"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has started and no exit was reported."""
+        return self.started_at > 0 and not self.finished_at
+
+    def observed(self) -> ObservedContainer:
+        """As the kubelet is told."""
+        return ObservedContainer(
+            name=self.name,
+            attempt=self.attempt,
+            container_id=self.id,
+            image=self.image,
+            image_id=self.image_id,
+            state="running" if self.is_running else "exited",
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            exit_code=self.exit_code,
+            oom_killed=self.oom_killed,
+            message=self.message,
+        )
+
+
+def pod_of(labels: Mapping[str, Any]) -> PodIdentity:
+    """The pod that *labels* name."""
+    return PodIdentity(
+        namespace=labels.get(NAMESPACE, ""), name=labels.get(POD, ""), uid=labels.get(UID, "")
+    )

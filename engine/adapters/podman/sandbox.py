@@ -1,0 +1,244 @@
+"""The namespaces and the network of a pod: what a strategy has to do, and the fast one.
+
+It knows network namespaces and Podman pods; not what runs in them.
+"""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from engine.adapters.podman import processes
+from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.records import IP, SANDBOX_ATTEMPT, Owner, Sandbox
+from engine.cri.commands import CreateSandbox
+from engine.errors import AdapterError
+
+GATEWAY = "169.254.1.1"
+GATEWAY_MAC = "ee:ee:ee:ee:ee:ee"
+SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+PAUSE_SECONDS = 10.0
+
+
+class SandboxStrategy(Protocol):
+    """One way to give a pod its namespaces and its address."""
+
+    async def create(self, command: CreateSandbox, owner: Owner, *, ip: str) -> Sandbox:
+        """Make the sandbox; with *ip* as its address, where the strategy can choose one.
+
+        Raises:
+            AdapterError: it could not be made; nothing of it is left.
+        """
+        ...
+
+    async def remove(self, sandbox: Sandbox, owner: Owner) -> None:
+        """Kill what runs in it and remove it. What is gone already counts as removed."""
+        ...
+
+    def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:
+        """The part of a container's specification that puts it into *sandbox*."""
+        ...
+
+    async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
+        """Take over *sandbox*, found in Podman as *pod*; False if it is not usable any more."""
+        ...
+
+
+@attrs.define(eq=False)
+class Routed:
+    """Our own pause process and a routed veth pair: no bridge, no infra container.
+
+    Needs root and a Podman on this machine. The pause process outlives us; its environment says
+    whose it is.
+    """
+
+    client: PodmanClient
+    interface_prefix: str
+
+    async def create(self, command: CreateSandbox, owner: Owner, *, ip: str) -> Sandbox:
+        """Start the pause process, wire it up, and make the Podman pod meanwhile."""
+        sandbox = Sandbox(
+            id="",
+            pod=command.pod,
+            attempt=command.attempt,
+            ip="" if command.host_network else ip,
+            folder=owner.pod_folder(command.pod),
+            host_network=command.host_network,
+            share_process_namespace=command.share_process_namespace,
+        )
+        if not command.host_network:
+            sandbox.interface = self.interface_prefix + "".join(
+                f"{int(part):02x}" for part in ip.split(".")[2:]
+            )
+        created = asyncio.ensure_future(make_pod(self.client, command, owner, ip=sandbox.ip))
+        try:
+            if not command.host_network:
+                await self._hold(command, sandbox, owner)
+            sandbox.id = await asyncio.shield(created)
+        except (AdapterError, OSError, TimeoutError) as error:
+            with contextlib.suppress(AdapterError):
+                sandbox.id = await created
+                await self.remove(sandbox, owner)
+            self._release(sandbox, owner)
+            raise AdapterError(f"pod {command.pod.name}: {error}") from error
+        return sandbox
+
+    async def remove(self, sandbox: Sandbox, owner: Owner) -> None:
+        """Remove the Podman pod with its containers, then the pause process and its network."""
+        await self.client.delete(f"/pods/{sandbox.id}", force="true", timeout="0")
+        self._release(sandbox, owner)
+
+    def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:
+        """The namespaces of the pause process, by path."""
+        if sandbox.host_network:
+            return {"netns": {"nsmode": "host"}, "utsns": {"nsmode": "host"}}
+        kinds = {"netns": "net", "ipcns": "ipc", "utsns": "uts"}
+        if sandbox.share_process_namespace:
+            kinds["pidns"] = "pid"
+        return {
+            key: {"nsmode": "path", "value": f"/proc/{sandbox.pause}/ns/{kind}"}
+            for key, kind in kinds.items()
+        }
+
+    async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
+        """Find the pause process again by its number and the mark in its environment."""
+        if sandbox.host_network:
+            return True
+        try:
+            sandbox.pause = int((sandbox.folder / f"pause.{sandbox.attempt}").read_text())
+        except (OSError, ValueError):
+            return False
+        return processes.has_marker(sandbox.pause, f"KUBARIUM_SANDBOX={pod['Name']}".encode())
+
+    async def _hold(self, command: CreateSandbox, sandbox: Sandbox, owner: Owner) -> None:
+        """Start the process that holds the namespaces, with the network inside them."""
+        sysctls = {**SYSCTLS, **command.sysctls}
+        settings = [
+            f"echo {shlex.quote(value)} > /proc/sys/{shlex.quote(name.replace('.', '/'))}"
+            for name, value in sysctls.items()
+        ]
+        batch = pod_network(sandbox.ip, sandbox.interface, host=os.getpid())
+        script = "\n".join(
+            [
+                "set -e",
+                f"hostname {shlex.quote(command.hostname)}",
+                *settings,
+                f"ip -batch - <<'END'\n{batch}END",
+                "echo ok",
+                "exec catatonit -P </dev/null >/dev/null 2>&1",
+            ]
+        )
+        kinds = ["--net", "--ipc", "--uts"]
+        if command.share_process_namespace:
+            kinds += ["--pid", "--fork"]
+        environment = {
+            "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/libexec/podman",
+            "KUBARIUM_INSTANCE": owner.instance,
+            "KUBARIUM_SANDBOX": sandbox_name(command, owner),
+        }
+        process = subprocess.Popen(  # noqa: S603, ASYNC220 - vfork: back within a millisecond
+            ["unshare", *kinds, "sh", "-c", script],  # noqa: S607
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+        sandbox.pause = process.pid
+        assert process.stdout is not None
+        with process.stdout as output:
+            said = await _read_until(output.fileno(), b"ok\n", PAUSE_SECONDS)
+        if not said.endswith(b"ok\n"):
+            raise AdapterError(f"its network: {said.decode(errors='replace').strip()}")
+        if command.share_process_namespace:
+            sandbox.pause = _child(process.pid)
+        process.returncode = 0  # it is ended by `_release`, not by this object
+        folder = sandbox.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
+        outcome = await processes.run(
+            ["ip", "-batch", "-"], stdin=host_network(sandbox.ip, sandbox.interface).encode()
+        )
+        if outcome.code:
+            raise AdapterError(f"its route: {outcome.output.strip()}")
+
+    def _release(self, sandbox: Sandbox, owner: Owner) -> None:
+        """End the pause process; its namespaces, interface and route go with it."""
+        if sandbox.pause:
+            processes.kill(sandbox.pause, marker=f"KUBARIUM_INSTANCE={owner.instance}".encode())
+            sandbox.pause = 0
+        (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
+
+
+def sandbox_name(command: CreateSandbox, owner: Owner) -> str:
+    """The name of the Podman pod."""
+    return owner.name(command.pod, f"pod{command.attempt}")
+
+
+async def make_pod(
+    client: PodmanClient, command: CreateSandbox, owner: Owner, *, ip: str, **settings: object
+) -> str:
+    """Make the Podman pod, or find the one made before; its id."""
+    name = sandbox_name(command, owner)
+    labels = owner.labels(command.pod) | {SANDBOX_ATTEMPT: str(command.attempt), IP: ip}
+    body = {"name": name, "labels": {**command.labels, **labels}, "no_infra": True, **settings}
+    try:
+        return str((await client.post("/pods/create", body))["Id"])
+    except PodmanError as error:
+        with contextlib.suppress(PodmanError):
+            await client.delete(f"/pods/{name}", force="true", timeout="0")
+        raise error from None
+
+
+def pod_network(ip: str, interface: str, *, host: int) -> str:
+    """The `ip -batch` lines that, run inside the pod, make its network.
+
+    *interface* is the other end of the veth pair, in the namespace of process *host*.
+    """
+    return (
+        f"link add eth0 type veth peer name {interface} address {GATEWAY_MAC} netns {host}\n"
+        "link set lo up\n"
+        "link set eth0 up\n"
+        f"addr add {ip}/32 dev eth0\n"
+        f"route add {GATEWAY} dev eth0 scope link\n"
+        f"route add default via {GATEWAY} dev eth0 src {ip}\n"
+        f"neigh add {GATEWAY} lladdr {GATEWAY_MAC} dev eth0 nud permanent\n"
+    )
+
+
+def host_network(ip: str, interface: str) -> str:
+    """The `ip -batch` lines for the host's side."""
+    return f"link set {interface} up\nroute replace {ip}/32 dev {interface}\n"
+
+
+def _child(pid: int) -> int:
+    """The only child of process *pid*."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
+async def _read_until(descriptor: int, end: bytes, seconds: float) -> bytes:
+    """What *descriptor* gives until it ends with *end* or is closed."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+    pieces = bytearray()
+    os.set_blocking(descriptor, False)
+
+    def read() -> None:
+        with contextlib.suppress(BlockingIOError):
+            piece = os.read(descriptor, 4096)
+            pieces.extend(piece)
+            if (not piece or pieces.endswith(end)) and not done.done():
+                done.set_result(bytes(pieces))
+
+    loop.add_reader(descriptor, read)
+    try:
+        async with asyncio.timeout(seconds):
+            return await done
+    finally:
+        loop.remove_reader(descriptor)

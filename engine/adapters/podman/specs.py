@@ -1,0 +1,174 @@
+"""Commands of the runtime contract as libpod's container specifications. Pure functions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.adapters.podman.records import ATTEMPT, CONTAINER, MESSAGE_FILE, Owner, Sandbox
+from engine.cri.commands import CreateSandbox, Resources, Security, StartContainer
+
+CPU_PERIOD = 100_000  # microseconds
+MIN_CPU_QUOTA = 1_000
+MIN_SHARES = 2
+MAX_SHARES = 262_144
+MIN_MEMORY = 6 << 20  # runc needs as much to start a container at all
+ETC_FILES = {"hosts": "/etc/hosts", "resolv.conf": "/etc/resolv.conf", "hostname": "/etc/hostname"}
+
+
+def container_spec(
+    command: StartContainer,
+    sandbox: Sandbox,
+    owner: Owner,
+    *,
+    mounts: list[dict[str, Any]],
+    namespaces: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The body of `POST /containers/create`."""
+    security = command.security
+    log = log_file(command, owner)
+    message = message_file(command, owner)
+    labels = owner.labels(command.pod) | {
+        CONTAINER: command.name,
+        ATTEMPT: str(command.attempt),
+        MESSAGE_FILE: str(message),
+    }
+    spec: dict[str, Any] = {
+        "name": container_name(command, owner),
+        "pod": sandbox.id,
+        "image": command.image,
+        "env": dict(command.env),
+        "labels": {**command.labels, **labels},
+        "annotations": dict(command.annotations),
+        "terminal": command.tty,
+        "stdin": command.stdin,
+        "mounts": [
+            *mounts,
+            *(bind(sandbox.folder / name, path) for name, path in ETC_FILES.items()),
+            bind(message, command.termination_message_path),
+        ],
+        "use_image_hosts": True,
+        "use_image_resolve_conf": True,
+        "log_configuration": {"driver": "k8s-file", "path": str(log)},
+        "restart_policy": "no",
+        "stop_timeout": 30,
+        "resource_limits": resource_limits(command.resources),
+        "oom_score_adj": oom_score_adj(command.resources),
+        **security_settings(security),
+        **namespaces,
+    }
+    if command.command:
+        spec["entrypoint"] = list(command.command)
+        spec["command"] = list(command.args)
+    elif command.args:
+        spec["command"] = list(command.args)
+    if command.working_dir:
+        spec["work_dir"] = command.working_dir
+    return spec
+
+
+def container_name(command: StartContainer, owner: Owner) -> str:
+    """The container's name in Podman."""
+    return owner.name(command.pod, command.name, str(command.attempt))
+
+
+def log_file(command: StartContainer, owner: Owner) -> Path:
+    """Where conmon writes what the container says."""
+    return owner.pod_folder(command.pod) / "logs" / f"{command.name}.{command.attempt}.log"
+
+
+def message_file(command: StartContainer, owner: Owner) -> Path:
+    """The file behind the container's termination message path."""
+    return owner.pod_folder(command.pod) / "messages" / f"{command.name}.{command.attempt}"
+
+
+def bind(source: Path, destination: str, *, read_only: bool = False) -> dict[str, Any]:
+    """One bind mount."""
+    options = ["rbind", "rprivate", "ro" if read_only else "rw"]
+    return {
+        "type": "bind",
+        "source": str(source),
+        "destination": destination,
+        "options": options,
+    }
+
+
+def resource_limits(resources: Resources) -> dict[str, Any]:
+    """CPU and memory in the runtime specification's units; nothing where nothing is asked.
+
+    Source: kubelet MilliCPUToShares and MilliCPUToQuota, helpers_linux.go, kubernetes v1.34.
+    """
+    cpu: dict[str, int] = {}
+    limits: dict[str, Any] = {"cpu": cpu}
+    request = resources.cpu_request or resources.cpu_limit
+    cpu["shares"] = min(MAX_SHARES, max(MIN_SHARES, request * 1024 // 1000))
+    if resources.cpu_limit:
+        cpu["period"] = CPU_PERIOD
+        cpu["quota"] = max(MIN_CPU_QUOTA, resources.cpu_limit * CPU_PERIOD // 1000)
+    if resources.memory_limit:
+        limit = max(MIN_MEMORY, resources.memory_limit)
+        limits["memory"] = {"limit": limit, "swap": limit}
+    return limits
+
+
+def oom_score_adj(resources: Resources) -> int:
+    """Who dies first when the host runs out of memory: BestEffort, then Burstable.
+
+    A coarse form of the kubelet's scale, and never below 0, which would need a capability.
+    """
+    has_limits = bool(resources.cpu_limit and resources.memory_limit)
+    has_any = has_limits or bool(resources.cpu_request or resources.memory_request)
+    return 0 if has_limits else 500 if has_any else 1000
+
+
+def security_settings(security: Security) -> dict[str, Any]:
+    """The security context."""
+    settings: dict[str, Any] = {
+        "privileged": security.privileged,
+        "read_only_filesystem": security.read_only_root,
+        "no_new_privileges": not security.allow_privilege_escalation and not security.privileged,
+    }
+    if security.run_as_user is not None:
+        group = "" if security.run_as_group is None else f":{security.run_as_group}"
+        settings["user"] = f"{security.run_as_user}{group}"
+    elif security.run_as_group is not None:
+        settings["user"] = f"0:{security.run_as_group}"
+    groups = list(security.supplemental_groups)
+    if security.fs_group is not None:
+        groups.append(security.fs_group)
+    if groups:
+        settings["groups"] = [str(group) for group in groups]
+    if security.capabilities_add:
+        settings["cap_add"] = [capability(name) for name in security.capabilities_add]
+    if security.capabilities_drop:
+        settings["cap_drop"] = [capability(name) for name in security.capabilities_drop]
+    return settings
+
+
+def capability(name: str) -> str:
+    """Kubernetes' name of a capability as Podman takes it."""
+    return name.upper() if name.upper() == "ALL" else f"CAP_{name.upper().removeprefix('CAP_')}"
+
+
+def etc_files(command: CreateSandbox, *, ip: str, host_resolv: str) -> dict[str, str]:
+    """What the pod's /etc/hosts, /etc/resolv.conf and /etc/hostname hold.
+
+    Without DNS servers of its own the pod gets *host_resolv*, the host's file.
+    """
+    hosts = [
+        "# Kubernetes-managed hosts file.",
+        "127.0.0.1\tlocalhost",
+        "::1\tlocalhost ip6-localhost ip6-loopback",
+    ]
+    if ip:
+        hosts.append(f"{ip}\t{command.hostname}")
+    hosts += [f"{entry.ip}\t" + "\t".join(entry.hostnames) for entry in command.hosts]
+    resolv = [f"nameserver {server}" for server in command.dns_servers]
+    if command.dns_searches:
+        resolv.insert(0, "search " + " ".join(command.dns_searches))
+    if command.dns_options:
+        resolv.append("options " + " ".join(command.dns_options))
+    return {
+        "hosts": "\n".join(hosts) + "\n",
+        "resolv.conf": "\n".join(resolv) + "\n" if command.dns_servers else host_resolv,
+        "hostname": command.hostname + "\n",
+    }
