@@ -1,4 +1,4 @@
-"""Maps wall time to the loop's time: any speed, pause, and a budget per turn so that screens live."""
+"""Maps wall time to the loop's time: any speed, pause, and a budget so that screens live."""
 
 import asyncio
 import time

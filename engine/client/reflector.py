@@ -1,7 +1,7 @@
 """Keeps a cache equal to what the server has: list once, then watch; list again when it must."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import attrs
 
@@ -111,7 +111,7 @@ class Reflector(Generic[T]):
             return
         loop = self.client.link.loop
         loop.context = context_after(event.revision, event.origin)
-        self.apply(event.type, event.obj, event.revision)
+        self.apply(event.type, cast("T", event.obj), event.revision)
 
     def _lose_watch(self) -> None:
         self._epoch += 1
