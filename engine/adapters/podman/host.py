@@ -10,8 +10,9 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -19,15 +20,16 @@ from engine.adapters.images.archive import build_archive
 from engine.adapters.images.demo import demo_images
 from engine.adapters.network.slots import Slot, SlotRecord, acquire
 from engine.adapters.podman import parse, processes
+from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox
-from engine.adapters.podman.runtime import Addresses, PodmanRuntime
+from engine.adapters.podman.runtime import PodmanRuntime
 from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
-from engine.adapters.podman.stats import Meter
 from engine.cri.events import RuntimeDown, RuntimeUp
 from engine.cri.runtime import Emit
 from engine.cri.status import RuntimeInfo
@@ -63,6 +65,7 @@ class PodmanHost:
     images_ready: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     runtimes: dict[str, PodmanRuntime] = attrs.field(factory=dict, init=False)
     _strategy: SandboxStrategy = attrs.field(init=False)
+    _around: Surroundings = attrs.field(init=False)
     _checker: Checker = attrs.field(init=False)
     _available: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list, init=False)
@@ -87,6 +90,15 @@ class PodmanHost:
         )
         self.slot = acquire(record, folder=self.slots)
         self._strategy = Routed(self.client, self.slot.veth_prefix)
+        self._around = Surroundings(
+            client=self.client,
+            strategy=self._strategy,
+            checker=self._checker,
+            clock=self.clock,
+            available=self._available,
+            exits=self.service.exits,
+            host_resolv=_host_resolv(),
+        )
         await self.service.start()
         if not self.keeps:
             await self._remove_leftovers()
@@ -99,17 +111,11 @@ class PodmanHost:
     def runtime(self, node: str, index: int, emit: Emit) -> PodmanRuntime:
         """The runtime of node number *index*; call `adopt` on the host once all nodes are there."""
         runtime = PodmanRuntime(
-            client=self.client,
-            owner=Owner(instance=self.instance, node=node, folder=self.state),
-            strategy=self._strategy,
-            checker=self._checker,
+            around=self._around,
+            owner=Owner(instance=self.instance, node=node, state=self.state),
             addresses=Addresses(self.slot.node_pod_cidr(index).rpartition(".")[0]),
             emit=emit,
-            clock=self.clock,
-            available=self._available,
             facts=self._facts(),
-            exits=self.service.exits,
-            host_resolv=_host_resolv(),
         )
         self.runtimes[node] = runtime
         return runtime
@@ -121,7 +127,7 @@ class PodmanHost:
             runtime = self.runtimes.get((pod.get("Labels") or {}).get(NODE, ""))
             sandbox = parse.sandbox(pod, runtime.owner) if runtime else None
             if runtime and sandbox and await self._strategy.adopt(pod, sandbox):
-                await self._adopt_pod(runtime, sandbox, pod["Containers"] or [])
+                await self._adopt_pod(runtime, sandbox, pod)
             else:
                 with contextlib.suppress(PodmanError):
                     await self.client.delete(f"/pods/{pod['Id']}", force="true", timeout="0")
@@ -146,14 +152,14 @@ class PodmanHost:
             self.slot.release()
 
     async def _adopt_pod(
-        self, runtime: PodmanRuntime, sandbox: Sandbox, listed: list[dict[str, str]]
+        self, runtime: PodmanRuntime, sandbox: Sandbox, pod: Mapping[str, Any]
     ) -> None:
-        containers = []
-        for entry in listed:
+        boot, containers = parse.boot(pod), []
+        for entry in pod.get("Containers") or []:
             with contextlib.suppress(PodmanError):
                 found = await self.client.get(f"/containers/{entry['Id']}/json")
                 containers.append(parse.container(found, sandbox))
-        await runtime.adopt(sandbox, containers)
+        runtime.adopt(sandbox, containers, boot=boot)
 
     async def _remove_leftovers(self) -> None:
         await remove_containers(self.client, self.instance)
@@ -186,7 +192,7 @@ class PodmanHost:
             message = f"the Podman service ended with code {code}"
             log.warning("podman service ended code=%s", code)
             for runtime in self.runtimes.values():
-                runtime.emit(RuntimeDown(message=message))
+                runtime.report(RuntimeDown(message=message))
             await self.client.close()
             while True:
                 try:
@@ -197,16 +203,14 @@ class PodmanHost:
                     await asyncio.sleep(RESTART_SECONDS)
             self._available.set()
             for runtime in self.runtimes.values():
-                runtime.emit(RuntimeUp(version=self.preflight.version))
-                await runtime.reconcile()
+                runtime.report(RuntimeUp(version=self.preflight.version))
+                runtime.reconcile()
 
     async def _measure(self) -> None:
-        meters = {name: Meter() for name in self.runtimes}
         while True:
             await asyncio.sleep(USAGE_SECONDS)
-            for name, runtime in self.runtimes.items():
-                meter = meters.setdefault(name, Meter())
-                runtime.last_usage = meter.measure(runtime.containers.values())
+            for runtime in self.runtimes.values():
+                runtime.measure()
 
     def _facts(self) -> RuntimeInfo:
         pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")

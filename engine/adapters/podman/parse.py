@@ -5,8 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from engine.adapters.podman.records import (
     ATTEMPT,
+    BOOT,
     CONTAINER,
     IP,
     MESSAGE_FILE,
@@ -55,9 +58,15 @@ def stop_signal(config: Mapping[str, Any]) -> str:
     return str(config.get("StopSignal") or "SIGTERM")
 
 
+def boot(pod: Mapping[str, Any]) -> int:
+    """In which boot of its node the pod was made."""
+    return int((pod.get("Labels") or {}).get(BOOT, 0))
+
+
 def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
     """One sandbox, from what the list of pods says of it."""
     labels = pod.get("Labels") or {}
+    owner = attrs.evolve(owner, boot=boot(pod))
     identity = pod_of(labels)
     ip = labels.get(IP, "")
     return Sandbox(

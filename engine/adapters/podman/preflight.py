@@ -84,9 +84,18 @@ def choose_runtime(*, is_root: bool, cgroup: Path = CGROUP) -> tuple[str, bool]:
     is_hybrid = not (cgroup / "cgroup.controllers").exists() and (cgroup / "unified").is_mount()
     if has_crun and not is_hybrid:
         return "crun", False
-    if has_crun and is_root and shutil.which("unshare"):
+    if has_crun and is_root and can_hide(cgroup / "unified"):
         return "crun", True
     return ("runc" if has_runc else ""), False
+
+
+def can_hide(mount: Path) -> bool:
+    """Whether *mount* can be taken away in a mount namespace of our own."""
+    command = ["unshare", "--mount", "umount", str(mount)]
+    try:
+        return not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603
+    except OSError:
+        return False
 
 
 def find_tool(name: str) -> str | None:

@@ -21,6 +21,7 @@ NAMESPACE = PREFIX + "namespace"
 UID = PREFIX + "uid"
 SANDBOX_ATTEMPT = PREFIX + "sandbox-attempt"
 IP = PREFIX + "ip"
+BOOT = PREFIX + "boot"
 CONTAINER = PREFIX + "container"
 ATTEMPT = PREFIX + "attempt"
 MESSAGE_FILE = PREFIX + "termination-message"
@@ -28,17 +29,32 @@ MESSAGE_FILE = PREFIX + "termination-message"
 
 @attrs.frozen(kw_only=True)
 class Owner:
-    """Who makes things in Podman: which instance, for which node, with files in which folder."""
+    """Who makes things in Podman: which instance, for which node, in its how many-th boot.
+
+    *state* is the instance's folder.
+    """
 
     instance: str
     node: str
-    folder: Path
+    state: Path
+    boot: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where this boot of the node has its files."""
+        return self.state / "nodes" / self.node / str(self.boot)
+
+    @property
+    def marker(self) -> bytes:
+        """The variable in the environment of the instance's pause processes."""
+        return f"KUBARIUM_INSTANCE={self.instance}".encode()
 
     def labels(self, pod: PodIdentity) -> dict[str, str]:
         """The labels of everything made for *pod*."""
         return {
             INSTANCE: self.instance,
             NODE: self.node,
+            BOOT: str(self.boot),
             POD: pod.name,
             NAMESPACE: pod.namespace,
             UID: pod.uid,
@@ -46,7 +62,8 @@ class Owner:
 
     def name(self, pod: PodIdentity, *parts: str) -> str:
         """A name in Podman for something of *pod*; unique, and readable in `podman ps`."""
-        return ".".join((self.instance, *parts, pod.name, pod.namespace, pod.uid[:8]))
+        boot = (f"boot{self.boot}",) if self.boot else ()
+        return ".".join((self.instance, *boot, *parts, pod.name, pod.namespace, pod.uid[:8]))
 
     def pod_folder(self, pod: PodIdentity) -> Path:
         """Where the pod's files are: volumes, logs, hosts, termination messages."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import attrs
 
 from engine.adapters.podman import processes
-from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.records import IP, SANDBOX_ATTEMPT, Owner, Sandbox
 from engine.cri.commands import CreateSandbox
 from engine.errors import AdapterError
@@ -86,6 +86,8 @@ class Routed:
                 sandbox.id = await created
                 await self.remove(sandbox, owner)
             self._release(sandbox, owner)
+            if isinstance(error, PodmanGone):
+                raise
             raise AdapterError(f"pod {command.pod.name}: {error}") from error
         return sandbox
 
@@ -171,7 +173,7 @@ class Routed:
     def _release(self, sandbox: Sandbox, owner: Owner) -> None:
         """End the pause process; its namespaces, interface and route go with it."""
         if sandbox.pause:
-            processes.kill(sandbox.pause, marker=f"KUBARIUM_INSTANCE={owner.instance}".encode())
+            processes.kill(sandbox.pause, marker=owner.marker)
             sandbox.pause = 0
         (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
 

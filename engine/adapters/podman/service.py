@@ -122,6 +122,7 @@ class PodmanService:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                cwd=self.state,  # conmon leaves files where it is
             )
         (self.state / "service.pid").write_text(str(self.process.pid))
         deadline = asyncio.get_running_loop().time() + START_SECONDS

@@ -8,12 +8,13 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
+from engine.adapters.podman.records import Owner
 from engine.adapters.podman.specs import bind
-from engine.cri.commands import FileContent, Mount, Volume
+from engine.cri.commands import FileContent, Mount, PodIdentity, Volume
 from engine.errors import AdapterError
 
 SHM = Path("/dev/shm")  # noqa: S108 - a tmpfs that is always there, for medium Memory
@@ -31,6 +32,12 @@ class PodVolumes:
 
     folder: Path
     shm: Path
+
+    @classmethod
+    def of(cls, owner: Owner, pod: PodIdentity) -> Self:
+        """The volumes of *pod*."""
+        folder = owner.pod_folder(pod) / "volumes"
+        return cls(folder, SHM / f"kubarium-{owner.instance}" / owner.node / pod.uid)
 
     def provide(self, volume: Volume, *, group: int | None = None) -> Path:
         """Make sure the volume is there, with its present content; where it is.

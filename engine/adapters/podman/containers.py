@@ -1,0 +1,234 @@
+"""The containers of one node in Podman: made, started, watched until they end, removed.
+
+It reports what happens; the order of commands is `Machine`'s business.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from engine.adapters.podman import exits, parse, processes, specs
+from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.records import Container, Owner, Sandbox
+from engine.adapters.podman.sandbox import SandboxStrategy
+from engine.adapters.podman.signals import send_signal
+from engine.adapters.podman.tasks import Tasks
+from engine.adapters.podman.volumes import PodVolumes
+from engine.cri import commands as cri
+from engine.cri import events
+from engine.cri.runtime import Emit
+from engine.errors import AdapterError
+
+KILLED_SECONDS = 5.0
+
+
+@attrs.define(eq=False, kw_only=True)
+class Containers:
+    """Every container of one node, by id.
+
+    Promises:
+        * a container's exit is reported once, after its start, whoever caused it;
+        * a start that fails leaves nothing behind.
+    """
+
+    client: PodmanClient
+    owner: Owner
+    strategy: SandboxStrategy
+    emit: Emit
+    clock: Callable[[], float]
+    tasks: Tasks
+    exits: Path | None
+    image_ids: dict[str, str] = attrs.field(factory=dict)
+    by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
+
+    def adopt(self, container: Container) -> None:
+        """Take over a container that was there before us."""
+        container.sandbox.containers[container.id] = self.by_id[container.id] = container
+        if container.is_running:
+            self._watch(container)
+
+    def reconcile(self) -> None:
+        """Look again at every container whose end may have been missed."""
+        for container in self.by_id.values():
+            if container.is_running and container.exit is None:
+                self.tasks.spawn(self._ended(container, oom=False))
+
+    async def start(self, command: cri.StartContainer, sandbox: Sandbox | None) -> None:
+        """Create and start a container, or answer for the one that was started before."""
+        if sandbox is None:
+            self._not_started(command, "CreateContainerError", "its sandbox is gone")
+            return
+        for known in sandbox.containers.values():
+            if (known.name, known.attempt) == (command.name, command.attempt):
+                self._started(known)
+                return
+        try:
+            mounts = prepare_files(command, self.owner)
+        except (AdapterError, OSError) as error:
+            self._not_started(command, "CreateContainerConfigError", str(error))
+            return
+        image = self.image_ids.get(command.image, command.image)
+        spec = specs.container_spec(
+            attrs.evolve(command, image=image),
+            sandbox,
+            self.owner,
+            mounts=mounts,
+            namespaces=self.strategy.namespaces(sandbox),
+        )
+        try:
+            made = await self._create(spec)
+        except PodmanError as error:
+            self._not_started(command, "CreateContainerError", str(error))
+            return
+        try:
+            await self.client.post(f"/containers/{made}/start")
+        except PodmanError as error:
+            with contextlib.suppress(AdapterError):
+                await self.client.delete(f"/containers/{made}", force="true", timeout="0")
+            self._not_started(command, "RunContainerError", str(error))
+            return
+        container = parse.container(await self.client.get(f"/containers/{made}/json"), sandbox)
+        container.started_at = self.clock()
+        container.finished_at = 0.0
+        sandbox.containers[container.id] = self.by_id[container.id] = container
+        self._started(container)
+        self._watch(container)
+
+    async def stop(self, command: cri.StopContainer) -> None:
+        """Ask the container to end; insist when the grace is over."""
+        container = self.by_id.get(command.container_id)
+        if container is None or not container.is_running:
+            return
+        await self.signal(container.id, container.stop_signal if command.grace > 0 else "SIGKILL")
+        if command.grace > 0:
+            loop = asyncio.get_running_loop()
+            loop.call_later(command.grace, self._kill_late, container)
+
+    async def signal(self, container_id: str, name: str) -> None:
+        """Send a signal to the container's process, if it runs."""
+        container = self.by_id.get(container_id)
+        if container is None or not container.is_running or send_signal(container, name):
+            return
+        with contextlib.suppress(PodmanError):  # it ended by itself meanwhile
+            await self.client.post(f"/containers/{container_id}/kill", signal=name)
+
+    async def kill_all(self, sandbox: Sandbox) -> None:
+        """Kill what runs in *sandbox*, and wait until its ends have been reported."""
+        for container in list(sandbox.containers.values()):
+            await self.signal(container.id, "SIGKILL")
+        deadline = asyncio.get_running_loop().time() + KILLED_SECONDS
+        while any(container.is_running for container in sandbox.containers.values()):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.002)
+
+    async def remove(self, container_id: str, pod: cri.PodIdentity) -> None:
+        """Remove a container with its log; one that is gone already counts as removed."""
+        await self.client.delete(f"/containers/{container_id}", force="true", timeout="0")
+        container = self.by_id.pop(container_id, None)
+        if container is not None:
+            container.sandbox.containers.pop(container.id, None)
+            for path in (container.log, container.message_file):
+                if path is not None:
+                    path.unlink(missing_ok=True)
+        self.emit(events.ContainerRemoved(pod=pod, container_id=container_id))
+
+    def forget(self, sandbox: Sandbox) -> None:
+        """Forget the containers of *sandbox*, which is gone."""
+        for container in sandbox.containers.values():
+            self.by_id.pop(container.id, None)
+            if container.exit is not None:
+                container.exit.cancel()
+
+    async def _create(self, spec: dict[str, object]) -> str:
+        """Create a container, in place of one of the same name that an interrupted try left."""
+        try:
+            return str((await self.client.post("/containers/create", spec))["Id"])
+        except PodmanError as error:
+            if "already in use" not in str(error):
+                raise
+        await self.client.delete(f"/containers/{spec['name']}", force="true", timeout="0")
+        return str((await self.client.post("/containers/create", spec))["Id"])
+
+    def _not_started(self, command: cri.StartContainer, reason: str, message: str) -> None:
+        self.emit(
+            events.ContainerStartFailed(
+                pod=command.pod,
+                name=command.name,
+                attempt=command.attempt,
+                reason=reason,
+                message=message,
+            )
+        )
+
+    def _started(self, container: Container) -> None:
+        self.emit(
+            events.ContainerStarted(
+                pod=container.sandbox.pod,
+                name=container.name,
+                attempt=container.attempt,
+                container_id=container.id,
+                image_id=container.image_id,
+                time=container.started_at,
+            )
+        )
+
+    def _watch(self, container: Container) -> None:
+        """Notice the end of *container*, now or later."""
+        try:
+            container.exit = processes.on_exit(container.pid, lambda: self._has_ended(container))
+            container.cgroup = exits.cgroups(container.pid)
+        except (OSError, OverflowError, ValueError):
+            self.tasks.spawn(self._ended(container, oom=False))
+
+    def _has_ended(self, container: Container) -> None:
+        container.exit = None
+        self.tasks.spawn(self._ended(container, oom=exits.oom_kills(container.cgroup) > 0))
+
+    async def _ended(self, container: Container, *, oom: bool) -> None:
+        if container.is_exit_awaited:
+            return
+        container.is_exit_awaited = True
+        code = await exits.exit_code(self.client, container.id, self.exits)
+        container.pid = 0
+        container.finished_at = self.clock()
+        container.exit_code = code
+        container.oom_killed = oom and code == 137
+        container.message = exits.termination_message(container.message_file)
+        self.emit(
+            events.ContainerExited(
+                pod=container.sandbox.pod,
+                name=container.name,
+                attempt=container.attempt,
+                container_id=container.id,
+                exit_code=code,
+                time=container.finished_at,
+                signal=code - 128 if 128 < code <= 192 else 0,
+                oom_killed=container.oom_killed,
+                message=container.message,
+            )
+        )
+
+    def _kill_late(self, container: Container) -> None:
+        if container.is_running:
+            self.tasks.spawn(self.signal(container.id, "SIGKILL"))
+
+
+def prepare_files(command: cri.StartContainer, owner: Owner) -> list[dict[str, object]]:
+    """Provide the container's volumes and files; its bind mounts.
+
+    Raises:
+        AdapterError: a volume cannot be provided.
+        OSError: the disk refuses.
+    """
+    mounts = PodVolumes.of(owner, command.pod).mounts(
+        command.mounts, command.volumes, group=command.security.fs_group
+    )
+    for file in (specs.log_file(command, owner), specs.message_file(command, owner)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    specs.message_file(command, owner).chmod(0o666)
+    return mounts

@@ -1,0 +1,267 @@
+"""One node from power-on to power-off: commands in their order, the sandboxes, what is reported.
+
+It decides nothing: what should run, and whether to try again, is the kubelet's business.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from engine.adapters.podman import images, processes, specs
+from engine.adapters.podman.addresses import Addresses
+from engine.adapters.podman.checks import Checker
+from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.containers import Containers
+from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owner, Sandbox
+from engine.adapters.podman.sandbox import SandboxStrategy
+from engine.adapters.podman.signals import send_signal
+from engine.adapters.podman.tasks import Tasks
+from engine.adapters.podman.volumes import PodVolumes
+from engine.cri import commands as cri
+from engine.cri import events
+from engine.cri.runtime import Emit
+from engine.errors import AdapterError
+
+log = logging.getLogger(__name__)
+
+NOBODY = cri.PodIdentity(namespace="", name="", uid="")
+SWEEP_TRIES = 5
+CLOSE_SECONDS = 3.0  # what is under way may end in order
+
+
+@attrs.frozen(kw_only=True)
+class Surroundings:
+    """What all machines of a cluster share.
+
+    While *available* is not set (Podman is away) commands wait.
+    """
+
+    client: PodmanClient
+    strategy: SandboxStrategy
+    checker: Checker
+    clock: Callable[[], float]
+    available: asyncio.Event
+    exits: Path | None = None
+    host_resolv: str = ""
+
+
+@attrs.define(eq=False)
+class Machine:
+    """One boot of one node."""
+
+    around: Surroundings
+    owner: Owner
+    addresses: Addresses
+    emit: Emit
+    sandboxes: dict[str, Sandbox] = attrs.field(factory=dict, init=False)
+    containers: Containers = attrs.field(init=False)
+    tasks: Tasks = attrs.field(init=False)
+    _chains: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _is_on: bool = attrs.field(default=True, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.tasks = Tasks(self.owner.node)
+        self.containers = Containers(
+            client=self.around.client,
+            owner=self.owner,
+            strategy=self.around.strategy,
+            emit=self.report,
+            clock=self.around.clock,
+            tasks=self.tasks,
+            exits=self.around.exits,
+        )
+
+    def report(self, event: events.RuntimeEvent) -> None:
+        """Pass *event* on, unless the power is off."""
+        if self._is_on:
+            self.emit(event)
+
+    def submit(self, command: cri.Command) -> None:
+        """Have *command* done, after what was submitted for the same pod before."""
+        if isinstance(command, cri.RunCheck):
+            self.tasks.spawn(self._check(command))
+            return
+        pod = self._pod_of(command)
+        before = self._chains.get(pod.uid)
+        task = self.tasks.spawn(self._do(command, pod, before))
+        self._chains[pod.uid] = task
+        task.add_done_callback(
+            lambda done: self._chains.pop(pod.uid) if self._chains.get(pod.uid) is done else None
+        )
+
+    def adopt(self, sandbox: Sandbox, containers: list[Container]) -> None:
+        """Take over what an earlier run of us left running."""
+        self.sandboxes[sandbox.id] = sandbox
+        if sandbox.ip:
+            self.addresses.claim(sandbox.ip)
+        for container in containers:
+            self.containers.adopt(container)
+
+    def power_off(self) -> None:
+        """Kill everything at once and report nothing any more; call `sweep` afterwards."""
+        self._is_on = False
+        for container in self.containers.by_id.values():
+            send_signal(container, "SIGKILL")
+        for sandbox in self.sandboxes.values():
+            if sandbox.pause:
+                processes.kill(sandbox.pause, marker=self.owner.marker)
+
+    async def sweep(self) -> None:
+        """Remove what is left of this machine after its power was cut."""
+        await self.tasks.settle()  # what was being made is in our books then
+        filters = json.dumps(
+            {
+                "label": [
+                    f"{INSTANCE}={self.owner.instance}",
+                    f"{NODE}={self.owner.node}",
+                    f"{BOOT}={self.owner.boot}",
+                ]
+            }
+        )
+        client = self.around.client
+        for _ in range(SWEEP_TRIES):
+            await self.around.available.wait()
+            with contextlib.suppress(PodmanGone, PodmanError):
+                for pod in await client.get("/pods/json", filters=filters) or []:
+                    await client.delete(f"/pods/{pod['Id']}", force="true", timeout="0")
+                break
+            await asyncio.sleep(0.5)
+        for sandbox in self.sandboxes.values():
+            self.containers.forget(sandbox)
+            await self.around.strategy.remove(sandbox, self.owner)
+            self.addresses.release(sandbox.ip)
+            PodVolumes.of(self.owner, sandbox.pod).remove()
+        shutil.rmtree(self.owner.folder, ignore_errors=True)
+
+    async def close(self) -> None:
+        """Forget everything under way; what runs in Podman is left as it is."""
+        self._is_on = False
+        await self.tasks.cancel(after=CLOSE_SECONDS)
+        for container in self.containers.by_id.values():
+            if container.exit is not None:
+                container.exit.cancel()
+
+    def _pod_of(self, command: cri.Command) -> cri.PodIdentity:
+        if isinstance(command, cri.RemoveSandbox):
+            sandbox = self.sandboxes.get(command.sandbox_id)
+            return sandbox.pod if sandbox else NOBODY
+        if isinstance(
+            command, cri.StopContainer | cri.SignalContainer | cri.RemoveContainer | cri.RunCheck
+        ):
+            container = self.containers.by_id.get(command.container_id)
+            return container.sandbox.pod if container else NOBODY
+        return command.pod
+
+    async def _do(
+        self, command: cri.Command, pod: cri.PodIdentity, before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait((before,))
+        while self._is_on:
+            await self.around.available.wait()
+            try:
+                await self._dispatch(command, pod)
+            except PodmanGone as error:
+                log.info("command waits node=%s error=%s", self.owner.node, error)
+                await asyncio.sleep(0.1)  # time for the host to notice
+                continue
+            return
+
+    async def _dispatch(self, command: cri.Command, pod: cri.PodIdentity) -> None:
+        match command:
+            case cri.CreateSandbox():
+                await self._create_sandbox(command)
+            case cri.RemoveSandbox():
+                await self._remove_sandbox(command, pod)
+            case cri.PullImage():
+                await self._pull(command)
+            case cri.UpdateVolume():
+                with contextlib.suppress(AdapterError):
+                    PodVolumes.of(self.owner, command.pod).provide(command.volume)
+            case cri.StartContainer():
+                sandbox = self.sandboxes.get(command.sandbox_id)
+                await self.containers.start(command, sandbox)
+            case cri.StopContainer():
+                await self.containers.stop(command)
+            case cri.SignalContainer():
+                await self.containers.signal(command.container_id, command.signal)
+            case cri.RemoveContainer():
+                await self.containers.remove(command.container_id, pod)
+
+    async def _create_sandbox(self, command: cri.CreateSandbox) -> None:
+        for sandbox in self.sandboxes.values():
+            if (sandbox.pod.uid, sandbox.attempt) == (command.pod.uid, command.attempt):
+                self._sandbox_ready(sandbox)
+                return
+        ip = ""
+        try:
+            if not command.host_network:
+                ip = self.addresses.take()
+            prepare_files(command, self.owner, ip=ip, host_resolv=self.around.host_resolv)
+            sandbox = await self.around.strategy.create(command, self.owner, ip=ip)
+        except PodmanGone:
+            self.addresses.release(ip)
+            raise
+        except (AdapterError, OSError) as error:
+            self.addresses.release(ip)
+            self.report(events.SandboxFailed(pod=command.pod, message=str(error)))
+            return
+        self.sandboxes[sandbox.id] = sandbox
+        self._sandbox_ready(sandbox)
+
+    def _sandbox_ready(self, sandbox: Sandbox) -> None:
+        self.report(
+            events.SandboxReady(
+                pod=sandbox.pod, sandbox_id=sandbox.id, ip=sandbox.ip, attempt=sandbox.attempt
+            )
+        )
+
+    async def _remove_sandbox(self, command: cri.RemoveSandbox, pod: cri.PodIdentity) -> None:
+        sandbox = self.sandboxes.get(command.sandbox_id)
+        if sandbox is not None:
+            await self.containers.kill_all(sandbox)
+            await self.around.strategy.remove(sandbox, self.owner)
+            del self.sandboxes[sandbox.id]
+            self.containers.forget(sandbox)
+            self.addresses.release(sandbox.ip)
+            if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
+                PodVolumes.of(self.owner, pod).remove()
+                shutil.rmtree(sandbox.folder, ignore_errors=True)
+        self.report(events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id))
+
+    async def _pull(self, command: cri.PullImage) -> None:
+        outcome = await images.ensure(self.around.client, command)
+        if isinstance(outcome, events.ImagePulled):
+            self.containers.image_ids[command.image] = outcome.image_id
+        self.report(outcome)
+
+    async def _check(self, command: cri.RunCheck) -> None:
+        container = self.containers.by_id.get(command.container_id)
+        if container is None or not container.is_running:
+            success, message = False, "the container is not running"
+        else:
+            verdict = await self.around.checker.run(command, container)
+            success, message = verdict.success, verdict.message
+        self.report(
+            events.CheckFinished(
+                token=command.token,
+                container_id=command.container_id,
+                success=success,
+                message=message,
+            )
+        )
+
+
+def prepare_files(command: cri.CreateSandbox, owner: Owner, *, ip: str, host_resolv: str) -> None:
+    """Write what the pod's containers see as /etc/hosts and the like."""
+    folder = owner.pod_folder(command.pod)
+    for name in ("logs", "messages"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, content in specs.etc_files(command, ip=ip, host_resolv=host_resolv).items():
+        (folder / name).write_text(content)
