@@ -8,7 +8,7 @@ import attrs
 
 from engine.kernel.loop import Loop
 from engine.store import txn as transaction
-from engine.store.errors import ReadOnlyError
+from engine.store.errors import ReadOnlyError, StoreError
 from engine.store.kv import (
     Change,
     ChangeType,
@@ -67,7 +67,11 @@ class Store(Generic[V]):
         self.hub = WatchHub(self.loop, self.kv, self.index_of)
         self.lessor = Lessor(self.loop, self._expire)
         if self.log is not None:
-            self._recover(self.log)
+            try:
+                self._recover(self.log)
+            except StoreError:
+                self.log.close()
+                raise
             self.log.start(self._advance_durable, self.set_alarm)
 
     # --- what there is ---

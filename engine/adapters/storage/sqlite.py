@@ -127,6 +127,8 @@ class SqliteLog(Generic[V]):
     ) -> None:
         """Start the writer thread; see `ChangeLog.start`."""
         self._on_durable, self._on_alarm = on_durable, on_alarm
+        (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        self._has_garbage = free > 0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 

@@ -93,7 +93,6 @@ def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         NewerFormatError: a newer version wrote it.
     """
     mode = "ro" if read_only else "rwc"
-    is_new = not path.exists() or path.stat().st_size == 0
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -101,8 +100,8 @@ def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         raise DamagedLogError(f"{path} cannot be opened: {error}") from error
     try:
         db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA wal_autocheckpoint = 4000")
-        if is_new and not read_only:
+        db.execute("PRAGMA wal_autocheckpoint = 1000")
+        if not read_only and _is_blank(db):
             db.executescript(_SCHEMA.format(application_id=APPLICATION_ID, format=FORMAT))
             _sync_directory(path.parent)
         _check_format(path, db)
@@ -176,6 +175,13 @@ def read_rows(path: Path, db: sqlite3.Connection) -> Iterator[Row]:
             yield row
     except sqlite3.Error as error:
         raise damaged(path, str(error)) from error
+
+
+def _is_blank(db: sqlite3.Connection) -> bool:
+    """Whether there is nothing yet: no file, or one whose making was cut short by a crash."""
+    (application_id,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return not application_id and not tables
 
 
 def _check_format(path: Path, db: sqlite3.Connection) -> None:
