@@ -17,6 +17,7 @@ runc|crun crun
 catatonit catatonit
 netavark netavark
 nft nftables
+iptables iptables
 ip iproute2
 nsenter util-linux
 busybox busybox-static

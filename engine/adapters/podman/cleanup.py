@@ -36,6 +36,8 @@ async def remove_containers(client: PodmanClient, instance: str) -> int:
 
     await asyncio.gather(*(remove(f"/pods/{pod['Id']}") for pod in pods))
     await asyncio.gather(*(remove(f"/containers/{identity}") for identity in ids))
+    for network in await client.get("/networks/json", filters=filters) or []:
+        await remove(f"/networks/{network['name']}")
     for pod in pods:
         remove_pod_cgroups(pod["Id"])
     return len(pods) + len(ids)

@@ -25,6 +25,7 @@ from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.machine import Surroundings
+from engine.adapters.podman.plain import Plain
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox
 from engine.adapters.podman.runtime import PodmanRuntime
@@ -75,7 +76,7 @@ class PodmanHost:
             raise AdapterError(self.preflight.reason)
         self.service = PodmanService.for_host(self.state, self.preflight)
         self.client = PodmanClient(self.service.url)
-        self._checker = Checker(self.client, enters=not self.preflight.is_rootless)
+        self._checker = Checker(self.client, enters=self.preflight.is_routed)
 
     async def start(self) -> None:
         """Clean up after the dead, take a slot, start the service, load the images.
@@ -89,7 +90,11 @@ class PodmanHost:
             instance=self.instance, state=str(self.state), pid=os.getpid(), is_kept=self.keeps
         )
         self.slot = acquire(record, folder=self.slots)
-        self._strategy = Routed(self.client, self.slot.veth_prefix)
+        self._strategy = (
+            Routed(self.client, self.slot.veth_prefix)
+            if self.preflight.is_routed
+            else Plain(self.client)
+        )
         self._around = Surroundings(
             client=self.client,
             strategy=self._strategy,
@@ -156,6 +161,8 @@ class PodmanHost:
     ) -> None:
         boot, containers = parse.boot(pod), []
         for entry in pod.get("Containers") or []:
+            if entry["Id"] == pod.get("InfraId"):
+                continue
             with contextlib.suppress(PodmanError):
                 found = await self.client.get(f"/containers/{entry['Id']}/json")
                 containers.append(parse.container(found, sandbox))

@@ -34,7 +34,6 @@ class Preflight:
     runtime: str = "runc"
     hides_cgroup2: bool = False
     is_routed: bool = False
-    is_rootless: bool = False
 
 
 def inspect_host() -> Preflight:
@@ -59,11 +58,15 @@ def inspect_host() -> Preflight:
         return Preflight(usable=False, reason=f"conmon is not installed (try {INSTALL})")
     if find_tool("netavark") is None:
         return Preflight(usable=False, reason=f"netavark is not installed (try {INSTALL})")
-    is_root = os.geteuid() == 0
-    runtime, hides = choose_runtime(is_root=is_root)
+    if os.geteuid() != 0:
+        reason = "rootless Podman cannot reach pods from the host; run as root for real containers"
+        return Preflight(usable=False, reason=reason, podman=podman, version=version)
+    runtime, hides = choose_runtime()
     if not runtime:
         return Preflight(usable=False, reason=f"neither runc nor crun is installed (try {INSTALL})")
-    is_routed = is_root and all(map(find_tool, (*ROUTED_TOOLS, "catatonit")))
+    is_routed = all(map(find_tool, (*ROUTED_TOOLS, "catatonit")))
+    if not is_routed and find_tool("iptables") is None:
+        return Preflight(usable=False, reason=f"iptables is not installed (try {INSTALL})")
     return Preflight(
         usable=True,
         podman=podman,
@@ -71,11 +74,10 @@ def inspect_host() -> Preflight:
         runtime=runtime,
         hides_cgroup2=hides,
         is_routed=is_routed,
-        is_rootless=not is_root,
     )
 
 
-def choose_runtime(*, is_root: bool, cgroup: Path = CGROUP) -> tuple[str, bool]:
+def choose_runtime(cgroup: Path = CGROUP) -> tuple[str, bool]:
     """The OCI runtime to use, and whether the empty cgroup2 mount must be hidden from it.
 
     crun is faster, but refuses a cgroups v1 layout with a cgroup2 mount beside it.
@@ -84,7 +86,7 @@ def choose_runtime(*, is_root: bool, cgroup: Path = CGROUP) -> tuple[str, bool]:
     is_hybrid = not (cgroup / "cgroup.controllers").exists() and (cgroup / "unified").is_mount()
     if has_crun and not is_hybrid:
         return "crun", False
-    if has_crun and is_root and can_hide(cgroup / "unified"):
+    if has_crun and can_hide(cgroup / "unified"):
         return "crun", True
     return ("runc" if has_runc else ""), False
 

@@ -189,7 +189,8 @@ async def make_pod(
     """Make the Podman pod, or find the one made before; its id."""
     name = sandbox_name(command, owner)
     labels = owner.labels(command.pod) | {SANDBOX_ATTEMPT: str(command.attempt), IP: ip}
-    body = {"name": name, "labels": {**command.labels, **labels}, "no_infra": True, **settings}
+    body: dict[str, object] = {"name": name, "labels": {**command.labels, **labels}}
+    body |= {"no_infra": True, **settings}
     try:
         return str((await client.post("/pods/create", body))["Id"])
     except PodmanError as error:
