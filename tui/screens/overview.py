@@ -1,0 +1,100 @@
+"""Overview: every node as a card, its pods as cells; rollouts, services and events beside."""
+
+from collections.abc import Iterator
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.getters import query_one
+from textual.widget import Widget
+
+from engine.api.apps import Deployment, ReplicaSet
+from engine.api.core import Service
+from engine.api.discovery import EndpointSlice
+from engine.api.events import Event
+from engine.api.meta import ApiObject
+from engine.api.node import Node
+from engine.api.pod import Pod
+from tui.render import events as events_
+from tui.render import overview
+from tui.screens.view import View
+from tui.session import Delta
+from tui.widgets.node_board import NodeBoard
+from tui.widgets.panel import Panel
+
+
+class OverviewScreen(View):
+    """The whole cluster at a glance."""
+
+    NAME = "overview"
+    CSS_PATH = "overview.tcss"
+    AUTO_FOCUS = "NodeBoard"
+
+    board = query_one("#board", NodeBoard)
+    rollouts = query_one("#rollouts", Panel)
+    services = query_one("#services", Panel)
+    events = query_one("#events", Panel)
+    summary = query_one("#summary", Panel)
+
+    @property
+    def current_object(self) -> ApiObject | None:
+        """The node or pod under the cursor."""
+        return self.board.selected
+
+    def body(self) -> Iterator[Widget]:
+        """The board and its panels."""
+        with Horizontal(id="columns"):
+            with Vertical(id="main"):
+                yield NodeBoard(id="board")
+                yield Panel(id="summary", classes="-bare")
+            with Vertical(id="side"):
+                yield Panel("Rollouts", id="rollouts")
+                yield Panel("Services", id="services")
+                yield Panel("Events", id="events")
+
+    def rebuild(self) -> None:
+        """Show everything as it is now."""
+        session = self.session
+        self.board.show(session.objects(Node).values(), session.selected(Pod))
+        self._panels()
+
+    def apply(self, delta: Delta) -> None:
+        """Show what changed."""
+        if delta.touches(Node, Pod):
+            self.board.apply(delta, namespace=self.session.namespace)
+        self._panels()
+
+    def on_second(self) -> None:
+        """Let ages move on."""
+        self._show_events()
+        self._show_summary()
+
+    def on_resize(self) -> None:
+        """Cut the lines anew."""
+        self.call_after_refresh(self._panels)
+
+    @on(NodeBoard.Selected)
+    def _on_selected(self) -> None:
+        self._show_summary()
+
+    def _panels(self) -> None:
+        session = self.session
+        sets = list(session.objects(ReplicaSet).values())
+        cells, lines = self.rollouts.room
+        self.rollouts.show(overview.rollout_lines(session.selected(Deployment), sets, cells, lines))
+        cells, lines = self.services.room
+        slices = list(session.objects(EndpointSlice).values())
+        self.services.show(overview.service_lines(session.selected(Service), slices, cells)[:lines])
+        self._show_events()
+        self._show_summary()
+
+    def _show_events(self) -> None:
+        cells, lines = self.events.room
+        newest = events_.newest(self.session.selected(Event), lines)
+        self.events.show([events_.event_line(e, self.session.now, cells) for e in newest])
+
+    def _show_summary(self) -> None:
+        cells, _ = self.summary.room
+        line = overview.summary(
+            self.board.selected, self.session.objects(Pod), self.session.now, cells
+        )
+        self.summary.show([line])

@@ -1,0 +1,160 @@
+"""Session: the app's caches of the cluster, and one Delta per turn to those who show them.
+
+The only module of the app that screens ask about the cluster.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+import attrs
+from textual.app import App
+from textual.signal import Signal
+
+from engine.api.apps import Deployment, ReplicaSet
+from engine.api.core import Namespace, Service
+from engine.api.discovery import EndpointSlice
+from engine.api.events import Event
+from engine.api.meta import ApiObject
+from engine.api.node import Node
+from engine.api.pod import Pod
+from tui.source import ClusterInfo, Controls, Source
+
+T = TypeVar("T", bound=ApiObject)
+
+ALWAYS: tuple[type[ApiObject], ...] = (
+    Node, Pod, Deployment, ReplicaSet, Service, EndpointSlice, Namespace, Event,
+)  # fmt: skip
+"""The kinds that the app keeps from the start; others follow when a screen asks."""
+
+TURN = 0.025
+"""Seconds in which changes gather before they are shown."""
+
+RATE_WINDOW = 10.0
+"""Seconds over which changes and events are averaged."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@attrs.frozen
+class Delta:
+    """What one turn changed: per kind and key, the object before and after."""
+
+    changes: Mapping[type[ApiObject], Mapping[str, tuple[ApiObject | None, ApiObject | None]]]
+
+    def touches(self, *kinds: type[ApiObject]) -> bool:
+        """Whether any of *kinds* changed."""
+        return any(kind in self.changes for kind in kinds)
+
+    def of(self, cls: type[T]) -> Mapping[str, tuple[T | None, T | None]]:
+        """The changes of one kind."""
+        return cast("Mapping[str, tuple[T | None, T | None]]", self.changes.get(cls, _NOTHING))
+
+
+@attrs.define(eq=False)
+class Session:
+    """A source's objects by kind and key, current to the last turn.
+
+    Promises: a Delta holds, per object, the state last published and the newest one; caches are
+    changed before the Delta is published; nothing is published while nothing changes.
+    """
+
+    source: Source
+    namespace: str = ""
+    is_readonly: bool = False
+    deltas: Signal[Delta] = attrs.field(init=False)
+    ticks: Signal[float] = attrs.field(init=False)
+    _caches: dict[type[ApiObject], dict[str, ApiObject]] = attrs.field(factory=dict, init=False)
+    _pending: dict[type[ApiObject], dict[str, tuple[ApiObject | None, ApiObject | None]]] = (
+        attrs.field(factory=dict, init=False)
+    )
+    _is_scheduled: bool = attrs.field(default=False, init=False)
+    _events: deque[tuple[float, int]] = attrs.field(factory=deque, init=False)
+
+    def bind(self, app: App[Any]) -> None:
+        """Publish on behalf of *app* from now on."""
+        self.deltas = Signal(app, "deltas")
+        self.ticks = Signal(app, "ticks")
+
+    async def start(self) -> None:
+        """Begin to follow the cluster."""
+        await self.source.start(self._on_change)
+        for cls in ALWAYS:
+            await self.watch(cls)
+
+    async def stop(self) -> None:
+        """Follow no longer."""
+        await self.source.stop()
+
+    async def watch(self, cls: type[ApiObject]) -> None:
+        """Keep a kind too. Twice is once."""
+        if cls not in self._caches:
+            self._caches[cls] = {}
+            await self.source.watch(cls)
+
+    def tick(self) -> None:
+        """Tell the screens that a second has passed, so that ages move on."""
+        self.ticks.publish(self.now)
+
+    @property
+    def info(self) -> ClusterInfo:
+        """What the source says of itself at this moment."""
+        return self.source.info
+
+    @property
+    def controls(self) -> Controls | None:
+        """The levers below the API, if there are any."""
+        return self.source.controls
+
+    @property
+    def now(self) -> float:
+        """The cluster's own time."""
+        return self.source.info.now
+
+    def objects(self, cls: type[T]) -> Mapping[str, T]:
+        """All cached objects of a kind by key; empty if the kind is not watched."""
+        return cast("Mapping[str, T]", self._caches.get(cls, _NOTHING))
+
+    def get(self, cls: type[T], key: str) -> T | None:
+        """One cached object."""
+        return self.objects(cls).get(key)
+
+    def selected(self, cls: type[T]) -> list[T]:
+        """The objects of a kind in the namespace that is shown, or all."""
+        objects = self.objects(cls).values()
+        if not self.namespace:
+            return list(objects)
+        return [obj for obj in objects if obj.metadata.namespace in ("", self.namespace)]
+
+    def events_per_second(self) -> float:
+        """Cluster events seen lately, per second of ours."""
+        horizon = time.monotonic() - RATE_WINDOW
+        while self._events and self._events[0][0] < horizon:
+            self._events.popleft()
+        return sum(count for _, count in self._events) / RATE_WINDOW
+
+    def _on_change(
+        self, cls: type[ApiObject], key: str, old: ApiObject | None, new: ApiObject | None
+    ) -> None:
+        cache = self._caches.setdefault(cls, {})
+        known = cache.get(key)
+        if new is None:
+            cache.pop(key, None)
+        else:
+            cache[key] = new
+        changes = self._pending.setdefault(cls, {})
+        before = changes[key][0] if key in changes else (known or old)
+        changes[key] = (before, new)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_later(TURN, self._publish)
+
+    def _publish(self) -> None:
+        self._is_scheduled = False
+        changes, self._pending = self._pending, {}
+        if Event in changes:
+            self._events.append((time.monotonic(), len(changes[Event])))
+        self.deltas.publish(Delta(changes))

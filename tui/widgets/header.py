@@ -1,0 +1,70 @@
+"""The two lines at the top of every screen: context and pulse."""
+
+from rich.text import Text
+from textual.widget import Widget
+
+from engine.api.apps import Deployment
+from engine.api.node import Node
+from engine.api.pod import Pod
+from tui.render import pulse as pulse_
+from tui.render.text import Line
+from tui.session import Delta, Session
+from tui.widgets.painting import Paint
+
+
+class ClusterHeader(Widget):
+    """Context, version and speed; nodes, pods, rollouts, pending, restarts, events, revision."""
+
+    DEFAULT_CSS = """
+    ClusterHeader { height: 2; background: $surface; color: $foreground; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._pulse = pulse_.Pulse()
+        self._shown: list[Line] = []
+
+    def on_mount(self) -> None:
+        """Follow the cluster."""
+        self._session.deltas.subscribe(self, self._on_delta)
+        self._session.ticks.subscribe(self, self._on_tick)
+        self._take()
+
+    def _on_delta(self, delta: Delta) -> None:
+        if not self.screen.is_current:
+            return
+        if delta.touches(Node, Pod, Deployment):
+            self._take()
+        self._refresh_if_changed()
+
+    def _on_tick(self, _now: float) -> None:
+        if self.screen.is_current:
+            self._take()
+            self._refresh_if_changed()
+
+    def _take(self) -> None:
+        session = self._session
+        self._pulse = pulse_.take(
+            session.objects(Node).values(),
+            session.selected(Pod),
+            session.selected(Deployment),
+            events_per_second=session.events_per_second(),
+        )
+
+    def _lines(self) -> list[Line]:
+        session, cells = self._session, self.size.width
+        info = session.info
+        return [
+            pulse_.where(info, session.namespace, cells, is_readonly=session.is_readonly),
+            pulse_.vital_signs(self._pulse, info.revision, cells),
+        ]
+
+    def _refresh_if_changed(self) -> None:
+        if self._lines() != self._shown:
+            self.refresh()
+
+    def render(self) -> Text:
+        """Both lines."""
+        self._shown = self._lines()
+        return Paint.of(self.app).text(*self._shown)
