@@ -14,7 +14,6 @@ from typing import Any
 import attrs
 
 from engine.apiserver.errors import BadRequestError
-from engine.apiserver.jsonvalue import same
 from engine.apiserver.schema.node import Node
 
 FieldSet = Mapping[str, Any]
@@ -210,11 +209,16 @@ def _compare_parts(
     removed: dict[str, Any],
 ) -> None:
     """Compare two maps or lists that merge, of which either may be empty."""
-    old, new = _parts(before, node), _parts(after, node)
-    for element in {**old, **new}:
-        mine, his = old.get(element, _ABSENT), new.get(element, _ABSENT)
-        if mine is his:
+    if isinstance(before, dict) and isinstance(after, dict):
+        old, new, prefix = before, after, "f:"
+    else:
+        old, new, prefix = _parts(before, node), _parts(after, node), ""
+    for key in {**old, **new}:
+        mine, his = old.get(key, _ABSENT), new.get(key, _ABSENT)
+        # Types are checked before, so plain equality, which takes true for 1, is enough here.
+        if mine is his or mine == his:
             continue
+        element = prefix + key
         name = element[2:] if element.startswith("f:") else ""
         child = _child_of(node, name)
         if mine is _ABSENT:
@@ -222,8 +226,7 @@ def _compare_parts(
         elif his is _ABSENT:
             removed[element] = _whole(mine, child, name)
         elif is_leaf(mine, child) or is_leaf(his, child) or not (mine or his):
-            if not same(mine, his):
-                modified[element] = _MEMBER
+            modified[element] = _MEMBER
         else:
             outs: tuple[dict[str, Any], ...] = ({}, {}, {})
             _compare_parts(mine, his, child, *outs)

@@ -1,5 +1,6 @@
 """JSON patch (RFC 6902): a list of operations, carried out in order or not at all."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from engine.apiserver.errors import BadRequestError, Cause, InvalidError, TooLar
 from engine.apiserver.jsonvalue import same, thaw
 
 MAX_OPERATIONS = 10_000
+MAX_COPIED = 3 * 1024 * 1024
+"""How many bytes of JSON the copies of one patch may amount to; few can double a document often."""
 
 
 class _FailedError(Exception):
@@ -18,7 +21,7 @@ def json_patch(document: Any, operations: Any) -> Any:
 
     Raises:
         BadRequestError: *operations* is no list of well-formed operations.
-        TooLargeError: there are more than `MAX_OPERATIONS`.
+        TooLargeError: there are more than `MAX_OPERATIONS`, or copies beyond `MAX_COPIED`.
         InvalidError: a path does not exist, or a test does not hold.
     """
     if not isinstance(operations, list | tuple):
@@ -29,8 +32,12 @@ def json_patch(document: Any, operations: Any) -> Any:
             f"got {len(operations)}"
         )
     document = thaw(document)
+    copied = 0
     for index, operation in enumerate(operations):
         try:
+            copied += _copied_size(document, operation)
+            if copied > MAX_COPIED:
+                raise TooLargeError(f"the copies of a JSON patch exceed {MAX_COPIED} bytes")
             document = _perform(document, operation)
         except _FailedError as error:
             message = f"operation {index} ({operation['op']} {operation['path']}): {error}"
@@ -62,6 +69,12 @@ def _perform(document: Any, operation: Any) -> Any:
                 raise _FailedError("the value is another one")
             return document
     raise BadRequestError(f"a JSON patch has no operation {operation.get('op')!r}")
+
+
+def _copied_size(document: Any, operation: Any) -> int:
+    if not isinstance(operation, Mapping) or operation.get("op") != "copy":
+        return 0
+    return len(json.dumps(_get(document, _pointer(operation, "from"))))
 
 
 def _value(operation: Mapping[str, Any]) -> Any:

@@ -1,5 +1,7 @@
 """JSON values as plain Python: copying and comparing them the way JSON means it."""
 
+import json
+from collections.abc import Hashable
 from typing import Any
 
 
@@ -29,3 +31,10 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     return bool(one == other)
+
+
+def identity(value: Any) -> Hashable:
+    """A key of a dict that is equal for two values exactly if they are the `same` JSON."""
+    if isinstance(value, dict | list | tuple):
+        return "\0" + json.dumps(value, sort_keys=True)
+    return (value,) if isinstance(value, bool) else value

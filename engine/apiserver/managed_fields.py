@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from engine.apiserver.errors import BadRequestError
 from engine.apiserver.fieldpaths import (
     FieldSet,
     compare,
@@ -125,7 +126,23 @@ def track_update(
         manager: who writes, with operation ``Update``.
         node: the schema of the kind.
         now: the time of the write.
+
+    Raises:
+        BadRequestError: the object is nested too deeply.
     """
+    try:
+        return _tracked(live, new, manager, node, now)
+    except RecursionError as error:
+        raise BadRequestError("the object is nested too deeply") from error
+
+
+def _tracked(
+    live: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    manager: Manager,
+    node: Node | None,
+    now: str,
+) -> dict[str, Any]:
     managers = _managers_for_update(live, new, manager)
     before, after = without_managers(live), without_managers(new)
     comparison = compare(before, after, node)

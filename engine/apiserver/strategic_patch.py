@@ -3,11 +3,11 @@
 Source: k8s.io/apimachinery pkg/util/strategicpatch, kubernetes v1.34.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from engine.apiserver.errors import BadRequestError, Cause, InvalidError
-from engine.apiserver.jsonvalue import same, thaw
+from engine.apiserver.jsonvalue import identity, thaw
 from engine.apiserver.schema.node import Node
 
 _DIRECTIVE = "$patch"
@@ -15,7 +15,7 @@ _RETAIN_KEYS = "$retainKeys"
 _DELETE_FROM = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
 
-Key = Callable[[Any], Any]
+Key = Callable[[Any], Hashable]
 
 
 def strategic_merge_patch(
@@ -112,7 +112,8 @@ def _delete_from(merged: dict[str, Any], field: str, unwanted: Any) -> None:
         raise BadRequestError(f"{_DELETE_FROM}{field} must be a list")
     value = merged.get(field)
     if isinstance(value, list | tuple):
-        merged[field] = [item for item in value if not any(same(item, one) for one in unwanted)]
+        gone = {identity(one) for one in unwanted}
+        merged[field] = [item for item in value if identity(item) not in gone]
 
 
 def _order_list(
@@ -138,10 +139,10 @@ def _order_list(
         merged[field] = _arranged(items, (), order, key)
 
 
-def _check_order(wanted: Sequence[Any], order: list[Any]) -> None:
+def _check_order(wanted: Sequence[Hashable], order: Sequence[Hashable]) -> None:
     position = 0
     for item in wanted:
-        while position < len(order) and not same(order[position], item):
+        while position < len(order) and order[position] != item:
             position += 1
         if position == len(order):
             raise BadRequestError(
@@ -157,20 +158,22 @@ def _merge_list(
     value: Sequence[Any], patch: Sequence[Any], node: Node | None, name: str
 ) -> list[Any]:
     key = _key_of(node, name, [*value, *patch])
-    kept = list(value)
+    gone: set[Hashable] = set()
     for item in patch:
         if isinstance(item, dict) and _DIRECTIVE in item:
             if item[_DIRECTIVE] == "replace":
                 return [_settled(one) for one in _plain_items(patch)]
             if item[_DIRECTIVE] != "delete":
                 raise BadRequestError(f"unknown patch directive: $patch: {item[_DIRECTIVE]!r}")
-            gone = key(item)
-            kept = [one for one in kept if not same(key(one), gone)]
+            gone.add(key(item))
+    kept = [item for item in value if key(item) not in gone]
     additions = _plain_items(patch)
     item_node = None if node is None else node.item
+    places = _places(kept, key)
     for item in additions:
-        place = next((i for i, one in enumerate(kept) if same(key(one), key(item))), None)
+        place = places.get(key(item))
         if place is None:
+            places[key(item)] = len(kept)
             kept.append(_settled(item))
         elif isinstance(item, dict):
             kept[place] = _merge_map(kept[place], item, item_node)
@@ -183,19 +186,19 @@ def _key_of(node: Node | None, name: str, items: Sequence[Any]) -> Key:
     if not any(maps):
         if any(isinstance(item, list | tuple) for item in items):
             raise BadRequestError(f"{name}: lists of lists cannot be merged")
-        return lambda item: item
+        return identity
     merge_key = "" if node is None else node.merge_key
     if not all(maps):
         raise BadRequestError(f"{name}: a list of objects cannot be merged with other values")
 
-    def key(item: Any) -> Any:
+    def key(item: Any) -> Hashable:
         if merge_key not in item:
             message = f"map: {thaw(item)} does not contain declared merge key: {merge_key}"
             raise InvalidError(
                 message,
                 causes=(Cause(field=name, message=message, reason="UnexpectedServerResponse"),),
             )
-        return item[merge_key]
+        return identity(item[merge_key])
 
     return key
 
@@ -208,19 +211,23 @@ def _arranged(
     Where a named item meets another one, the one that came first before stays first; a new item
     goes in front.
     """
-    wanted = [key(item) for item in order]
-    had = [key(item) for item in before]
+    wanted, had = _places(order, key), _places(before, key)
     named = sorted(
-        (item for item in items if _position(key(item), wanted) >= 0),
-        key=lambda item: _position(key(item), wanted),
+        (item for item in items if key(item) in wanted), key=lambda item: wanted[key(item)]
     )
-    others = [item for item in items if _position(key(item), wanted) < 0]
+    others = [item for item in items if key(item) not in wanted]
     arranged: list[Any] = []
-    while named and others:
-        left, right = _position(key(others[0]), had), _position(key(named[0]), had)
-        arranged.append(others.pop(0) if 0 <= left < right else named.pop(0))
-    return [*arranged, *named, *others]
+    left = right = 0
+    while left < len(others) and right < len(named):
+        other, one = had.get(key(others[left])), had.get(key(named[right]))
+        if other is not None and one is not None and other < one:
+            arranged.append(others[left])
+            left += 1
+        else:
+            arranged.append(named[right])
+            right += 1
+    return [*arranged, *named[right:], *others[left:]]
 
 
-def _position(value: Any, among: Sequence[Any]) -> int:
-    return next((index for index, one in enumerate(among) if same(one, value)), -1)
+def _places(items: Sequence[Any], key: Key) -> dict[Hashable, int]:
+    return {key(item): place for place, item in reversed(list(enumerate(items)))}

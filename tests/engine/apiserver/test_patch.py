@@ -179,6 +179,22 @@ def test_a_json_patch_has_a_limit() -> None:
         json_patch({}, [{"op": "add", "path": "/a", "value": 1}] * 10_001)
 
 
+def test_a_document_cannot_be_doubled_without_end() -> None:
+    """Forty small operations that copy a list into itself are refused, not carried out."""
+    double = [{"op": "copy", "from": "/a", "path": "/a/-"}] * 40
+
+    with pytest.raises(TooLargeError):
+        json_patch({"a": ["x"]}, double)
+
+
+def test_long_lists_merge_quickly() -> None:
+    """Ten thousand items on both sides are matched by key, not one against all."""
+    spec = {"containers": [{"name": "a", "env": [{"name": f"e{i}"} for i in range(10_000)]}]}
+    node = of_kind("", "v1", "Pod")
+
+    assert patched(STRATEGIC_MERGE_PATCH, {"spec": spec}, {"spec": spec}, node) == {"spec": spec}
+
+
 @pytest.mark.parametrize(
     ("document", "patch", "expected"),
     [
