@@ -6,6 +6,7 @@ Source: sigs.k8s.io/structured-merge-diff v6, merge.Updater.Apply; kubernetes v1
 from collections.abc import Mapping
 from typing import Any
 
+from engine.api.frozen import thaw
 from engine.apiserver.errors import BadRequestError, Cause, ConflictError
 from engine.apiserver.fieldpaths import (
     FieldSet,
@@ -20,7 +21,7 @@ from engine.apiserver.fieldpaths import (
     with_parents,
     without,
 )
-from engine.apiserver.jsonvalue import same, thaw
+from engine.apiserver.jsonvalue import same
 from engine.apiserver.managed_fields import (
     Manager,
     Managers,

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from engine.apiserver.errors import BadRequestError, Cause, InvalidError, TooLargeError
-from engine.apiserver.jsonvalue import same, thaw
+from engine.api.frozen import thaw
+from engine.apiserver.errors import BadRequestError, InvalidError, TooLargeError
+from engine.apiserver.jsonvalue import same
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED = 3 * 1024 * 1024
@@ -42,8 +43,7 @@ def json_patch(document: Any, operations: Any) -> Any:
         except _FailedError as error:
             message = f"operation {index} ({operation['op']} {operation['path']}): {error}"
             raise InvalidError(
-                "the server rejected our request due to an error in our request: " + message,
-                causes=(Cause(field="", message=message, reason="UnexpectedServerResponse"),),
+                "the server rejected our request due to an error in our request: " + message
             ) from error
     return document
 

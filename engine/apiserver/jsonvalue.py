@@ -1,17 +1,8 @@
-"""JSON values as plain Python: copying and comparing them the way JSON means it."""
+"""JSON values as plain Python: when two of them are the same."""
 
 import json
 from collections.abc import Hashable
 from typing import Any
-
-
-def thaw(value: Any) -> Any:
-    """A copy of *value* that may be changed: plain dicts and lists all through."""
-    if isinstance(value, dict):
-        return {key: thaw(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [thaw(part) for part in value]
-    return value
 
 
 def same(one: Any, other: Any) -> bool:

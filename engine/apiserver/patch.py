@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from engine.api.frozen import thaw
 from engine.apiserver.errors import BadRequestError, UnsupportedMediaTypeError
 from engine.apiserver.json_patch import json_patch
-from engine.apiserver.jsonvalue import thaw
 from engine.apiserver.schema.node import Node
 from engine.apiserver.strategic_patch import strategic_merge_patch
 

@@ -6,8 +6,9 @@ Source: k8s.io/apimachinery pkg/util/strategicpatch, kubernetes v1.34.
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from engine.apiserver.errors import BadRequestError, Cause, InvalidError
-from engine.apiserver.jsonvalue import identity, thaw
+from engine.api.frozen import thaw
+from engine.apiserver.errors import BadRequestError, InvalidError
+from engine.apiserver.jsonvalue import identity
 from engine.apiserver.schema.node import Node
 
 _DIRECTIVE = "$patch"
@@ -193,10 +194,8 @@ def _key_of(node: Node | None, name: str, items: Sequence[Any]) -> Key:
 
     def key(item: Any) -> Hashable:
         if merge_key not in item:
-            message = f"map: {thaw(item)} does not contain declared merge key: {merge_key}"
             raise InvalidError(
-                message,
-                causes=(Cause(field=name, message=message, reason="UnexpectedServerResponse"),),
+                f"{name}: map: {thaw(item)} does not contain declared merge key: {merge_key}"
             )
         return identity(item[merge_key])
 
