@@ -4,10 +4,11 @@ It knows paths, status codes and framing; what a pod is, others know.
 """
 
 import asyncio
+import io
 import json
 import struct
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import attrs
@@ -90,7 +91,8 @@ class PodmanClient:
         """Load a docker or OCI archive."""
         headers = {"Content-Type": "application/x-tar"}
         async with self._turn:
-            await self._request("POST", "/images/load", raw=archive, headers=headers, timeout=120.0)
+            raw = io.BytesIO(archive)
+            await self._request("POST", "/images/load", raw=raw, headers=headers, timeout=120.0)
 
     async def stream(self, path: str, **params: str) -> AsyncIterator[Any]:
         """The answers of a request that goes on: one JSON document a line."""
@@ -143,7 +145,7 @@ class PodmanClient:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
-        raw: bytes | None = None,
+        raw: BinaryIO | None = None,
         headers: Mapping[str, str] = JSON,
         timeout: float = 60.0,  # noqa: ASYNC109
     ) -> Any:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -69,6 +70,7 @@ class PodmanHost:
     _around: Surroundings = attrs.field(init=False)
     _checker: Checker = attrs.field(init=False)
     _available: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _own_images: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -101,6 +103,7 @@ class PodmanHost:
             checker=self._checker,
             clock=self.clock,
             available=self._available,
+            own_images=self._own_images,
             exits=self.service.exits,
             host_resolv=_host_resolv(),
         )
@@ -182,7 +185,20 @@ class PodmanHost:
             await processes.run(["ip", "route", "del", "blackhole", self.slot.pod_cidr])
 
     async def _load_images(self) -> None:
-        """Build and load our images, unless the store has the very same already."""
+        """Build and load our images, unless the store has the very same already.
+
+        Raises:
+            AdapterError: Podman refuses; pods that ask for one of our images fail then.
+        """
+        try:
+            await self._load_missing()
+        except (AdapterError, OSError, subprocess.SubprocessError) as error:
+            log.warning("own images were not loaded error=%s", error)
+            raise AdapterError(f"the demo image could not be loaded: {error}") from error
+        finally:
+            self._own_images.set()
+
+    async def _load_missing(self) -> None:
         images = await asyncio.to_thread(demo_images)
         present = await self.client.get("/images/json") or []
         known = {f"sha256:{image['Id']}".removeprefix("sha256:sha256:") for image in present}

@@ -9,6 +9,7 @@ from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.cri.commands import PullImage
 from engine.cri.events import ImagePulled, ImagePullFailed
 
+OURS = "localhost/kubarium/"
 REFERENCE = re.compile(
     r"(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
     r"(?::[\w][\w.-]{0,127})?(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?"

@@ -39,7 +39,8 @@ CLOSE_SECONDS = 3.0  # what is under way may end in order
 class Surroundings:
     """What all machines of a cluster share.
 
-    While *available* is not set (Podman is away) commands wait.
+    While *available* is not set (Podman is away) commands wait; for *own_images* (the demo image
+    is loaded) those wait that pull one of them.
     """
 
     client: PodmanClient
@@ -47,6 +48,7 @@ class Surroundings:
     checker: Checker
     clock: Callable[[], float]
     available: asyncio.Event
+    own_images: asyncio.Event
     exits: Path | None = None
     host_resolv: str = ""
 
@@ -236,6 +238,8 @@ class Machine:
         self.report(events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id))
 
     async def _pull(self, command: cri.PullImage) -> None:
+        if command.image.startswith(images.OURS):
+            await self.around.own_images.wait()
         outcome = await images.ensure(self.around.client, command)
         if isinstance(outcome, events.ImagePulled):
             self.containers.image_ids[command.image] = outcome.image_id

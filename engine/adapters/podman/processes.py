@@ -133,9 +133,15 @@ def kill(pid: int, *, marker: bytes) -> bool:
         return False
     finally:
         os.close(descriptor)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    reap(pid)
     return True
+
+
+def reap(pid: int) -> None:
+    """Collect the ended child *pid*; 0, or what is no child of ours, is left to others."""
+    if pid:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def has_marker(pid: int, marker: bytes) -> bool:

@@ -72,7 +72,11 @@ class Owner:
 
 @attrs.define(eq=False, kw_only=True)
 class Sandbox:
-    """The namespaces of one pod. *pause* is the process that holds them; 0 if Podman's own does."""
+    """The namespaces of one pod.
+
+    *pause* is the process that holds them (0 if Podman's own does), *parent* the one that waits
+    for it, if it is not a child of ours.
+    """
 
     id: str
     pod: PodIdentity
@@ -80,6 +84,7 @@ class Sandbox:
     ip: str
     folder: Path
     pause: int = 0
+    parent: int = 0
     host_network: bool = False
     share_process_namespace: bool = False
     interface: str = ""

@@ -159,7 +159,7 @@ class Routed:
         if not said.endswith(b"ok\n"):
             raise AdapterError(f"its network: {said.decode(errors='replace').strip()}")
         if command.share_process_namespace:
-            sandbox.pause = _child(process.pid)
+            sandbox.parent, sandbox.pause = process.pid, _child(process.pid)
         process.returncode = 0  # it is ended by `_release`, not by this object
         folder = sandbox.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,8 @@ class Routed:
         """End the pause process; its namespaces, interface and route go with it."""
         if sandbox.pause:
             processes.kill(sandbox.pause, marker=owner.marker)
-            sandbox.pause = 0
+            processes.reap(sandbox.parent)
+            sandbox.pause = sandbox.parent = 0
         (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
 
 
@@ -205,7 +206,8 @@ def pod_network(ip: str, interface: str, *, host: int) -> str:
     *interface* is the other end of the veth pair, in the namespace of process *host*.
     """
     return (
-        f"link add eth0 type veth peer name {interface} address {GATEWAY_MAC} netns {host}\n"
+        f"link add eth0 type veth peer name {interface} address {GATEWAY_MAC}"
+        f" netns /proc/{host}/ns/net\n"
         "link set lo up\n"
         "link set eth0 up\n"
         f"addr add {ip}/32 dev eth0\n"
