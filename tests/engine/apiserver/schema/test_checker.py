@@ -99,7 +99,7 @@ def test_every_fault_is_found_at_once() -> None:
         pytest.param(
             {"ports": [{"containerPort": 2**31}]}, "an integer of 32 bits", id="int32 range"
         ),
-        pytest.param({"ports": [{"containerPort": 8.5}]}, "an integer of 32 bits", id="fraction"),
+        pytest.param({"ports": [{"containerPort": 80.0}]}, "an integer of 32 bits", id="float"),
         pytest.param({"ports": [{"containerPort": True}]}, "found true", id="no integer"),
         pytest.param({"ports": {"containerPort": 1}}, "expected a list, found a map", id="list"),
         pytest.param({"resources": []}, "expected a map of fields, found a list", id="object"),
@@ -126,13 +126,25 @@ def test_a_wrong_type_is_explained(fields: dict[str, Any], said: str) -> None:
         pytest.param({"resources": {"limits": {"cpu": 1, "memory": "1.5Gi"}}}, id="quantities"),
         pytest.param({"resources": {"limits": {"cpu": ".5", "memory": "1e3"}}}, id="exponents"),
         pytest.param({"livenessProbe": {"httpGet": {"port": "http"}}}, id="port by name"),
-        pytest.param({"ports": [{"containerPort": 80.0}]}, id="whole float"),
         pytest.param({"env": None, "command": None}, id="null is not set"),
     ],
 )
 def test_all_forms_of_a_value_pass(fields: dict[str, Any]) -> None:
     """What Kubernetes reads passes: quantities as numbers, ports by name, null for not set."""
     assert container_with(**fields) == []
+
+
+@pytest.mark.parametrize("value", ["hunter2", "aGk", "a b=", "ä"])
+def test_a_secret_that_is_not_base64_is_explained(value: str) -> None:
+    """Plain text under data is the classic mistake."""
+    (finding,) = check({"data": {"password": value}}, node("Secret"))
+
+    assert str(finding) == (f'data[password]: expected a base64 string, found the string "{value}"')
+
+
+def test_base64_may_be_wrapped() -> None:
+    """Line breaks in base64 are ignored, as Go does."""
+    assert check({"data": {"password": "aHVu\ndGVyMg==\n"}}, node("Secret")) == []
 
 
 def test_missing_required_fields_are_found() -> None:
