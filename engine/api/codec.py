@@ -286,10 +286,9 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_func(lambda type_: type_ is MicroTime, _structure_time)
     converter.register_unstructure_hook_func(lambda type_: type_ is Time, format_time)
     converter.register_unstructure_hook_func(lambda type_: type_ is MicroTime, format_micro_time)
-    converter.register_structure_hook_func(
-        lambda type_: type_ == IntOrString, lambda value, _: value
-    )
-    converter.register_unstructure_hook_func(lambda type_: type_ == IntOrString, lambda v: v)
+    for plain in (IntOrString, IntOrString | None):
+        converter.register_structure_hook(plain, lambda value, _: value)
+        converter.register_unstructure_hook(plain, lambda value: value)
     converter.register_structure_hook_func(
         lambda type_: type_ is Any, lambda value, _: freeze(value)
     )

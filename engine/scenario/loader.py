@@ -9,6 +9,7 @@ import attrs
 import yaml
 from cattrs import ClassValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
+from cattrs.v import format_exception
 
 from engine.api.quantity import parse_int, parse_millis
 from engine.scenario.schema import (
@@ -20,6 +21,11 @@ from engine.scenario.schema import (
     ScenarioError,
     StepBase,
 )
+
+
+class _WrongValueError(ValueError):
+    """A value of ours to explain; cattrs collects it with its place."""
+
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -55,7 +61,10 @@ def parse_scenario(text: str, *, name: str = "scenario") -> Scenario:
     try:
         scenario = _CONVERTER.structure(data, Scenario)
     except ClassValidationError as error:
-        faults = [_reword(line, data) for line in transform_error(error, path="file")]
+        faults = [
+            _reword(line, data)
+            for line in transform_error(error, path="file", format_exception=_in_words)
+        ]
         raise ScenarioError("\n".join(f"{name}: {fault}" for fault in faults)) from error
     faults = _cross_check(scenario)
     if faults:
@@ -140,12 +149,18 @@ def _reword(line: str, data: dict[str, Any]) -> str:
     return f"{place.removeprefix('file.')}: {message}" if message else line
 
 
+def _in_words(error: BaseException, type_: type | None) -> str:
+    if isinstance(error, _WrongValueError):
+        return str(error)
+    return str(format_exception(error, type_))
+
+
 def _structure_step(data: Any, _type: Any) -> StepBase:
     kind = data.get("do") if isinstance(data, dict) else None
     cls = STEPS.get(kind) if isinstance(kind, str) else None
     if cls is None:
         msg = f"do must be one of {', '.join(STEPS)}, not {kind!r}"
-        raise ValueError(msg)
+        raise _WrongValueError(msg)
     return _CONVERTER.structure(data, cls)
 
 
@@ -166,7 +181,7 @@ def _strict(cls: type[Any]) -> Any:
 def _structure_text(value: Any, _type: Any) -> str:
     if not isinstance(value, str):
         msg = f"text was expected, not {value!r}"
-        raise TypeError(msg)
+        raise _WrongValueError(msg)
     return value
 
 

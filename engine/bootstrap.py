@@ -1,0 +1,96 @@
+"""The objects a cluster begins with: namespaces, the service `kubernetes`, the DNS service."""
+
+
+import attrs
+
+from engine.api.core import (
+    EndpointAddress,
+    EndpointPort,
+    Endpoints,
+    EndpointSubset,
+    Namespace,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
+from engine.api.discovery import Endpoint, EndpointConditions, EndpointSlice, SlicePort
+from engine.api.frozen import FrozenDict
+from engine.api.meta import ApiObject, ObjectMeta
+from engine.apiserver.errors import AlreadyExistsError, NotFoundError
+from engine.client.client import Client
+from engine.config import ClusterConfig
+
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+def bootstrap(client: Client, config: ClusterConfig) -> None:
+    """Create what is missing of the objects every cluster has. Doing it again changes nothing."""
+    for name in NAMESPACES:
+        _ensure(client, Namespace(metadata=ObjectMeta(name=name)))
+    _ensure(client, _kubernetes_service(config))
+    _ensure(client, _dns_service(config))
+
+
+def publish_apiserver(client: Client, address: str, port: int) -> None:
+    """Let the service `kubernetes` lead to *address* and *port*."""
+    meta = ObjectMeta(name="kubernetes", namespace="default")
+    subset = EndpointSubset(
+        addresses=(EndpointAddress(ip=address),), ports=(EndpointPort(name="https", port=port),)
+    )
+    _replace(client, Endpoints(metadata=meta, subsets=(subset,)))
+    labels = FrozenDict({"kubernetes.io/service-name": "kubernetes"})
+    _replace(
+        client,
+        EndpointSlice(
+            metadata=attrs.evolve(meta, labels=labels),
+            endpoints=(Endpoint(addresses=(address,), conditions=EndpointConditions(ready=True)),),
+            ports=(SlicePort(name="https", port=port, protocol="TCP"),),
+        ),
+    )
+
+
+def _kubernetes_service(config: ClusterConfig) -> Service:
+    labels = FrozenDict({"component": "apiserver", "provider": "kubernetes"})
+    return Service(
+        metadata=ObjectMeta(name="kubernetes", namespace="default", labels=labels),
+        spec=ServiceSpec(
+            type="ClusterIP",
+            cluster_ip=config.api_ip,
+            cluster_ips=(config.api_ip,),
+            ports=(ServicePort(name="https", port=443, target_port=6443, protocol="TCP"),),
+        ),
+    )
+
+
+def _dns_service(config: ClusterConfig) -> Service:
+    labels = FrozenDict({"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"})
+    return Service(
+        metadata=ObjectMeta(name="kube-dns", namespace="kube-system", labels=labels),
+        spec=ServiceSpec(
+            type="ClusterIP",
+            cluster_ip=config.dns_ip,
+            cluster_ips=(config.dns_ip,),
+            ports=(
+                ServicePort(name="dns", port=53, target_port=53, protocol="UDP"),
+                ServicePort(name="dns-tcp", port=53, target_port=53, protocol="TCP"),
+            ),
+        ),
+    )
+
+
+def _ensure(client: Client, obj: ApiObject) -> None:
+    try:
+        client.create(obj)
+    except AlreadyExistsError:
+        return
+
+
+def _replace(client: Client, obj: ApiObject) -> None:
+    meta = obj.metadata
+    try:
+        current = client.get(type(obj), meta.name, namespace=meta.namespace)
+    except NotFoundError:
+        client.create(obj)
+        return
+    version = current.metadata.resource_version
+    client.update(attrs.evolve(obj, metadata=attrs.evolve(meta, resource_version=version)))

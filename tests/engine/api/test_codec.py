@@ -1,0 +1,135 @@
+"""Nothing a client sends is lost, nothing is made up."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.api.codec import DecodeError, decode, decode_json, encode, encode_json, encode_thawed
+from engine.api.core import Secret
+from engine.api.frozen import FrozenDict, freeze, thaw
+from engine.api.pod import Pod
+from engine.api.scheme import SCHEME
+
+POD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "web",
+        "namespace": "default",
+        "creationTimestamp": "2026-01-02T03:04:05Z",
+        "labels": {"app": "web"},
+    },
+    "spec": {
+        "containers": [
+            {
+                "name": "c",
+                "image": "web:1",
+                "resources": {"requests": {"cpu": "500m"}},
+                "ports": [{"containerPort": 80}],
+                "someNewField": {"deep": [1, {"x": None}]},
+            }
+        ],
+        "volumes": [
+            {"name": "disk", "azureDisk": {"diskName": "a", "diskURI": "b"}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    },
+    "status": {"podIP": "10.1.1.1", "phase": "Running"},
+}
+
+
+def test_a_round_trip_keeps_what_the_engine_does_not_read() -> None:
+    """Unknown fields are carried, at any depth."""
+    assert encode_thawed(decode(POD)) == POD
+
+
+def test_fields_are_typed_under_their_pythonic_names() -> None:
+    """And times are seconds."""
+    pod = decode(POD)
+
+    assert isinstance(pod, Pod)
+    assert pod.status.pod_ip == "10.1.1.1"
+    assert pod.spec.containers[0].ports[0].container_port == 80
+    assert pod.metadata.creation_timestamp == 1767323045.0
+
+
+def test_nulls_mean_not_set() -> None:
+    """As Go's decoder treats them."""
+    data = {**POD, "metadata": {"name": "web", "labels": None, "annotations": None}}
+
+    pod = decode(data)
+
+    assert pod.metadata.labels == {}
+    assert "labels" not in encode(pod)["metadata"]
+
+
+def test_numbers_are_taken_where_quantities_belong() -> None:
+    """``cpu: 2`` is a usual way to write it."""
+    data = thaw(freeze(POD))
+    data["spec"]["containers"][0]["resources"] = {"limits": {"cpu": 2}}
+
+    pod = decode(data)
+
+    assert isinstance(pod, Pod)
+    assert pod.spec.containers[0].resources.limits == {"cpu": "2"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "Pod"},
+        {"apiVersion": "v1", "kind": "Pdo"},
+        {"apiVersion": "v1", "kind": "Pod", "spec": "nginx"},
+        {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": "nginx"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"creationTimestamp": "yesterday"}},
+    ],
+    ids=["no-version", "unknown-kind", "spec-is-text", "list-is-text", "bad-time"],
+)
+def test_what_is_not_an_object_is_refused_in_words(data: dict[str, Any]) -> None:
+    """Only DecodeError leaves the decoder."""
+    with pytest.raises(DecodeError):
+        decode(data)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(spec=_json, status=_json, metadata=_json)
+def test_no_input_makes_the_decoder_fall_over(
+    spec: object, status: object, metadata: object
+) -> None:
+    """Garbage is an answer, not a crash."""
+    data = {"apiVersion": "v1", "kind": "Pod", "spec": spec, "status": status, "metadata": metadata}
+    try:
+        decode(data)
+    except DecodeError:
+        return
+
+
+def test_every_resource_can_be_stored_and_given_back() -> None:
+    """Kinds the engine does not act on are carried whole."""
+    for resource in SCHEME:
+        data = {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": "x"},
+            "somethingElse": {"a": [1, 2]},
+        }
+        back = encode_thawed(decode_json(encode_json(decode(data))))
+
+        assert {key: back[key] for key in data} == data
+
+
+def test_secrets_do_not_show_in_reprs() -> None:
+    """Traces and logs print reprs."""
+    secret = Secret(data=FrozenDict({"password": "aHVudGVyMg=="}))
+
+    assert "aHVudGVyMg" not in repr(secret)

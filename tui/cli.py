@@ -1,0 +1,173 @@
+"""The `kubarium` command. Textual is imported only by the commands that show something."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from engine.errors import EngineError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code.
+
+    0 when all went well, 1 when something did not, 2 when the command line or a file is wrong.
+    """
+    options = make_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return 130
+    except EngineError as error:
+        print(f"kubarium: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="kubarium",
+        description="A Kubernetes cluster you can watch think. Without a command: a cluster with "
+        "a demo application, in the terminal.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"kubarium {metadata.version('kubarium')}"
+    )
+    _add_cluster_options(parser)
+    parser.add_argument("--no-demo", action="store_true", help="start without the demo application")
+    parser.set_defaults(run=_open)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run a cluster without a screen, for kubectl")
+    _add_cluster_options(serve)
+    serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
+    serve.set_defaults(run=_serve)
+
+    attach = commands.add_parser("attach", help="open the terminal app on a running cluster")
+    attach.add_argument(
+        "--kubeconfig", type=Path, metavar="PATH", help="what `kubarium serve` wrote"
+    )
+    attach.add_argument("--context", default="", help="which context of the kubeconfig")
+    attach.set_defaults(run=_attach)
+
+    play = commands.add_parser("play", help="play a scenario")
+    play.add_argument("file", type=Path, metavar="FILE", help="a scenario (TOML)")
+    play.add_argument(
+        "--headless", action="store_true", help="no screen: print progress and a verdict"
+    )
+    play.add_argument("--report", type=Path, metavar="PATH", help="write the result as JSON")
+    play.add_argument("--junit", type=Path, metavar="PATH", help="write the result as JUnit XML")
+    _add_cluster_options(play, is_scenario=True)
+    play.set_defaults(run=_play)
+
+    doctor = commands.add_parser("doctor", help="say what works on this machine")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser, *, is_scenario: bool = False) -> None:
+    parser.add_argument(
+        "--nodes",
+        type=_count,
+        default=None if is_scenario else 3,
+        metavar="N",
+        help="worker nodes beside the control plane (3)",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=("auto", "podman", "simulated"),
+        default="auto",
+        help="real containers where Podman can be used (auto), or one of both",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="keep the cluster here and resume what is there"
+    )
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default=("127.0.0.1", 0 if is_scenario else 6443),
+        metavar="HOST:PORT",
+        help="where the API server answers (127.0.0.1:6443; port 0 for any free one)",
+    )
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="PATH", help="where to write the kubeconfig"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None if is_scenario else 1, help="seed of all chance (1)"
+    )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X",
+        help="seconds of the cluster per second (1; simulated containers only)",
+    )
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 1:
+        msg = f"a number of nodes from 1 was expected, not {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 10_000:
+        msg = f"a speed above 0 and up to 10000 was expected, not {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return speed
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        msg = f"HOST:PORT was expected, such as 127.0.0.1:6443, not {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return host.strip("[]"), int(port)
+
+
+def _open(options: argparse.Namespace) -> int:
+    from tui.commands.open import run
+
+    return run(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from tui.commands.serve import run
+
+    return run(options)
+
+
+def _attach(options: argparse.Namespace) -> int:
+    from tui.commands.attach import run
+
+    return run(options)
+
+
+def _play(options: argparse.Namespace) -> int:
+    from tui.commands.play import run
+
+    return run(options)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from tui.commands.doctor import run
+
+    return run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
