@@ -93,7 +93,8 @@ class KVStore(Generic[V]):
     ) -> RangeResult[V]:
         """The keys in ``[start, end)`` at *revision*, in key order unless sorted otherwise.
 
-        *limit* 0 means no limit; it cuts after sorting.
+        *limit* 0 means no limit; it cuts after sorting. Without an *order*, sorting by anything
+        but the key sees only the first ``limit + 1`` keys, as in etcd 3.5.
 
         Raises:
             CompactedError: see `check_readable`.
@@ -110,9 +111,11 @@ class KVStore(Generic[V]):
         count = len(kvs)
         if count_only:
             return RangeResult((), count, more=False, revision=self.revision)
+        more = 0 < limit < count
+        if more and order == "none":
+            del kvs[limit + 1 :]
         if order == "descend" or sort_by != "key":
             kvs.sort(key=_SORT_KEYS[sort_by], reverse=order == "descend")
-        more = 0 < limit < count
         if more:
             del kvs[limit:]
         if keys_only:

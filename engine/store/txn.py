@@ -4,7 +4,7 @@ Everything is checked before anything is changed, so a refused transaction leave
 """
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -115,41 +115,33 @@ class Plan:
     steps: "tuple[Put[Any] | DeleteRange | Range | Plan, ...]"
 
 
-def plan(store: KVStore[V], txn: Txn) -> Plan:
+def plan(store: KVStore[V], txn: Txn, check_lease: Callable[[int], object]) -> Plan:
     """Choose the branches of *txn* by the state before it and check all it would do.
 
+    *check_lease* raises for a lease that is not granted.
+
     Raises:
-        DuplicateKeyError: a key would be changed twice.
+        DuplicateKeyError: a key would be changed twice, in whichever branch.
         KeyMissingError: a put would keep the value or lease of a key that does not exist.
+        LeaseNotFoundError: a put names no granted lease.
         CompactedError: a range asks for a compacted revision.
         FutureRevisionError: a range asks for a revision that does not exist yet.
     """
+    _claimed(txn.success)
+    _claimed(txn.failure)
     chosen = _choose(store, txn)
-    puts: dict[bytes, None] = {}
-    deletes: list[DeleteRange] = []
-    for step in _flatten(chosen):
+    steps = list(_flatten(chosen))
+    for step in steps:
         if isinstance(step, Put):
-            if step.key in puts:
-                raise DuplicateKeyError(step.key)
-            puts[step.key] = None
-            if (step.ignore_value or step.ignore_lease) and store.get(step.key) is None:
+            keeps = step.ignore_value or step.ignore_lease
+            if keeps and store.get(step.key) is None:
                 raise KeyMissingError(step.key)
-        elif isinstance(step, DeleteRange):
-            deletes.append(step)
-        else:
+            if step.lease:
+                check_lease(step.lease)
+    for step in steps:
+        if isinstance(step, Range):
             store.check_readable(step.revision)
-    for delete in deletes:
-        for key in puts:
-            if in_range(key, delete.key, delete.end):
-                raise DuplicateKeyError(key)
     return chosen
-
-
-def leases_of(chosen: Plan) -> Iterator[int]:
-    """The leases that the puts of *chosen* attach keys to."""
-    for step in _flatten(chosen):
-        if isinstance(step, Put) and step.lease:
-            yield step.lease
 
 
 def writes(chosen: Plan) -> bool:
@@ -197,6 +189,43 @@ def _put(store: KVStore[V], step: Put[V], origin: object, time: float) -> PutRes
         lease = prev.lease if step.ignore_lease else lease
     change = store.put(step.key, value, lease, origin, time)
     return PutResult(change.revision, change.kv, change.prev_kv if step.prev_kv else None)
+
+
+def _claimed(
+    branch: Iterable[Operation],
+) -> tuple[dict[bytes, None], list[DeleteRange]]:
+    """The keys put and the ranges deleted by *branch*, whichever way its inner branches go.
+
+    A put in one inner transaction and a deletion in a later one are let through, as by etcd.
+
+    Raises:
+        DuplicateKeyError: two of them touch the same key.
+
+    Source: checkIntervals, etcdserver/api/v3rpc/key.go, etcd v3.5.
+    """
+    branch = tuple(branch)
+    puts: dict[bytes, None] = {}
+    deletes = [step for step in branch if isinstance(step, DeleteRange)]
+    for step in branch:
+        if isinstance(step, Txn):
+            then_puts, then_deletes = _claimed(step.success)
+            else_puts, else_deletes = _claimed(step.failure)
+            before = dict(puts)
+            # A key may be put in both branches of one inner transaction: only one will happen.
+            for key in (*then_puts, *else_puts):
+                _claim(key, before, deletes)
+                puts[key] = None
+            deletes = [*deletes, *then_deletes, *else_deletes]
+    for step in branch:
+        if isinstance(step, Put):
+            _claim(step.key, puts, deletes)
+            puts[step.key] = None
+    return puts, deletes
+
+
+def _claim(key: bytes, puts: dict[bytes, None], deletes: list[DeleteRange]) -> None:
+    if key in puts or any(in_range(key, delete.key, delete.end) for delete in deletes):
+        raise DuplicateKeyError(key)
 
 
 def _choose(store: KVStore[V], txn: Txn) -> Plan:

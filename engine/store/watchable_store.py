@@ -191,9 +191,8 @@ class Store(Generic[V]):
             LeaseNotFoundError: a put in it names no granted lease.
             ReadOnlyError: it would write, and the store takes no writes for now.
         """
-        chosen = transaction.plan(self.kv, Txn(tuple(compare), tuple(success), tuple(failure)))
-        for lease_id in transaction.leases_of(chosen):
-            self.lessor.get(lease_id)
+        whole = Txn(tuple(compare), tuple(success), tuple(failure))
+        chosen = transaction.plan(self.kv, whole, self.lessor.get)
         if self.alarm is not None and transaction.writes(chosen):
             raise ReadOnlyError(self.alarm)
         result: TxnResult[V] = transaction.apply(self.kv, chosen, origin, self.loop.now)
