@@ -1,0 +1,120 @@
+"""The service proxy: follows services, endpoint slices and nodes, and keeps a sink current.
+
+It knows nothing about firewalls. All nodes share one sink as long as they share one kernel.
+"""
+
+import logging
+
+import attrs
+
+from engine.api.core import Service
+from engine.api.discovery import EndpointSlice
+from engine.api.node import Node
+from engine.client.informer import InformerFactory
+from engine.errors import AdapterError
+from engine.kernel.backoff import Backoff
+from engine.kernel.loop import Loop, Timer
+from engine.proxy.change_tracker import ChangeTracker
+from engine.proxy.rules import NO_RULES, RuleSet, RuleSink
+
+log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Proxier:
+    """Coalesces changes and applies them to the sink.
+
+    Promises:
+        * the sink hears of a change at once, or *min_period* seconds after it last heard of one;
+        * nothing is applied before services, slices and nodes are all known: a restart never
+          takes rules away that are still needed;
+        * what the sink refused is tried again, with everything that came meanwhile.
+    """
+
+    loop: Loop
+    informers: InformerFactory
+    sink: RuleSink
+    min_period: float = 0.05
+    syncs: int = attrs.field(default=0, init=False)
+    last_sync: float | None = attrs.field(default=None, init=False)
+    error: str = attrs.field(default="", init=False)
+    tracker: ChangeTracker = attrs.field(factory=ChangeTracker, init=False)
+    _applied: RuleSet = attrs.field(default=NO_RULES, init=False)
+    _timer: Timer | None = attrs.field(default=None, init=False)
+    _is_running: bool = attrs.field(default=False, init=False)
+    _backoff: Backoff[str] = attrs.field(factory=lambda: Backoff(base=0.2, cap=10.0), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.informers.informer(Service).add_handler(self._on_service)
+        self.informers.informer(EndpointSlice).add_handler(self._on_slice)
+        self.informers.informer(Node).add_handler(self._on_node)
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules in effect."""
+        return self._applied
+
+    def start(self) -> None:
+        """Begin to follow; starting twice is once."""
+        self._is_running = True
+        self.informers.start()
+        self._schedule()
+
+    def stop(self) -> None:
+        """Leave the rules as they are. The sink's owner takes them away."""
+        self._is_running = False
+        self.informers.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_service(self, key: str, _old: Service | None, new: Service | None) -> None:
+        self.tracker.update_service(key, new)
+        self._schedule()
+
+    def _on_slice(self, key: str, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        self.tracker.update_slice(key, old, new)
+        self._schedule()
+
+    def _on_node(self, key: str, old: Node | None, new: Node | None) -> None:
+        before, after = node_address(old), node_address(new)
+        if before != after:
+            self.tracker.update_node(key, after)
+            self._schedule()
+
+    def _schedule(self, delay: float = 0.0) -> None:
+        if not self._is_running or (self._timer is not None and self._timer.is_pending):
+            return
+        if self.last_sync is not None:
+            delay = max(delay, self.last_sync + self.min_period - self.loop.now)
+        self._timer = self.loop.call_later(max(0.0, delay), self._sync)
+
+    def _sync(self) -> None:
+        self._timer = None
+        if not self.informers.has_synced:
+            self._schedule(self.min_period)
+            return
+        self.last_sync = self.loop.now
+        _, current = self.tracker.advance()
+        if current == self._applied:
+            return
+        try:
+            self.sink.apply(self._applied, current)
+        except AdapterError as error:
+            self.error = str(error)
+            log.warning("rules were refused error=%s", error)
+            self._schedule(self._backoff.next_delay("sink"))
+            return
+        self._backoff.forget("sink")
+        self._applied, self.error = current, ""
+        self.syncs += 1
+
+
+def node_address(node: Node | None) -> str:
+    """The internal IPv4 address of *node*, or nothing."""
+    if node is None:
+        return ""
+    for address in node.status.addresses:
+        if address.type == "InternalIP" and ":" not in address.address:
+            return address.address
+    return ""
