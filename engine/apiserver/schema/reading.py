@@ -1,6 +1,6 @@
 """Reads an object as fieldValidation asks: what is refused, what is warned of, what is dropped."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import attrs
@@ -54,7 +54,8 @@ def read(
     refused = f'{kind} in version "{version}" cannot be handled as a {kind}: '
     if wrong := [str(finding) for finding in findings if finding.fault == "type"]:
         raise BadRequestError(refused + ", ".join(wrong))
-    strays = [*duplicates, *(finding for finding in findings if finding.fault == "unknown")]
+    unknown = [finding for finding in findings if finding.fault == "unknown"]
+    strays = _in_order(value, unknown, list(duplicates))
     said = tuple(str(finding) for finding in strays)
     if said and field_validation == "Strict":
         raise BadRequestError(refused + "strict decoding error: " + ", ".join(said))
@@ -82,3 +83,31 @@ def prune(value: Any, node: Node) -> Any:
     if isinstance(value, dict):
         return {key: prune(part, node.item) for key, part in value.items()}
     return [prune(part, node.item) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _in_order(value: Any, unknown: list[Finding], duplicates: list[Finding]) -> list[Finding]:
+    """Both kinds of findings as they come in the document; what is unknown may be repeated too."""
+    if not duplicates:
+        return unknown
+    strange = tuple(finding.path for finding in unknown)
+    known = [
+        finding
+        for finding in duplicates
+        if not any(_is_at_or_below(finding.path, path) for path in strange)
+    ]
+    places = {path: place for place, path in enumerate(_paths(value, ""))}
+    return sorted([*unknown, *known], key=lambda finding: places.get(finding.path, len(places)))
+
+
+def _is_at_or_below(path: str, above: str) -> bool:
+    return path == above or path.startswith((above + ".", above + "["))
+
+
+def _paths(value: Any, path: str) -> Iterator[str]:
+    yield path
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _paths(part, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from _paths(part, f"{path}[{index}]")

@@ -1,5 +1,6 @@
 """How fieldValidation decides about fields that nobody knows."""
 
+import json
 from typing import Any
 
 import pytest
@@ -24,6 +25,19 @@ def read_pod(spec: dict[str, Any], field_validation: str, body: str = "{}") -> R
     )
 
 
+def test_strays_are_named_in_the_order_of_the_document() -> None:
+    """Unknown and repeated fields come as they stand there; an unknown field is not repeated."""
+    body = '{"spec":{"foo":1,"foo":2,"hostIPC":true,"hostIPC":false,"containers":[],"bar":1}}'
+
+    reading = read_pod(json.loads(body)["spec"], "Warn", body)
+
+    assert reading.warnings == (
+        'unknown field "spec.foo"',
+        'duplicate field "spec.hostIPC"',
+        'unknown field "spec.bar"',
+    )
+
+
 def test_strict_refuses_all_strays_in_one_sentence() -> None:
     """Strict names each unknown and each repeated field, as kube-apiserver puts it."""
     with pytest.raises(BadRequestError) as refused:
@@ -31,7 +45,7 @@ def test_strict_refuses_all_strays_in_one_sentence() -> None:
 
     assert refused.value.message == (
         'Pod in version "v1" cannot be handled as a Pod: strict decoding error: '
-        'duplicate field "kind", unknown field "spec.containers[0].foo"'
+        'unknown field "spec.containers[0].foo", duplicate field "kind"'
     )
 
 
