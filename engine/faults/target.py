@@ -28,8 +28,8 @@ def resolve(fault: Fault, levers: Levers) -> Target:
         msg = f"no pod in namespace {wanted.namespace or 'default'} matches the fault's target"
         raise FaultError(msg)
     return Target(
-        nodes=_choose(wanted.nodes, wanted, stream),
-        pods=_choose(pods, wanted, stream),
+        nodes=choose(wanted.nodes, wanted, stream),
+        pods=choose(pods, wanted, stream),
         component=wanted.component,
     )
 
@@ -44,7 +44,7 @@ def _pods(wanted: FaultTarget, levers: Levers) -> tuple[Pod, ...]:
     return tuple(pod for pod in found if matches(wanted.selector, pod.metadata.labels))
 
 
-def _choose(items: tuple[T, ...], wanted: FaultTarget, stream: random.Random) -> tuple[T, ...]:
+def choose(items: tuple[T, ...], wanted: FaultTarget, stream: random.Random) -> tuple[T, ...]:
     """Those of *items* that the target's mode hits, in their order."""
     match wanted.mode:
         case "" | "all":

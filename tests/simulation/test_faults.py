@@ -1,0 +1,110 @@
+"""Faults as objects: injected once, undone once, however they end."""
+
+import pytest
+
+from engine.api.frozen import FrozenDict
+from engine.api.kubarium import Fault, FaultTarget
+from engine.api.pod import Pod
+from engine.apiserver.errors import UnavailableError
+from engine.cluster import Cluster
+from engine.faults.controls import make_fault
+from tests.builders import make_pod
+
+
+def inject(cluster: Cluster, type_: str, target: FaultTarget, **more: object) -> Fault:
+    """Create a fault, let the injector act, and return it."""
+    cluster.apply(make_fault("test", type_, target, **more))  # type: ignore[arg-type]  # of make_fault
+    cluster.run_for(1.0)
+    return cluster.get(Fault, "test")
+
+
+def test_a_fault_says_that_it_is_active_and_what_it_hit(cluster: Cluster) -> None:
+    """As its status."""
+    fault = inject(cluster, "node.partition", FaultTarget(nodes=("node-1",)))
+
+    assert fault.status.phase == "Active"
+    assert fault.status.touched == ("node-1",)
+    assert cluster.nodes["node-1"].link.is_cut
+
+
+def test_a_fault_is_over_when_its_time_is(cluster: Cluster) -> None:
+    """And stays on record."""
+    inject(cluster, "node.partition", FaultTarget(nodes=("node-1",)), duration=5.0)
+    cluster.run_for(6.0)
+
+    assert cluster.get(Fault, "test").status.phase == "Recovered"
+    assert not cluster.nodes["node-1"].link.is_cut
+
+
+def test_deleting_a_fault_undoes_it(cluster: Cluster) -> None:
+    """No finalizer keeps it."""
+    inject(cluster, "link.cut", FaultTarget(component="scheduler"))
+    assert cluster.links["scheduler"].is_cut
+
+    cluster.admin.delete(Fault, "test")
+    cluster.run_for(1.0)
+
+    assert not cluster.links["scheduler"].is_cut
+    assert not cluster.list(Fault)
+
+
+def test_the_panic_key_undoes_everything(cluster: Cluster) -> None:
+    """Newest first."""
+    inject(cluster, "link.delay", FaultTarget(component="scheduler"), params=FrozenDict(seconds=2))
+    cluster.controls.crash_node("node-2")
+    cluster.run_for(1.0)
+
+    cluster.injector.recover_all()
+    cluster.run_for(1.0)
+
+    assert cluster.links["scheduler"].delay == 0.0
+    assert not cluster.nodes["node-2"].link.is_cut
+    assert {fault.status.phase for fault in cluster.list(Fault)} == {"Recovered"}
+
+
+def test_requests_are_refused_while_the_api_server_is_down(cluster: Cluster) -> None:
+    """Until the fault's time is over, although nobody can say so meanwhile."""
+    cluster.apply(make_fault("test", "apiserver.down", FaultTarget(), duration=5.0))
+    cluster.run_for(1.0)
+    with pytest.raises(UnavailableError):
+        cluster.list(Fault)
+
+    cluster.run_for(10.0)
+
+    assert cluster.get(Fault, "test").status.phase == "Recovered"
+
+
+def test_killed_containers_are_started_again(cluster: Cluster) -> None:
+    """By the kubelet, in the same pod."""
+    cluster.apply(make_pod("web"))
+    cluster.run_for(20.0)
+
+    cluster.controls.kill_containers("default", "web")
+    cluster.run_for(30.0)
+
+    status = cluster.get(Pod, "web", namespace="default").status
+    assert status.phase == "Running"
+    assert status.container_statuses[0].restart_count == 1
+
+
+@pytest.mark.parametrize(
+    ("type_", "target", "words"),
+    [
+        ("node.explode", FaultTarget(nodes=("node-1",)), "is not a fault"),
+        ("node.crash", FaultTarget(nodes=("node-9",)), 'there is no node "node-9"'),
+        ("node.crash", FaultTarget(), "needs spec.target.nodes"),
+        ("pod.kill", FaultTarget(pods=("nobody",)), "no pod in namespace default"),
+        ("link.cut", FaultTarget(component="moon"), 'there is no link "moon"'),
+        ("link.delay", FaultTarget(component="scheduler"), "params.seconds"),
+        ("component.stop", FaultTarget(component="moon"), 'there is no component "moon"'),
+    ],
+)
+def test_a_fault_that_cannot_be_injected_says_why(
+    cluster: Cluster, type_: str, target: FaultTarget, words: str
+) -> None:
+    """And breaks nothing."""
+    fault = inject(cluster, type_, target)
+
+    assert fault.status.phase == "Failed"
+    assert words in fault.status.message
+    assert cluster.injector.active == ()
