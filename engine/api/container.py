@@ -144,10 +144,10 @@ class Probe:
     http_get: HTTPGetAction | None = None
     tcp_socket: TCPSocketAction | None = None
     initial_delay_seconds: int = 0
-    timeout_seconds: int = 1
-    period_seconds: int = 10
-    success_threshold: int = 1
-    failure_threshold: int = 3
+    timeout_seconds: int = wire(always=True, default=1)
+    period_seconds: int = wire(always=True, default=10)
+    success_threshold: int = wire(always=True, default=1)
+    failure_threshold: int = wire(always=True, default=3)
     termination_grace_period_seconds: int | None = None
     extra: FrozenDict[str, Json] = EMPTY
 
