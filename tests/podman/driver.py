@@ -21,19 +21,19 @@ class Driver:
     host: PodmanHost
     node: str
     index: int
+    made: int = 0
     seen: list[events.RuntimeEvent] = attrs.field(factory=list)
     runtime: PodmanRuntime = attrs.field(init=False)
     _fresh: asyncio.Queue[events.RuntimeEvent] = attrs.field(factory=asyncio.Queue, init=False)
-    _pods: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.runtime = self.host.runtime(self.node, self.index, self._take)
 
     def pod(self, name: str = "web") -> cri.PodIdentity:
         """The identity of a new pod."""
-        self._pods += 1
-        uid = f"{self.index:04d}{self._pods:04d}-{self.node}"
-        return cri.PodIdentity(namespace="default", name=f"{name}-{self._pods}", uid=uid)
+        self.made += 1
+        uid = f"{self.index:04d}{self.made:04d}-{self.node}"
+        return cri.PodIdentity(namespace="default", name=f"{name}-{self.made}", uid=uid)
 
     async def expect(self, kind: type[Event], *, seconds: float = 20.0) -> Event:
         """The next event, which must be of *kind*."""

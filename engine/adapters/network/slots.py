@@ -3,7 +3,6 @@
 Several clusters run side by side; each holds one locked file, and the lock ends with its process.
 """
 
-import contextlib
 import fcntl
 import json
 import os
@@ -73,10 +72,10 @@ class Slot:
         """The address of node *index* itself."""
         return f"10.{64 + self.number}.0.{10 + index}"
 
-    def release(self) -> None:
-        """Give the slot back; it may be taken by anyone."""
-        if self.path is not None and self._descriptor >= 0:
-            with contextlib.suppress(OSError):
+    def release(self, *, is_kept: bool = False) -> None:
+        """Give the slot back; with *is_kept* it waits for the same holder to come again."""
+        if self._descriptor >= 0:
+            if not is_kept:
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
         self._descriptor = -1
@@ -119,7 +118,7 @@ def acquire(record: SlotRecord, *, folder: Path | None = None) -> Slot:
 
 
 def abandoned(folder: Path | None = None) -> Iterator[tuple[Path, SlotRecord]]:
-    """The slots whose holders ended without cleaning up and did not ask to be kept.
+    """The slots whose holders ended without cleaning up, unless they are kept and still there.
 
     Each is locked while the caller looks at it; `forget` its path once nothing of it is left.
     """
@@ -127,7 +126,7 @@ def abandoned(folder: Path | None = None) -> Iterator[tuple[Path, SlotRecord]]:
     for number in range(COUNT):
         path = folder / str(number)
         record = read_record(path)
-        if record is None or record.is_kept:
+        if record is None or (record.is_kept and Path(record.state).exists()):
             continue
         descriptor = _lock(path)
         if descriptor is None:

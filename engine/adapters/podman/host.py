@@ -61,7 +61,7 @@ class PodmanHost:
     clock: Callable[[], float] = time.time
     preflight: Preflight = attrs.field(factory=inspect_host)
     slots: Path | None = None
-    slot: Slot = attrs.field(init=False)
+    _slot: Slot | None = attrs.field(default=None, init=False)
     service: PodmanService = attrs.field(init=False)
     client: PodmanClient = attrs.field(init=False)
     images_ready: asyncio.Task[None] | None = attrs.field(default=None, init=False)
@@ -80,18 +80,35 @@ class PodmanHost:
         self.client = PodmanClient(self.service.url)
         self._checker = Checker(self.client, enters=self.preflight.is_routed)
 
+    @property
+    def slot(self) -> Slot:
+        """The network slot; there is one once `start` was called."""
+        assert self._slot is not None
+        return self._slot
+
     async def start(self) -> None:
         """Clean up after the dead, take a slot, start the service, load the images.
 
         Raises:
-            AdapterError: Podman cannot be used; the message says why.
+            AdapterError: Podman cannot be used; the message says why. Nothing is left running.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.client.close()
+            await self.service.stop()
+            if not self.keeps and self._slot is not None:
+                await asyncio.to_thread(wipe, self.state, self.instance)
+                self._slot.release()
+            raise
+
+    async def _start(self) -> None:
         await clean_abandoned(self.slots)
         self.state.mkdir(parents=True, exist_ok=True)
         record = SlotRecord(
             instance=self.instance, state=str(self.state), pid=os.getpid(), is_kept=self.keeps
         )
-        self.slot = acquire(record, folder=self.slots)
+        self._slot = acquire(record, folder=self.slots)
         self._strategy = (
             Routed(self.client, self.slot.veth_prefix)
             if self.preflight.is_routed
@@ -157,7 +174,7 @@ class PodmanHost:
         await self.service.stop()
         if not self.keeps:
             await asyncio.to_thread(wipe, self.state, self.instance)
-            self.slot.release()
+        self.slot.release(is_kept=self.keeps)
 
     async def _adopt_pod(
         self, runtime: PodmanRuntime, sandbox: Sandbox, pod: Mapping[str, Any]
