@@ -3,7 +3,7 @@
 Source: sigs.k8s.io/structured-merge-diff v6, merge.Updater.Apply; kubernetes v1.34.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.api.frozen import thaw
@@ -36,6 +36,8 @@ from engine.apiserver.schema.node import Node
 
 BEFORE_FIRST_APPLY = "before-first-apply"
 
+Settle = Callable[[dict[str, Any]], dict[str, Any]]
+
 
 def apply(
     live: Mapping[str, Any] | None,
@@ -45,6 +47,7 @@ def apply(
     node: Node | None,
     now: str,
     force: bool = False,
+    settle: Settle = dict,
 ) -> dict[str, Any]:
     """The object after *manager* applied *config* to it; equal to *live* if that changes nothing.
 
@@ -58,13 +61,15 @@ def apply(
         node: the schema of the kind; without one, maps merge and lists are replaced.
         now: the time of the write, RFC 3339.
         force: take over fields that others own with another value.
+        settle: brings the merged object into the form in which it is stored (zero values left
+            away, say), so that what makes no difference there counts for none here.
 
     Raises:
         BadRequestError: *config* carries managed fields, or its lists have no proper keys.
         ConflictError: others own fields with another value, and *force* is not set.
     """
     try:
-        return _apply(live, config, manager=manager, node=node, now=now, force=force)
+        return _apply(live, config, manager=manager, node=node, now=now, force=force, settle=settle)
     except RecursionError as error:
         raise BadRequestError("the object is nested too deeply") from error
 
@@ -112,6 +117,7 @@ def _apply(
     node: Node | None,
     now: str,
     force: bool,
+    settle: Settle,
 ) -> dict[str, Any]:
     metadata = config.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields"):
@@ -122,7 +128,7 @@ def _apply(
     last = _last_applied(managers, manager)
     others = {one: owned for one, owned in managers.items() if not _is_same(one, manager)}
     merged = merge(before, without_managers(config), node)
-    after = _pruned(merged, last, stated, others, node)
+    after = settle(_pruned(merged, last, stated, others, node))
     comparison = compare(before, after, node)
     written = union(comparison.added, comparison.modified)
     if not force:

@@ -254,6 +254,29 @@ def test_applying_the_same_again_changes_nothing() -> None:
     assert again == live
 
 
+def test_what_makes_no_difference_when_stored_is_no_change() -> None:
+    """A false that the stored form leaves away is owned, but is no change the second time."""
+
+    def settle(document: dict[str, Any]) -> dict[str, Any]:
+        spec = {key: part for key, part in document["spec"].items() if part is not False}
+        return {**document, "spec": spec}
+
+    def once(live: dict[str, Any] | None, now: str) -> dict[str, Any]:
+        return apply(
+            live,
+            deployment(replicas=1, paused=False),
+            manager=applier("a"),
+            node=node(),
+            now=now,
+            settle=settle,
+        )
+
+    live = once(None, "2026-01-01T00:00:00Z")
+
+    assert live["spec"] == {"replicas": 1}
+    assert once(live, "2026-02-02T00:00:00Z") == live
+
+
 def test_an_update_takes_over_what_it_changes() -> None:
     """A scale owns the replicas afterwards, and the next apply conflicts with it."""
     live = applied(None, deployment(replicas=1, paused=False))
