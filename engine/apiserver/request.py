@@ -1,6 +1,6 @@
-"""What goes into the API server and what comes out: plain values shared by server and clients."""
+"""What comes with a request besides the object, and what goes back besides it."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
@@ -8,16 +8,22 @@ from engine.api.meta import ApiObject
 
 T_co = TypeVar("T_co", bound=ApiObject, covariant=True)
 
+WatchEventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
+Propagation = Literal["", "Foreground", "Background", "Orphan"]
+
 
 @attrs.frozen(kw_only=True)
 class RequestInfo:
-    """Who asks, and what made them ask.
+    """Who asks, and because of what. It becomes the origin of every change the request makes.
 
-    *actor* is the component's or client's short name (field manager), *context* the loop context
-    of the step that led to the request.
+    Attributes:
+        user: the authenticated name.
+        groups: the user's groups.
+        actor: the component inside the process, or the client's program, that asks.
+        context: the loop's context at the time: what caused the request.
     """
 
-    user: str
+    user: str = ""
     groups: tuple[str, ...] = ()
     actor: str = ""
     context: object = None
@@ -25,33 +31,40 @@ class RequestInfo:
 
 @attrs.frozen(kw_only=True)
 class DeleteOptions:
-    """How to delete. Unset fields mean the kind's default.
-
-    *propagation_policy* is Background, Foreground or Orphan; *uid* and *resource_version* are
-    preconditions.
-    """
+    """How to delete: how gracefully, what of the dependents, and only if it is that object."""
 
     grace_period_seconds: int | None = None
-    propagation_policy: str = ""
+    propagation_policy: Propagation = ""
     uid: str = ""
     resource_version: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class PatchBody:
-    """A patch: *type* is "json", "merge", "strategic" or "apply"; *data* its parsed content."""
+    """A patch as it came.
+
+    Attributes:
+        type: the media type: ``application/merge-patch+json`` and so on.
+        data: decoded JSON.
+        field_manager: who owns the fields it sets.
+        force: take fields over from other managers (server-side apply).
+        field_validation: Strict refuses a result with unknown fields; else they are dropped.
+    """
 
     type: str
     data: Any
     field_manager: str = ""
     force: bool = False
+    field_validation: str = "Ignore"
 
 
 @attrs.frozen(kw_only=True)
 class ObjectList(Generic[T_co]):
-    """Objects as they all were at *revision*.
+    """The objects of one list request, all at *revision*.
 
-    A non-empty *continue_token* asks for more; *remaining* then counts what is left, if known.
+    Attributes:
+        continue_token: what the next page is asked for with; empty at the end.
+        remaining: how many are left after this page, or None if that is not known.
     """
 
     items: tuple[T_co, ...]
@@ -62,14 +75,13 @@ class ObjectList(Generic[T_co]):
 
 @attrs.frozen
 class WatchEvent:
-    """A store change as one watcher sees it.
+    """One change as a watcher sees it.
 
-    *type* is ADDED, MODIFIED, DELETED, BOOKMARK or ERROR; *origin* is who made the change and why.
-    For ERROR, *obj* is None and *error* says what ended the watch.
+    *obj* is the object after the change (for DELETED: as it last was, at the revision it went), or
+    an `ApiError` for ERROR. *origin* is who made the change, None for BOOKMARK and initial events.
     """
 
-    type: str
-    obj: ApiObject | None
+    type: WatchEventType
+    obj: ApiObject | Any
     revision: int
     origin: object = None
-    error: Exception | None = None

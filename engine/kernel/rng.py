@@ -10,6 +10,10 @@ import attrs
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
+Stream = random.Random
+"""One stream of chance."""
+
+
 @attrs.define(eq=False)
 class RandomStreams:
     """Named random streams that depend on the seed and their name, never on each other."""

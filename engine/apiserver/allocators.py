@@ -1,0 +1,126 @@
+"""Which addresses and ports services get: what is asked for if it is free, else a random free one.
+
+What is taken is read from the services themselves, so nothing can leak or be given twice.
+
+Source: pkg/registry/core/service/ipallocator and portallocator, kubernetes v1.34.
+"""
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, ip_network
+from typing import Any
+
+import attrs
+
+from engine.api.core import Service, ServicePort
+from engine.api.scheme import SCHEME
+from engine.apiserver.errors import InternalError, InvalidError
+from engine.apiserver.keys import prefix_of
+from engine.apiserver.strategy import Surroundings
+from engine.apiserver.validation import invalid
+from engine.store.kv import prefix_end
+
+NODE_PORTS = range(30000, 32768)
+# The lower part of both ranges is left to those who ask for a particular value.
+_STATIC_PORTS = 86
+
+_SERVICES = SCHEME.resource_of(Service)
+
+
+def allocate_cluster_ip(service: Service, around: Surroundings) -> str:
+    """The address *service* asks for, or a free one.
+
+    Raises:
+        InvalidError: the one asked for is taken, or not in the network.
+        InternalError: no address is left.
+    """
+    network = _network(around.service_cidr)
+    taken = {other.spec.cluster_ip for other in _others(service, around)}
+    wanted = service.spec.cluster_ip
+    if wanted:
+        _check_address(service, wanted, network, taken)
+        return wanted
+    first, size = int(network.network_address), network.num_addresses
+    static = min(max(16, size // 16), 256)
+    stream = around.stream("apiserver/service-addresses")
+    for lower, upper in ((static, size - 1), (1, static)):
+        count = upper - lower
+        if count <= 0:
+            continue
+        begin = stream.randrange(count)
+        for step in range(count):
+            address = str(IPv4Address(first + lower + (begin + step) % count))
+            if address not in taken:
+                return address
+    raise InternalError("failed to allocate a serviceIP: range is full")
+
+
+def allocate_node_ports(service: Service, around: Surroundings) -> tuple[ServicePort, ...]:
+    """The ports of *service*, each with a port of the nodes.
+
+    Raises:
+        InvalidError: one that is asked for is taken.
+        InternalError: none is left.
+    """
+    if service.spec.extra.get("allocateLoadBalancerNodePorts") is False:
+        return service.spec.ports
+    taken = {
+        (port.protocol, port.node_port)
+        for other in _others(service, around)
+        for port in other.spec.ports
+        if port.node_port
+    }
+    given = []
+    for index, port in enumerate(service.spec.ports):
+        number = port.node_port
+        if not number:
+            number = _free_port(port.protocol, taken, service, around)
+        elif (port.protocol, number) in taken:
+            cause = invalid(
+                f"spec.ports[{index}].nodePort", number, "provided port is already allocated"
+            )
+            raise InvalidError.of("Service", service.metadata.name, [cause])
+        taken.add((port.protocol, number))
+        given.append(port if number == port.node_port else attrs.evolve(port, node_port=number))
+    return tuple(given)
+
+
+@lru_cache(maxsize=64)
+def _network(cidr: str) -> IPv4Network:
+    network = ip_network(cidr)
+    assert isinstance(network, IPv4Network)
+    return network
+
+
+def _others(service: Service, around: Surroundings) -> list[Any]:
+    prefix = prefix_of(_SERVICES)
+    key = service.key
+    found = around.storage.range(prefix, prefix_end(prefix)).kvs
+    return [kv.value for kv in found if kv.value.key != key]
+
+
+def _check_address(service: Service, wanted: str, network: IPv4Network, taken: set[str]) -> None:
+    message = ""
+    if IPv4Address(wanted) not in network:
+        message = (
+            f"failed to allocate IP {wanted}: the provided network does not match the current range"
+        )
+    elif wanted in taken:
+        message = f"failed to allocate IP {wanted}: provided IP is already allocated"
+    if message:
+        cause = invalid("spec.clusterIPs", wanted, message)
+        raise InvalidError.of("Service", service.metadata.name, [cause])
+
+
+def _free_port(
+    protocol: str, taken: set[tuple[str, int]], service: Service, around: Surroundings
+) -> int:
+    wished = {port.node_port for port in service.spec.ports}
+    stream = around.stream("apiserver/node-ports")
+    dynamic = NODE_PORTS[_STATIC_PORTS:]
+    for ports in (dynamic, NODE_PORTS[:_STATIC_PORTS]):
+        begin = stream.randrange(len(ports))
+        for step in range(len(ports)):
+            number = ports[(begin + step) % len(ports)]
+            if (protocol, number) not in taken and number not in wished:
+                return number
+    raise InternalError("failed to allocate a nodePort: range is full")

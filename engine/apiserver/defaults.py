@@ -1,0 +1,154 @@
+"""What Kubernetes fills in when a pod, or the template of one, leaves it away.
+
+Source: pkg/apis/core/v1/defaults.go, kubernetes v1.34.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import attrs
+
+from engine.api.container import (
+    Container,
+    ContainerPort,
+    EnvVar,
+    PodSecurityContext,
+    Probe,
+)
+from engine.api.pod import Pod, PodSpec, PodTemplateSpec
+from engine.api.volume import EmptyDirVolumeSource, Volume
+
+_FILE_MODE = 0o644
+
+
+def default_pod(pod: Pod) -> Pod:
+    """*pod* with everything a client may leave away."""
+    spec = default_pod_spec(pod.spec)
+    containers = tuple([_with_requests(container) for container in spec.containers])
+    inits = tuple([_with_requests(container) for container in spec.init_containers])
+    links = spec.enable_service_links
+    spec = attrs.evolve(
+        spec,
+        containers=containers,
+        init_containers=inits,
+        enable_service_links=True if links is None else links,
+    )
+    return attrs.evolve(pod, spec=spec)
+
+
+def default_template(template: PodTemplateSpec) -> PodTemplateSpec:
+    """*template* with the defaults of its pod spec."""
+    spec = default_pod_spec(template.spec)
+    return template if spec is template.spec else attrs.evolve(template, spec=spec)
+
+
+def default_pod_spec(spec: PodSpec) -> PodSpec:
+    """*spec* with the defaults that templates get too; the same object if there is no gap."""
+    grace = spec.termination_grace_period_seconds
+    extra = spec.extra
+    if spec.service_account_name and "serviceAccount" not in extra:
+        extra = extra.with_items({"serviceAccount": spec.service_account_name})
+    filled = attrs.evolve(
+        spec,
+        containers=tuple([_container(item, spec.host_network) for item in spec.containers]),
+        init_containers=tuple(
+            [_container(item, spec.host_network) for item in spec.init_containers]
+        ),
+        volumes=tuple([_volume(volume) for volume in spec.volumes]),
+        restart_policy=spec.restart_policy or "Always",
+        dns_policy=spec.dns_policy or "ClusterFirst",
+        scheduler_name=spec.scheduler_name or "default-scheduler",
+        security_context=spec.security_context or PodSecurityContext(),
+        termination_grace_period_seconds=30 if grace is None else grace,
+        extra=extra,
+    )
+    return spec if filled == spec else filled
+
+
+def _container(container: Container, host_network: bool) -> Container:  # noqa: FBT001 - private
+    return attrs.evolve(
+        container,
+        ports=tuple([_port(port, host_network) for port in container.ports]),
+        env=tuple([_variable(variable) for variable in container.env]),
+        liveness_probe=_probe(container.liveness_probe),
+        readiness_probe=_probe(container.readiness_probe),
+        startup_probe=_probe(container.startup_probe),
+        termination_message_path=container.termination_message_path or "/dev/termination-log",
+        termination_message_policy=container.termination_message_policy or "File",
+        image_pull_policy=container.image_pull_policy or pull_policy(container.image),
+    )
+
+
+@lru_cache(maxsize=1024)
+def pull_policy(image: str) -> str:
+    """Always for images that move (tag ``latest`` or none), else IfNotPresent."""
+    name, _, digest = image.partition("@")
+    _, _, tag = name.rpartition("/")[2].partition(":")
+    if digest:
+        return "IfNotPresent" if tag != "latest" else "Always"
+    return "Always" if tag in ("", "latest") else "IfNotPresent"
+
+
+def _port(port: ContainerPort, host_network: bool) -> ContainerPort:  # noqa: FBT001 - private
+    host_port = port.host_port
+    if host_network and not host_port:
+        host_port = port.container_port
+    if port.protocol and host_port == port.host_port:
+        return port
+    return attrs.evolve(port, protocol=port.protocol or "TCP", host_port=host_port)
+
+
+def _variable(variable: EnvVar) -> EnvVar:
+    source = variable.value_from
+    if source is None or source.field_ref is None or source.field_ref.api_version:
+        return variable
+    reference = attrs.evolve(source.field_ref, api_version="v1")
+    return attrs.evolve(variable, value_from=attrs.evolve(source, field_ref=reference))
+
+
+def _probe(probe: Probe | None) -> Probe | None:
+    if probe is None:
+        return None
+    http = probe.http_get
+    if http is not None and not (http.path and http.scheme):
+        http = attrs.evolve(http, path=http.path or "/", scheme=http.scheme or "HTTP")
+    return attrs.evolve(
+        probe,
+        http_get=http,
+        timeout_seconds=probe.timeout_seconds or 1,
+        period_seconds=probe.period_seconds or 10,
+        success_threshold=probe.success_threshold or 1,
+        failure_threshold=probe.failure_threshold or 3,
+    )
+
+
+def _volume(volume: Volume) -> Volume:
+    for name in ("config_map", "secret", "downward_api"):
+        source: Any = getattr(volume, name)
+        if source is not None:
+            if source.default_mode is not None:
+                return volume
+            return attrs.evolve(volume, **{name: attrs.evolve(source, default_mode=_FILE_MODE)})
+    if volume.host_path is not None:
+        if volume.host_path.type is not None:
+            return volume
+        return attrs.evolve(volume, host_path=attrs.evolve(volume.host_path, type=""))
+    if volume.projected is not None:
+        if "defaultMode" in volume.projected:
+            return volume
+        return attrs.evolve(
+            volume, projected=volume.projected.with_items({"defaultMode": _FILE_MODE})
+        )
+    if volume.empty_dir is None and volume.persistent_volume_claim is None and not volume.extra:
+        return attrs.evolve(volume, empty_dir=EmptyDirVolumeSource())
+    return volume
+
+
+def _with_requests(container: Container) -> Container:
+    """A container requests what it is limited to, unless it says something else."""
+    limits, requests = container.resources.limits, container.resources.requests
+    missing = {name: value for name, value in limits.items() if name not in requests}
+    if not missing:
+        return container
+    resources = attrs.evolve(container.resources, requests=requests.with_items(missing))
+    return attrs.evolve(container, resources=resources)

@@ -1,0 +1,26 @@
+"""Where objects are in the store: ``/registry/GROUP/PLURAL/NAMESPACE/NAME``."""
+
+from functools import lru_cache
+from typing import Any
+
+from engine.api.pod import Pod
+from engine.api.scheme import Resource
+
+ROOT = b"/registry/"
+
+
+@lru_cache(maxsize=4096)
+def prefix_of(resource: Resource, namespace: str = "") -> bytes:
+    """What the keys of all objects of *resource* (in *namespace*, if given) begin with."""
+    path = f"/registry/{resource.group or 'core'}/{resource.plural}/"
+    return (path + namespace + "/" if namespace else path).encode()
+
+
+def key_of(resource: Resource, namespace: str, name: str) -> bytes:
+    """The key of one object; *namespace* is empty for what belongs to the cluster."""
+    return prefix_of(resource, namespace if resource.namespaced else "") + name.encode()
+
+
+def index_of(_key: bytes, value: Any) -> str | None:
+    """The store's index entry of an object: a pod is found by its node."""
+    return value.spec.node_name if isinstance(value, Pod) else None

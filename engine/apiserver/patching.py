@@ -1,0 +1,157 @@
+"""patch: the stored object in wire form, changed, and read again.
+
+Who owns which field is kept for objects that somebody has applied to; see `track_update`.
+"""
+
+from typing import Any
+
+import attrs
+
+from engine.api.autoscaling import Scale
+from engine.api.codec import DecodeError, decode_as, encode, encode_thawed, format_time
+from engine.api.meta import ApiObject
+from engine.api.scheme import Resource
+from engine.apiserver.apply import apply
+from engine.apiserver.errors import BadRequestError, InvalidError, NotFoundError
+from engine.apiserver.managed_fields import Manager, track_update
+from engine.apiserver.patch import APPLY_PATCH, patched
+from engine.apiserver.request import PatchBody, RequestInfo
+from engine.apiserver.schema.node import Node, of_kind
+from engine.apiserver.schema.reading import read
+from engine.apiserver.storage import ObjectStorage
+from engine.apiserver.strategy import Surroundings
+
+
+@attrs.define(eq=False)
+class Patcher:
+    """Makes the object that a patch asks for; storing it is an update or a create."""
+
+    storage: ObjectStorage
+    around: Surroundings
+
+    def patched(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str,
+        patch: PatchBody,
+        *,
+        subresource: str,
+        request: RequestInfo,
+    ) -> tuple[Any, bool]:
+        """The object after *patch*, and whether it does not exist yet.
+
+        Raises:
+            NotFoundError: there is none, and the patch is not an apply.
+            ConflictError: an apply would take fields from somebody else.
+            BadRequestError: the patch or what it makes cannot be read.
+        """
+        old = self.storage.find(resource, namespace, name)
+        node = of_kind(resource.group, resource.version, resource.kind)
+        if patch.type.startswith(APPLY_PATCH):
+            document = self._applied(resource, name, namespace, old, patch, node, subresource)
+        elif old is None:
+            raise NotFoundError.of(resource.plural, name, group=resource.group)
+        else:
+            live = encode_thawed(old)
+            document = patched(patch.type, live, patch.data, node)
+            if old.metadata.managed_fields:
+                manager = Manager(
+                    name=patch.field_manager or request.actor or "unknown",
+                    operation="Update",
+                    api_version=resource.api_version,
+                    subresource=subresource,
+                )
+                document = track_update(
+                    live, document, manager=manager, node=node, now=format_time(self.around.now)
+                )
+        new = _read(resource, document, node, patch.field_validation)
+        _check_name(resource, new, name, namespace)
+        return new, old is None
+
+    def patched_scale(self, scale: Scale, patch: PatchBody) -> Scale:
+        """*scale* after *patch*."""
+        node = of_kind("autoscaling", "v1", "Scale")
+        if patch.type.startswith(APPLY_PATCH):
+            document = {**encode_thawed(scale), **patch.data}
+            document["metadata"] = encode_thawed(scale)["metadata"]
+        else:
+            document = patched(patch.type, encode_thawed(scale), patch.data, node)
+        try:
+            return decode_as(Scale, document)
+        except DecodeError as error:
+            raise BadRequestError(str(error)) from error
+
+    def _applied(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str,
+        old: ApiObject | None,
+        patch: PatchBody,
+        node: Node | None,
+        subresource: str,
+    ) -> dict[str, Any]:
+        if not patch.field_manager:
+            raise BadRequestError(
+                'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is '
+                "required for apply patch"
+            )
+        config = patch.data
+        if not isinstance(config, dict):
+            raise BadRequestError("an apply patch must be an object")
+        config = {
+            **config,
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {**(config.get("metadata") or {}), "name": name},
+        }
+        if resource.namespaced:
+            config["metadata"]["namespace"] = namespace
+        manager = Manager(
+            name=patch.field_manager,
+            operation="Apply",
+            api_version=resource.api_version,
+            subresource=subresource,
+        )
+        return apply(
+            None if old is None else encode(old),
+            config,
+            manager=manager,
+            node=node,
+            now=format_time(self.around.now),
+            force=patch.force,
+        )
+
+
+def _read(
+    resource: Resource, document: dict[str, Any], node: Node | None, field_validation: str
+) -> Any:
+    if node is not None:
+        reading = read(
+            document,
+            node,
+            kind=resource.kind,
+            version=resource.api_version,
+            field_validation="Strict" if field_validation == "Strict" else "Ignore",
+        )
+        document = reading.value
+        if reading.missing:
+            name = str((document.get("metadata") or {}).get("name", ""))
+            raise InvalidError.of(resource.kind, name, reading.missing, group=resource.group)
+    try:
+        return decode_as(resource.cls, document)
+    except DecodeError as error:
+        raise BadRequestError(str(error)) from error
+
+
+def _check_name(resource: Resource, new: Any, name: str, namespace: str) -> None:
+    meta = new.metadata
+    if meta.name != name:
+        raise BadRequestError(
+            f"the name of the object ({meta.name}) does not match the name on the URL ({name})"
+        )
+    if resource.namespaced and meta.namespace != namespace:
+        raise BadRequestError(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )

@@ -1,0 +1,401 @@
+"""The API server: every verb, synchronous; who may do what is decided before it is called."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from engine.api.autoscaling import Scale
+from engine.api.core import Namespace
+from engine.api.meta import ApiObject
+from engine.api.pod import Pod
+from engine.api.scheme import SCHEME, Resource, Scheme
+from engine.api.wire import Time
+from engine.apiserver.admission.registry import Admission
+from engine.apiserver.deletion import Deleter
+from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
+from engine.apiserver.patching import Patcher
+from engine.apiserver.read import ListQuery, list_objects
+from engine.apiserver.request import (
+    DeleteOptions,
+    ObjectList,
+    PatchBody,
+    RequestInfo,
+    WatchEvent,
+)
+from engine.apiserver.storage import ObjectStorage
+from engine.apiserver.subresources import Subresources, scale_of, with_scale
+from engine.apiserver.watch import Translator, WatchHandle, WatchQuery, open_watch
+from engine.apiserver.write import Writer
+from engine.kernel.loop import Loop
+from engine.kernel.rng import RandomStreams, Stream
+from engine.store.watchable_store import Store
+
+T = TypeVar("T", bound=ApiObject)
+
+_DEFAULT_DELETE = DeleteOptions()
+
+
+@attrs.define(eq=False)
+class ApiServer:
+    """The request pipeline over one store.
+
+    Promises:
+        * a write is one transaction, made only if the object is still what was read;
+        * what is returned is what is stored, at its revision;
+        * while it is not *is_up*, every verb raises UnavailableError and changes nothing.
+    """
+
+    loop: Loop
+    store: Store[Any]
+    random: RandomStreams
+    scheme: Scheme = SCHEME
+    service_cidr: str = "10.96.0.0/16"
+    cluster_domain: str = "cluster.local"
+    is_up: bool = True
+    storage: ObjectStorage = attrs.field(init=False)
+    _writer: Writer = attrs.field(init=False)
+    _deleter: Deleter = attrs.field(init=False)
+    _subresources: Subresources = attrs.field(init=False)
+    _patcher: Patcher = attrs.field(init=False)
+    _translate: Translator = attrs.field(factory=Translator, init=False)
+    _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.storage = ObjectStorage(self.store)
+        admission = Admission()
+        self._writer = Writer(self.storage, self, admission)
+        self._deleter = Deleter(self.storage, self, admission)
+        self._subresources = Subresources(self.storage, self, self._deleter)
+        self._patcher = Patcher(self.storage, self)
+
+    # --- what strategies may look at ---
+
+    @property
+    def now(self) -> Time:
+        """The time in whole seconds: objects carry no finer one."""
+        return Time(int(self.loop.now))
+
+    def stream(self, name: str) -> Stream:
+        """The random stream *name*."""
+        return self.random[name]
+
+    # --- availability ---
+
+    def set_up(self, *, is_up: bool) -> None:
+        """Answer requests, or refuse them all and end every watch."""
+        self.is_up = is_up
+        if not is_up:
+            handles, self._watches = list(self._watches.values()), {}
+            for handle in handles:
+                handle.fail(UnavailableError("the API server is down"))
+
+    def resource_of(self, cls: type[ApiObject]) -> Resource:
+        """The resource of *cls*.
+
+        Raises:
+            NotFoundError: it is not served.
+            UnavailableError: the server is down.
+        """
+        if not self.is_up:
+            raise UnavailableError("the API server is down", retryAfterSeconds=1)
+        try:
+            return self.scheme.resource_of(cls)
+        except KeyError as error:
+            raise NotFoundError("the server could not find the requested resource") from error
+
+    # --- reading ---
+
+    def get(
+        self,
+        cls: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        revision: int = 0,
+        request: RequestInfo,
+    ) -> T:
+        """The object, now or as it was at *revision*.
+
+        Raises:
+            NotFoundError: there is none.
+            GoneError: *revision* is compacted.
+        """
+        del request
+        found = self.storage.read(self.resource_of(cls), namespace, name, revision=revision)
+        return cast("T", found)
+
+    def list(
+        self,
+        cls: type[T],
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_token: str = "",
+        resource_version: str = "",
+        resource_version_match: str = "",
+        request: RequestInfo,
+    ) -> ObjectList[T]:
+        """The selected objects in the order of their names; None for all namespaces.
+
+        Raises:
+            BadRequestError: a selector or another parameter makes no sense.
+            GoneError: the revision or the continue token is too old.
+        """
+        del request
+        query = ListQuery(
+            namespace=namespace or "",
+            label_selector=label_selector,
+            field_selector=field_selector,
+            limit=limit,
+            continue_token=continue_token,
+            resource_version=resource_version,
+            resource_version_match=resource_version_match,
+        )
+        return list_objects(self.storage, self.resource_of(cls), cls, query)
+
+    def watch(
+        self,
+        cls: type[ApiObject],
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        bookmarks: bool = False,
+        send_initial_events: bool | None = None,
+        deliver: Callable[[WatchEvent], object],
+        request: RequestInfo,
+    ) -> WatchHandle:
+        """Have every later change of the selected objects delivered.
+
+        Without a resource version (or with 0) what there is comes first, as ADDED.
+
+        Raises:
+            BadRequestError: a selector makes no sense.
+            GoneError: the resource version is compacted; list again.
+        """
+        del request
+        query = WatchQuery(
+            namespace=namespace or "",
+            label_selector=label_selector,
+            field_selector=field_selector,
+            resource_version=resource_version,
+            bookmarks=bookmarks,
+            send_initial_events=send_initial_events,
+        )
+        handle = open_watch(
+            self.store,
+            self.resource_of(cls),
+            cls,
+            query,
+            translate=self._translate,
+            deliver=deliver,
+        )
+        self._watches[id(handle)] = handle
+        handle.on_end = self._forget
+        return handle
+
+    def _forget(self, handle: WatchHandle) -> None:
+        self._watches.pop(id(handle), None)
+
+    # --- writing ---
+
+    def create(self, obj: T, *, request: RequestInfo, dry_run: bool = False) -> T:
+        """Store a new object.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+            InvalidError: the object is not allowed; all faults are listed.
+            ForbiddenError: admission refuses it.
+        """
+        resource = self.resource_of(type(obj))
+        return cast("T", self._writer.create(resource, obj, request=request, dry_run=dry_run))
+
+    def update(
+        self, obj: T, *, subresource: str = "", request: RequestInfo, dry_run: bool = False
+    ) -> T:
+        """Replace the object, or with *subresource* ``status`` its status.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: it has changed since it was read.
+            InvalidError: the object is not allowed; all faults are listed.
+        """
+        resource = self.resource_of(type(obj))
+        if subresource == "finalize" and isinstance(obj, Namespace):
+            return cast("T", self._subresources.finalize(obj, request=request, dry_run=dry_run))
+        if subresource not in ("", *resource.subresources):
+            raise NotFoundError(f"{resource.plural} have no subresource {subresource}")
+        stored = self._writer.update(
+            resource,
+            obj,
+            subresource=subresource,
+            request=request,
+            dry_run=dry_run,
+            remove=self._deleter.remove,
+        )
+        return cast("T", stored)
+
+    def patch(
+        self,
+        cls: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        patch: PatchBody,
+        subresource: str = "",
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> T:
+        """Change part of an object; server-side apply may create it.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: the patch demands another version, or fields belong to someone else.
+            InvalidError: the result is not allowed.
+        """
+        resource = self.resource_of(cls)
+        if subresource == "scale":
+            old = self.storage.read(resource, namespace, name)
+            new = self._patcher.patched_scale(scale_of(old), patch)
+            stored = self.update_scale(cls, new, request=request, dry_run=dry_run)
+            return cast("T", stored)
+        new, is_new = self._patcher.patched(
+            resource, name, namespace, patch, subresource=subresource, request=request
+        )
+        if is_new:
+            return cast("T", self.create(new, request=request, dry_run=dry_run))
+        return cast(
+            "T", self.update(new, subresource=subresource, request=request, dry_run=dry_run)
+        )
+
+    def delete(
+        self,
+        cls: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions = _DEFAULT_DELETE,
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> T | None:
+        """Delete an object; returns it if it stays for a while, being deleted.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: a precondition does not hold.
+        """
+        gone = self._deleter.delete(
+            self.resource_of(cls),
+            namespace,
+            name,
+            options=options,
+            request=request,
+            dry_run=dry_run,
+        )
+        return cast("T | None", gone)
+
+    def delete_collection(
+        self,
+        cls: type[T],
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        options: DeleteOptions = _DEFAULT_DELETE,
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> ObjectList[T]:
+        """Delete all selected objects; returns what they were."""
+        found = self.list(
+            cls,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            request=request,
+        )
+        resource = self.resource_of(cls)
+        for obj in found.items:
+            self._deleter.delete(
+                resource,
+                obj.metadata.namespace,
+                obj.metadata.name,
+                options=options,
+                request=request,
+                dry_run=dry_run,
+            )
+        return found
+
+    # --- subresources ---
+
+    def bind(
+        self,
+        pod_name: str,
+        *,
+        namespace: str,
+        node_name: str,
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> None:
+        """Give a pod to a node.
+
+        Raises:
+            NotFoundError: there is no such pod.
+            ConflictError: it is being deleted, or has a node already.
+        """
+        self.resource_of(Pod)
+        self._subresources.bind(pod_name, namespace, node_name, request=request, dry_run=dry_run)
+
+    def evict(
+        self,
+        pod_name: str,
+        *,
+        namespace: str,
+        options: DeleteOptions = _DEFAULT_DELETE,
+        request: RequestInfo,
+        dry_run: bool = False,
+    ) -> None:
+        """Delete a pod unless its disruption budget says no.
+
+        Raises:
+            NotFoundError: there is no such pod.
+            TooManyRequestsError: the budget allows no disruption at present.
+        """
+        self.resource_of(Pod)
+        self._subresources.evict(
+            pod_name, namespace, options=options, request=request, dry_run=dry_run
+        )
+
+    def get_scale(
+        self, cls: type[ApiObject], name: str, *, namespace: str, request: RequestInfo
+    ) -> Scale:
+        """The number of replicas of an object.
+
+        Raises:
+            NotFoundError: there is none, or its kind has no scale.
+        """
+        self._check_scales(self.resource_of(cls))
+        return scale_of(self.get(cls, name, namespace=namespace, request=request))
+
+    def update_scale(
+        self, cls: type[ApiObject], scale: Scale, *, request: RequestInfo, dry_run: bool = False
+    ) -> Scale:
+        """Set the number of replicas of an object.
+
+        Raises:
+            NotFoundError: there is none, or its kind has no scale.
+            ConflictError: it has changed since it was read.
+        """
+        resource = self.resource_of(cls)
+        self._check_scales(resource)
+        meta = scale.metadata
+        old = self.storage.read(resource, meta.namespace, meta.name)
+        new = with_scale(old, scale)
+        return scale_of(self.update(new, request=request, dry_run=dry_run))
+
+    def _check_scales(self, resource: Resource) -> None:
+        if "scale" not in resource.subresources:
+            raise BadRequestError(f"{resource.plural} cannot be scaled")

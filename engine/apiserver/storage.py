@@ -1,0 +1,160 @@
+"""Objects in the store: keys, revisions and store errors turned into API errors."""
+
+from typing import Any, TypeVar
+
+import attrs
+
+from engine.api.meta import ApiObject
+from engine.api.scheme import Resource
+from engine.apiserver.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    GoneError,
+    NotFoundError,
+    TimeoutApiError,
+    UnavailableError,
+)
+from engine.apiserver.keys import key_of
+from engine.apiserver.request import RequestInfo
+from engine.store.errors import CompactedError, FutureRevisionError, ReadOnlyError
+from engine.store.kv import RangeResult
+from engine.store.txn import Compare, DeleteRange, Operation, Put
+from engine.store.watchable_store import Store
+from engine.telemetry.trace import Origin, origin_of
+
+T = TypeVar("T", bound=ApiObject)
+
+MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def origin_for(request: RequestInfo) -> Origin:
+    """Who the changes of *request* are said to come from, and why."""
+    return origin_of(request.actor or request.user, request.context)
+
+
+def at_revision(obj: T, revision: int) -> T:
+    """*obj* stamped with the store revision it is written at."""
+    return attrs.evolve(obj, metadata=attrs.evolve(obj.metadata, resource_version=str(revision)))
+
+
+@attrs.define(eq=False)
+class ObjectStorage:
+    """Reads and writes whole objects, each write conditional on what was read before."""
+
+    store: Store[Any]
+
+    def find(
+        self, resource: Resource, namespace: str, name: str, *, revision: int = 0
+    ) -> Any | None:
+        """The object, or None.
+
+        Raises:
+            GoneError: *revision* is compacted.
+            TimeoutApiError: *revision* does not exist yet.
+        """
+        try:
+            kv = self.store.get(key_of(resource, namespace, name), revision)
+        except CompactedError as error:
+            raise GoneError(
+                f"The resourceVersion for the provided get is too old: {error}"
+            ) from error
+        except FutureRevisionError as error:
+            raise too_large(error) from error
+        return None if kv is None else kv.value
+
+    def read(self, resource: Resource, namespace: str, name: str, *, revision: int = 0) -> Any:
+        """The object.
+
+        Raises:
+            NotFoundError: there is none.
+            GoneError: *revision* is compacted.
+            TimeoutApiError: *revision* does not exist yet.
+        """
+        obj = self.find(resource, namespace, name, revision=revision)
+        if obj is None:
+            raise NotFoundError.of(resource.plural, name, group=resource.group)
+        return obj
+
+    def range(
+        self, start: bytes, end: bytes, *, revision: int = 0, limit: int = 0
+    ) -> RangeResult[Any]:
+        """The objects whose keys are in ``[start, end)``.
+
+        Raises:
+            GoneError: *revision* is compacted.
+            TimeoutApiError: *revision* does not exist yet.
+        """
+        try:
+            return self.store.range(start, end, revision=revision, limit=limit)
+        except CompactedError as error:
+            raise GoneError(
+                f"The resourceVersion for the provided list is too old: {error}"
+            ) from error
+        except FutureRevisionError as error:
+            raise too_large(error) from error
+
+    def insert(self, resource: Resource, obj: T, *, origin: object, dry_run: bool) -> T:
+        """Write an object that must not exist yet; returns it as stored.
+
+        Raises:
+            AlreadyExistsError: it exists.
+            UnavailableError: the store takes no writes for now.
+        """
+        meta = obj.metadata
+        key = key_of(resource, meta.namespace, meta.name)
+        if dry_run:
+            if self.store.get(key) is not None:
+                raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
+            return obj
+        stored = at_revision(obj, self.store.revision + 1)
+        if not self._commit(Compare(key, "version", "=", 0), Put(key, stored), origin):
+            raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
+        return stored
+
+    def replace(
+        self, resource: Resource, obj: T, old: ApiObject, *, origin: object, dry_run: bool
+    ) -> T:
+        """Write *obj* over *old*, which must still be what is stored; returns it as stored.
+
+        Raises:
+            ConflictError: it is not.
+            UnavailableError: the store takes no writes for now.
+        """
+        if dry_run:
+            return obj
+        meta = old.metadata
+        key = key_of(resource, meta.namespace, meta.name)
+        stored = at_revision(obj, self.store.revision + 1)
+        if not self._commit(Compare(key, "mod", "=", old.revision), Put(key, stored), origin):
+            raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
+        return stored
+
+    def remove(self, resource: Resource, old: ApiObject, *, origin: object, dry_run: bool) -> None:
+        """Delete *old*, which must still be what is stored.
+
+        Raises:
+            ConflictError: it is not.
+            UnavailableError: the store takes no writes for now.
+        """
+        if dry_run:
+            return
+        meta = old.metadata
+        key = key_of(resource, meta.namespace, meta.name)
+        if not self._commit(Compare(key, "mod", "=", old.revision), DeleteRange(key), origin):
+            raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
+
+    def _commit(self, compare: Compare, operation: Operation, origin: object) -> bool:
+        try:
+            return self.store.txn((compare,), (operation,), origin=origin).succeeded
+        except ReadOnlyError as error:
+            raise UnavailableError(str(error), retryAfterSeconds=1) from error
+
+
+def too_large(error: FutureRevisionError) -> TimeoutApiError:
+    """What a client hears that asks for a revision that is still to come."""
+    return TimeoutApiError(
+        f"Too large resource version: {error.requested}, current: {error.current}",
+        retryAfterSeconds=1,
+    )

@@ -1,0 +1,77 @@
+"""Pod: pending at first, ends gracefully, and its spec hardly changes."""
+
+from typing import Any
+
+import attrs
+
+from engine.api.pod import Pod, PodSpec, PodStatus
+from engine.apiserver.defaults import default_pod
+from engine.apiserver.errors import Cause
+from engine.apiserver.pod_validation import validate_pod_spec, validate_pod_update
+from engine.apiserver.request import DeleteOptions
+from engine.apiserver.strategy import Strategy, Surroundings, without_spec_changes
+
+_FINISHED = ("Succeeded", "Failed")
+_COUNTED = ("cpu", "memory")
+
+
+class PodStrategy(Strategy):
+    """Pods."""
+
+    def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
+        """Pending, with the class of service its requests and limits give it."""
+        del around
+        return attrs.evolve(obj, status=PodStatus(phase="Pending"))
+
+    def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
+        """Status, labels and annotations; the class of service stays."""
+        del around
+        status = new.status
+        if not status.qos_class:
+            status = attrs.evolve(status, qos_class=old.status.qos_class)
+        return without_spec_changes(attrs.evolve(new, status=status), old)
+
+    def default(self, obj: Any) -> Any:
+        """What a pod may leave away."""
+        pod = default_pod(obj)
+        if pod.status.qos_class:
+            return pod
+        return attrs.evolve(pod, status=attrs.evolve(pod.status, qos_class=qos_class(pod.spec)))
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """The pod spec."""
+        return validate_pod_spec(obj.spec, "spec")
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """Only images, deadlines, tolerations and grace may change."""
+        return validate_pod_update(new, old)
+
+    def grace_period(self, obj: Pod, options: DeleteOptions) -> int | None:
+        """What is asked for, else what the spec says; none at all for what does not run."""
+        if not obj.spec.node_name or obj.status.phase in _FINISHED:
+            return 0
+        wanted = options.grace_period_seconds
+        if wanted is None:
+            wanted = obj.spec.termination_grace_period_seconds
+        if wanted is None:
+            return 30
+        return 1 if wanted < 0 else wanted
+
+
+def qos_class(spec: PodSpec) -> str:
+    """Guaranteed, Burstable or BestEffort.
+
+    Source: pkg/apis/core/helper/qos, kubernetes v1.34.
+    """
+    containers = (*spec.containers, *spec.init_containers)
+    is_guaranteed, is_best_effort = True, True
+    for container in containers:
+        requests, limits = container.resources.requests, container.resources.limits
+        if any(name in requests or name in limits for name in _COUNTED):
+            is_best_effort = False
+        for name in _COUNTED:
+            if name not in limits or requests.get(name, limits[name]) != limits[name]:
+                is_guaranteed = False
+    if is_best_effort:
+        return "BestEffort"
+    return "Guaranteed" if is_guaranteed else "Burstable"

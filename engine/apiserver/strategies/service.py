@@ -1,0 +1,115 @@
+"""Service: addresses and ports are given to it, and taken back, by its type."""
+
+from typing import Any
+
+import attrs
+
+from engine.api.core import Service, ServicePort
+from engine.api.frozen import FrozenDict
+from engine.apiserver.allocators import allocate_cluster_ip, allocate_node_ports
+from engine.apiserver.errors import Cause
+from engine.apiserver.service_validation import validate_service, validate_service_update
+from engine.apiserver.strategy import Surroundings, WithoutGeneration
+
+_WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
+
+
+class ServiceStrategy(WithoutGeneration):
+    """Services."""
+
+    def prepare_for_update(self, new: Any, old: Any, around: Surroundings) -> Any:
+        """Addresses and ports that the client left away stay as they are."""
+        new = super().prepare_for_update(new, old, around)
+        spec, was = new.spec, old.spec
+        if spec.type == "ExternalName" or was.type == "ExternalName":
+            return new
+        if not spec.cluster_ip:
+            spec = attrs.evolve(spec, cluster_ip=was.cluster_ip, cluster_ips=was.cluster_ips)
+        if not spec.ip_families:
+            spec = attrs.evolve(
+                spec, ip_families=was.ip_families, ip_family_policy=was.ip_family_policy
+            )
+        if spec.type in _WITH_NODE_PORTS:
+            spec = attrs.evolve(spec, ports=_kept_node_ports(spec.ports, was.ports))
+        return attrs.evolve(new, spec=spec)
+
+    def default(self, obj: Any) -> Any:
+        """ClusterIP over TCP, to the same port of the pods, without affinity."""
+        spec = obj.spec
+        type_ = spec.type or "ClusterIP"
+        changes: dict[str, Any] = {
+            "type": type_,
+            "session_affinity": spec.session_affinity or "None",
+            "ports": tuple([_port(port) for port in spec.ports]),
+        }
+        if spec.session_affinity == "ClientIP" and spec.session_affinity_config is None:
+            changes["session_affinity_config"] = FrozenDict(
+                {"clientIP": FrozenDict({"timeoutSeconds": 10800})}
+            )
+        if type_ != "ExternalName":
+            changes["internal_traffic_policy"] = spec.internal_traffic_policy or "Cluster"
+            changes["ip_families"] = spec.ip_families or ("IPv4",)
+            changes["ip_family_policy"] = spec.ip_family_policy or "SingleStack"
+        if type_ in _WITH_NODE_PORTS:
+            changes["external_traffic_policy"] = spec.external_traffic_policy or "Cluster"
+        if type_ == "LoadBalancer" and "allocateLoadBalancerNodePorts" not in spec.extra:
+            changes["extra"] = spec.extra.with_items({"allocateLoadBalancerNodePorts": True})
+        return attrs.evolve(obj, spec=attrs.evolve(spec, **changes))
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """Type, ports, addresses, affinity."""
+        return validate_service(obj)
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """The cluster address stays."""
+        return validate_service_update(new, old)
+
+    def allocate(self, obj: Any, old: Any | None, around: Surroundings) -> Any:
+        """An address in the service network, and ports of the nodes, if the type has them."""
+        spec = obj.spec
+        if spec.type == "ExternalName":
+            spec = attrs.evolve(spec, cluster_ip="", cluster_ips=())
+        elif spec.cluster_ip == "None":
+            spec = attrs.evolve(spec, cluster_ips=("None",))
+        else:
+            had = old.spec.cluster_ip if old is not None else ""
+            address = spec.cluster_ip
+            if not address or address != had:
+                address = allocate_cluster_ip(obj, around)
+            spec = attrs.evolve(spec, cluster_ip=address, cluster_ips=(address,))
+        if spec.type in _WITH_NODE_PORTS:
+            spec = attrs.evolve(spec, ports=allocate_node_ports(obj, around))
+        else:
+            spec = _without_node_ports(spec, old)
+        return obj if spec == obj.spec else attrs.evolve(obj, spec=spec)
+
+
+def _port(port: ServicePort) -> ServicePort:
+    target = port.target_port
+    return attrs.evolve(
+        port,
+        protocol=port.protocol or "TCP",
+        target_port=port.port if target is None or target in ("", 0) else target,
+    )
+
+
+def _kept_node_ports(
+    ports: tuple[ServicePort, ...], old: tuple[ServicePort, ...]
+) -> tuple[ServicePort, ...]:
+    """*ports*, those without a node port with the one that the same port had before."""
+    had = {(port.protocol or "TCP", port.port): port.node_port for port in old}
+    taken = {port.node_port for port in ports}
+    kept = []
+    for port in ports:
+        before = had.get((port.protocol or "TCP", port.port), 0)
+        if not port.node_port and before and before not in taken:
+            port = attrs.evolve(port, node_port=before)  # noqa: PLW2901 - the port as it is kept
+        kept.append(port)
+    return tuple(kept)
+
+
+def _without_node_ports(spec: Any, old: Service | None) -> Any:
+    """*spec* without the node ports that an earlier type left behind."""
+    if old is None or old.spec.type not in _WITH_NODE_PORTS:
+        return spec
+    return attrs.evolve(spec, ports=tuple([attrs.evolve(port, node_port=0) for port in spec.ports]))

@@ -1,0 +1,180 @@
+"""Change -> WatchEvent, relative to what a watcher selects; bookmarks; Gone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from engine.api.frozen import FrozenDict
+from engine.api.meta import ApiObject, ObjectMeta
+from engine.api.pod import Pod
+from engine.api.scheme import Resource
+from engine.apiserver.errors import ApiError, GoneError
+from engine.apiserver.fields import Predicate, equal_to, selection
+from engine.apiserver.keys import prefix_of
+from engine.apiserver.read import parse_revision
+from engine.apiserver.request import WatchEvent, WatchEventType
+from engine.apiserver.storage import at_revision
+from engine.store.kv import Change, prefix_end
+from engine.store.watchable_store import Store
+from engine.store.watcher import WatchBatch, Watcher
+
+Deliver = Callable[[WatchEvent], object]
+
+_INITIAL_END = FrozenDict({"k8s.io/initial-events-end": "true"})
+
+
+@attrs.frozen(kw_only=True)
+class WatchQuery:
+    """What is watched, and from where on."""
+
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    resource_version: str = ""
+    bookmarks: bool = False
+    send_initial_events: bool | None = None
+
+
+@attrs.define(eq=False)
+class WatchHandle:
+    """A watch under way. Nothing is delivered after `cancel`."""
+
+    deliver: Deliver
+    cls: type[ApiObject]
+    selects: Predicate | None
+    translate: "Translator"
+    bookmarks: bool = False
+    is_cancelled: bool = attrs.field(default=False, init=False)
+    watcher: Watcher[Any] | None = attrs.field(default=None, init=False)
+    on_end: "Callable[[WatchHandle], object] | None" = attrs.field(default=None, init=False)
+
+    def cancel(self) -> None:
+        """Stop the watch. Cancelling twice is allowed."""
+        self.is_cancelled = True
+        if self.watcher is not None:
+            self.watcher.cancel()
+        if self.on_end is not None:
+            self.on_end(self)
+
+    def fail(self, error: ApiError) -> None:
+        """End the watch and say why."""
+        if not self.is_cancelled:
+            self.cancel()
+            self.deliver(WatchEvent("ERROR", error, 0))
+
+    def on_batch(self, batch: WatchBatch[Any]) -> None:
+        """Deliver what of one store commit the watcher selects."""
+        if batch.compact_revision:
+            self.fail(too_old(batch.compact_revision))
+            return
+        if not batch.changes:
+            if self.bookmarks:
+                self.deliver(bookmark(self.cls, batch.revision))
+            return
+        for change in batch.changes:
+            event = self.translate(change, self.selects)
+            if event is not None and not self.is_cancelled:
+                self.deliver(event)
+
+
+@attrs.define(eq=False)
+class Translator:
+    """Makes one WatchEvent per change, however many watchers get it."""
+
+    _change: Change[Any] | None = attrs.field(default=None, init=False)
+    _events: dict[str, WatchEvent] = attrs.field(factory=dict, init=False)
+
+    def __call__(self, change: Change[Any], selects: Predicate | None) -> WatchEvent | None:
+        """*change* for a watcher with that selection; None if it is none of its business."""
+        new = change.kv.value if change.type == "put" else None
+        old = change.prev_kv.value if change.prev_kv is not None else None
+        was_selected = old is not None and (selects is None or selects(old))
+        is_selected = new is not None and (selects is None or selects(new))
+        if is_selected:
+            return self._event("MODIFIED" if was_selected else "ADDED", change)
+        return self._event("DELETED", change) if was_selected else None
+
+    def _event(self, type_: WatchEventType, change: Change[Any]) -> WatchEvent:
+        if change is not self._change:
+            self._change, self._events = change, {}
+        event = self._events.get(type_)
+        if event is None:
+            obj = change.kv.value
+            if type_ == "DELETED":
+                assert change.prev_kv is not None
+                obj = at_revision(change.prev_kv.value, change.revision)
+            event = self._events[type_] = WatchEvent(type_, obj, change.revision, change.origin)
+        return event
+
+
+def open_watch(
+    store: Store[Any],
+    resource: Resource,
+    cls: type[ApiObject],
+    query: WatchQuery,
+    *,
+    translate: Translator,
+    deliver: Deliver,
+) -> WatchHandle:
+    """Begin a watch. Initial events, if asked for, are delivered before this returns.
+
+    Raises:
+        BadRequestError: a parameter makes no sense.
+        GoneError: the resource version is too old.
+    """
+    selects = selection(cls, query.label_selector, query.field_selector)
+    wanted = parse_revision(query.resource_version)
+    if wanted and store.compact_revision and wanted + 1 < store.compact_revision:
+        raise too_old(store.compact_revision, wanted)
+    handle = WatchHandle(
+        deliver=deliver, cls=cls, selects=selects, translate=translate, bookmarks=query.bookmarks
+    )
+    prefix = prefix_of(resource, query.namespace if resource.namespaced else "")
+    is_initial = query.send_initial_events
+    if is_initial is None:
+        is_initial = not wanted
+    if is_initial:
+        _deliver_initial(store, prefix, handle, marks_end=bool(query.send_initial_events))
+        start_revision = store.revision + 1
+    else:
+        start_revision = wanted + 1 if wanted else 0
+    if handle.is_cancelled:
+        return handle
+    has_index = cls is Pod and store.index_of is not None
+    handle.watcher = store.watch(
+        prefix,
+        prefix_end(prefix),
+        deliver=handle.on_batch,
+        start_revision=start_revision,
+        prev_kv=True,
+        progress=query.bookmarks,
+        index=equal_to(query.field_selector, "spec.nodeName") if has_index else None,
+    )
+    return handle
+
+
+def _deliver_initial(
+    store: Store[Any], prefix: bytes, handle: WatchHandle, *, marks_end: bool
+) -> None:
+    found = store.range(prefix, prefix_end(prefix))
+    for kv in found.kvs:
+        if handle.is_cancelled:
+            return
+        if handle.selects is None or handle.selects(kv.value):
+            handle.deliver(WatchEvent("ADDED", kv.value, kv.mod_revision))
+    if marks_end and not handle.is_cancelled:
+        handle.deliver(bookmark(handle.cls, found.revision, ends_initial=True))
+
+
+def bookmark(cls: type[ApiObject], revision: int, *, ends_initial: bool = False) -> WatchEvent:
+    """The mark that everything up to *revision* has been delivered."""
+    meta = ObjectMeta(resource_version=str(revision))
+    if ends_initial:
+        meta = attrs.evolve(meta, annotations=_INITIAL_END)
+    return WatchEvent("BOOKMARK", cls(metadata=meta), revision)
+
+
+def too_old(oldest: int, wanted: int = 0) -> GoneError:
+    """What a watcher hears whose next revision is compacted."""
+    return GoneError(f"too old resource version: {wanted} ({oldest})")

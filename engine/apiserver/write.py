@@ -1,0 +1,177 @@
+"""create and update: prepare, default, admit, validate, allocate, store."""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from engine.api.meta import ObjectMeta
+from engine.api.scheme import Resource
+from engine.apiserver.admission.attributes import Attributes
+from engine.apiserver.admission.registry import Admission
+from engine.apiserver.errors import (
+    BadRequestError,
+    Cause,
+    ConflictError,
+    InvalidError,
+    MethodNotAllowedError,
+)
+from engine.apiserver.request import RequestInfo
+from engine.apiserver.storage import MODIFIED, ObjectStorage, origin_for
+from engine.apiserver.strategies.registry import strategy_for
+from engine.apiserver.strategy import Strategy, Surroundings
+from engine.apiserver.validation import validate_metadata, validate_metadata_update
+from engine.kernel.rng import name_suffix, new_uid
+
+# Names end in a random suffix of 5 characters and have at most 63.
+_LONGEST_BASE = 58
+
+Remove = Callable[[Resource, Any, RequestInfo], None]
+
+
+@attrs.define(eq=False)
+class Writer:
+    """The write half of the pipeline."""
+
+    storage: ObjectStorage
+    around: Surroundings
+    admission: Admission
+
+    def create(
+        self, resource: Resource, obj: Any, *, request: RequestInfo, dry_run: bool = False
+    ) -> Any:
+        """Store a new object; returns it as stored."""
+        if resource.verbs == ("create",):
+            raise MethodNotAllowedError(f"{resource.kind} is not stored")
+        strategy = strategy_for(resource)
+        meta = obj.metadata
+        if meta.resource_version:
+            raise BadRequestError("resourceVersion should not be set on objects to be created")
+        if resource.namespaced and not meta.namespace:
+            raise BadRequestError("an empty namespace may not be set during creation")
+        obj = attrs.evolve(obj, metadata=self._new_metadata(resource, meta, strategy))
+        obj = strategy.default(strategy.prepare_for_create(obj, self.around))
+        attributes = Attributes(
+            operation="CREATE", resource=resource, obj=obj, request=request, dry_run=dry_run
+        )
+        obj = self.admission.admit(attributes, self.storage)
+        _refuse(
+            resource, obj, [*validate_metadata(obj.metadata, resource), *strategy.validate(obj)]
+        )
+        obj = strategy.allocate(obj, None, self.around)
+        return self.storage.insert(resource, obj, origin=origin_for(request), dry_run=dry_run)
+
+    def update(
+        self,
+        resource: Resource,
+        obj: Any,
+        *,
+        subresource: str,
+        request: RequestInfo,
+        dry_run: bool,
+        remove: Remove,
+    ) -> Any:
+        """Replace an object, or its status; returns it as stored.
+
+        When the last thing goes that kept a deleted object, *remove* takes it away.
+        """
+        meta = obj.metadata
+        old = self.storage.read(resource, meta.namespace, meta.name)
+        _check_is_same(resource, meta, old.metadata)
+        strategy = strategy_for(resource)
+        new = attrs.evolve(obj, metadata=_kept_metadata(meta, old.metadata))
+        if subresource == "status":
+            new = strategy.prepare_for_status_update(new, old, self.around)
+        elif subresource == "":
+            new = strategy.default(strategy.prepare_for_update(new, old, self.around))
+        if new == old and not subresource:
+            return old
+        attributes = Attributes(
+            operation="UPDATE",
+            resource=resource,
+            obj=new,
+            old=old,
+            subresource=subresource,
+            request=request,
+            dry_run=dry_run,
+        )
+        new = self.admission.admit(attributes, self.storage)
+        _refuse(
+            resource,
+            new,
+            [
+                *validate_metadata(new.metadata, resource),
+                *validate_metadata_update(new.metadata, old.metadata),
+                *(() if subresource == "status" else strategy.validate(new)),
+                *(() if subresource == "status" else strategy.validate_update(new, old)),
+            ],
+        )
+        if not subresource:
+            new = strategy.allocate(new, old, self.around)
+            if strategy.has_generation and strategy.changes_generation(new, old):
+                generation = old.metadata.generation + 1
+                new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, generation=generation))
+        if new == old:
+            return old
+        if may_go(new, strategy) and not dry_run:
+            remove(resource, attrs.evolve(new, metadata=_at(new.metadata, old.metadata)), request)
+            return new
+        return self.storage.replace(resource, new, old, origin=origin_for(request), dry_run=dry_run)
+
+    def _new_metadata(self, resource: Resource, meta: ObjectMeta, strategy: Strategy) -> ObjectMeta:
+        name = meta.name
+        if not name and meta.generate_name:
+            stream = self.around.stream("apiserver/names")
+            name = meta.generate_name[:_LONGEST_BASE] + name_suffix(stream)
+        return attrs.evolve(
+            meta,
+            name=name,
+            namespace=meta.namespace if resource.namespaced else "",
+            uid=new_uid(self.around.stream("apiserver/uids")),
+            creation_timestamp=self.around.now,
+            deletion_timestamp=None,
+            deletion_grace_period_seconds=None,
+            generation=1 if strategy.has_generation else 0,
+        )
+
+
+def may_go(obj: Any, strategy: Strategy) -> bool:
+    """Whether *obj* is being deleted and nothing keeps it any more."""
+    meta = obj.metadata
+    return (
+        meta.deletion_timestamp is not None
+        and not meta.finalizers
+        and not meta.deletion_grace_period_seconds
+        and not strategy.is_held(obj)
+    )
+
+
+def _check_is_same(resource: Resource, meta: ObjectMeta, old: ObjectMeta) -> None:
+    if meta.uid and meta.uid != old.uid:
+        why = f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {old.uid}"
+        raise ConflictError.of(resource.plural, meta.name, why, group=resource.group)
+    if meta.resource_version and meta.resource_version != old.resource_version:
+        raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
+
+
+def _kept_metadata(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
+    """*meta* with what only the server sets."""
+    return attrs.evolve(
+        meta,
+        namespace=old.namespace,
+        uid=old.uid,
+        resource_version=old.resource_version,
+        generation=old.generation,
+        creation_timestamp=old.creation_timestamp,
+        deletion_timestamp=old.deletion_timestamp,
+        deletion_grace_period_seconds=old.deletion_grace_period_seconds,
+    )
+
+
+def _at(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
+    return attrs.evolve(meta, resource_version=old.resource_version)
+
+
+def _refuse(resource: Resource, obj: Any, causes: list[Cause]) -> None:
+    if causes:
+        raise InvalidError.of(resource.kind, obj.metadata.name, causes, group=resource.group)
