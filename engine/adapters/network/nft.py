@@ -114,7 +114,7 @@ class NftCommand:
 
     def query(self, command: str) -> list[dict[str, Any]]:
         """The objects a list command gives."""
-        return _objects(self._run(["-j", "-f", "-"], command))
+        return _objects(self._run(["-j", command], ""))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -1,0 +1,87 @@
+"""The network of one cluster on this host, put together: addresses, rules, DNS.
+
+The composition of this adapter; the work is done elsewhere.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import attrs
+
+from engine.adapters.network.dns_server import DnsServer
+from engine.adapters.network.host import HostNetwork
+from engine.adapters.network.nftables import NftablesSink
+from engine.adapters.network.slots import Slot
+from engine.adapters.network.userspace import UserspaceSink
+from engine.client.informer import InformerFactory
+from engine.errors import AdapterError
+from engine.proxy.dns_zone import DnsZone
+from engine.proxy.rules import RuleSink
+
+log = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False, kw_only=True)
+class NetworkStack:
+    """Services of one cluster for this host and its pods.
+
+    Make it before the cluster, give the cluster `sink`, then `connect` it and `start`.
+    With *is_privileged* service addresses, node ports and DNS work for pods and host, on nftables;
+    without, node ports on 127.0.0.1 do, through this process.
+
+    Promises:
+        * `start` begins anew, whatever an earlier run left in the slot;
+        * `stop` may be called at any time and leaves nothing.
+    """
+
+    slot: Slot
+    node_addresses: Sequence[str]
+    is_privileged: bool
+    domain: str = "cluster.local"
+    sink: RuleSink = attrs.field(init=False)
+    zone: DnsZone | None = attrs.field(default=None, init=False)
+    dns: DnsServer | None = attrs.field(default=None, init=False)
+    host: HostNetwork | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.is_privileged:
+            self.sink = NftablesSink(slot=self.slot)
+            self.host = HostNetwork(slot=self.slot)
+        else:
+            self.sink = UserspaceSink()
+
+    def connect(self, informers: InformerFactory) -> None:
+        """Answer DNS from what *informers* (those of the proxier, say) know."""
+        self.zone = DnsZone(informers=informers, domain=self.domain)
+
+    async def start(self) -> None:
+        """Make addresses, an empty table and the DNS server.
+
+        Raises:
+            AdapterError: the system refuses; call `stop` all the same.
+        """
+        if self.host is None:
+            return
+        dns_ip = self.slot.dns_ip
+        await self.host.open(self.node_addresses, own=[dns_ip])
+        assert isinstance(self.sink, NftablesSink)
+        source = self.node_addresses[0] if self.node_addresses else ""
+        await asyncio.to_thread(self.sink.open, local_source=source, own=[dns_ip])
+        if self.zone is not None:
+            self.dns = DnsServer(zone=self.zone, address=dns_ip)
+            await self.dns.start()
+
+    async def stop(self) -> None:
+        """Take everything away. Stopping twice is allowed."""
+        if self.dns is not None:
+            await self.dns.stop()
+        if isinstance(self.sink, NftablesSink):
+            self.sink.close()
+        elif isinstance(self.sink, UserspaceSink):
+            await self.sink.close()
+        if self.host is not None:
+            try:
+                await self.host.close()
+            except AdapterError as error:
+                log.warning("the network was not taken away error=%s", error)

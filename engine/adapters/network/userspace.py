@@ -1,0 +1,138 @@
+"""Node ports without privilege: a TCP proxy in this process, on 127.0.0.1.
+
+It knows frontends and backends. Service addresses and UDP need a kernel that translates for us.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from engine.proxy.rules import ANY_NODE, Backend, RuleSet, Target
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 3.0
+BUFFER = 65_536
+LISTEN = "127.0.0.1"
+
+
+@attrs.define(eq=False)
+class UserspaceSink:
+    """Listens at every TCP node port and passes connections on.
+
+    Promises:
+        * existing connections go on when their backend is removed from the rules;
+        * a backend that does not accept is passed over for the next one;
+        * a port without backends refuses, as if nobody listened; `errors` names the ports that
+          another program has.
+    """
+
+    address: str = LISTEN
+    errors: dict[int, str] = attrs.field(factory=dict, init=False)
+    _targets: dict[int, Target] = attrs.field(factory=dict, init=False)
+    _servers: dict[int, asyncio.Server] = attrs.field(factory=dict, init=False)
+    _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _opening: dict[int, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _last: dict[tuple[int, str], Backend] = attrs.field(factory=dict, init=False)
+
+    def apply(self, previous: RuleSet, current: RuleSet) -> None:  # noqa: ARG002 - the protocol's
+        """Listen where there are backends now, and nowhere else."""
+        self._targets = {
+            frontend.port: target
+            for frontend, target in current.frontends().items()
+            if frontend.ip == ANY_NODE and frontend.protocol == "tcp" and target.backends
+        }
+        for port in [port for port in self._servers if port not in self._targets]:
+            self._servers.pop(port).close()
+        for port in self._targets:
+            if port not in self._servers and port not in self._opening:
+                task = asyncio.get_running_loop().create_task(self._open(port))
+                self._opening[port] = task
+
+    async def settled(self) -> None:
+        """Wait until every port that is wanted listens or has failed."""
+        while self._opening:
+            await asyncio.gather(*self._opening.values())
+
+    async def close(self) -> None:
+        """Stop listening and end every connection. Closing twice is allowed."""
+        self._targets = {}
+        await self.settled()
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _open(self, port: int) -> None:
+        try:
+            server = await asyncio.start_server(self._handler(port), self.address, port)
+        except OSError as error:
+            self.errors[port] = str(error)
+            log.warning("node port cannot be opened port=%d error=%s", port, error)
+        else:
+            self.errors.pop(port, None)
+            if port in self._targets:
+                self._servers[port] = server
+            else:
+                server.close()
+        finally:
+            self._opening.pop(port, None)
+
+    def _handler(
+        self, port: int
+    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._tasks.add(task)
+            try:
+                await self._pass_on(port, reader, writer)
+            except (OSError, asyncio.CancelledError):
+                return
+            finally:
+                self._tasks.discard(task)
+                writer.close()
+
+        return serve
+
+    async def _pass_on(
+        self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        client = writer.get_extra_info("peername")[0]
+        for backend in self._candidates(port, client):
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    answers, requests = await asyncio.open_connection(backend.ip, backend.port)
+            except OSError:  # TimeoutError is one
+                continue
+            self._last[port, client] = backend
+            try:
+                await asyncio.gather(_copy(reader, requests), _copy(answers, writer))
+            finally:
+                requests.close()
+            return
+
+    def _candidates(self, port: int, client: str) -> list[Backend]:
+        """The backends in the order they are tried."""
+        target = self._targets.get(port)
+        if target is None:
+            return []
+        backends = list(target.backends)
+        random.shuffle(backends)
+        if target.affinity_seconds and self._last.get((port, client)) in backends:
+            backends.sort(key=lambda backend: backend != self._last[port, client])
+        return backends
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Pass on what comes until its end, and the end itself."""
+    while data := await source.read(BUFFER):
+        target.write(data)
+        await target.drain()
+    if target.can_write_eof():
+        target.write_eof()
