@@ -74,6 +74,7 @@ def _perform(document: Any, operation: Any) -> Any:
 def _copied_size(document: Any, operation: Any) -> int:
     if not isinstance(operation, Mapping) or operation.get("op") != "copy":
         return 0
+    _pointer(operation, "path")
     return len(json.dumps(_get(document, _pointer(operation, "from"))))
 
 

@@ -4,7 +4,7 @@ Values are those of JSON: a date stays the string it was written as, keys are st
 """
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import attrs
@@ -28,6 +28,7 @@ MAX_VALUES = 1_000_000
 
 _TAG = "tag:yaml.org,2002:"
 _NO_KEY: Any = object()
+_MERGE: Any = object()
 
 
 def read_yaml(data: bytes) -> tuple[Any, tuple[Finding, ...]]:
@@ -95,9 +96,9 @@ class _Reader:
 
     def _take_scalar(self, event: ScalarEvent) -> None:
         value = self._scalar(event)
-        self._add(value, 1)
+        self._add(_MERGE if value is _MERGE and self._awaits_key() else _text(value), 1)
         if event.anchor:
-            self._anchors[event.anchor] = (value, 1)
+            self._anchors[event.anchor] = (_text(value), 1)
 
     def _open(self, value: Any, anchor: str | None) -> None:
         if len(self._stack) >= MAX_DEPTH:
@@ -106,9 +107,13 @@ class _Reader:
         path = self._add(value, 1)
         self._stack.append(_Open(value, path, anchor or "", before))
 
+    def _awaits_key(self) -> bool:
+        parent = self._stack[-1] if self._stack else None
+        return parent is not None and isinstance(parent.value, dict) and parent.key is _NO_KEY
+
     def _close(self) -> None:
         closed = self._stack.pop()
-        for source in closed.merged:
+        for source in _maps(closed.merged, closed.path):
             self._count += len(source)
             for key, value in source.items():
                 closed.value.setdefault(key, value)
@@ -128,16 +133,13 @@ class _Reader:
             parent.value.append(value)
             return f"{parent.path}[{len(parent.value) - 1}]"
         if parent.key is _NO_KEY:
-            parent.key = _key(value)
+            parent.key = value if value is _MERGE else _key(value)
             return parent.path
         key, parent.key = parent.key, _NO_KEY
+        if key is _MERGE:
+            parent.merged.append(value)
+            return parent.path
         path = f"{parent.path}.{key}" if parent.path else key
-        if key == "<<":
-            sources = value if isinstance(value, list) else [value]
-            if not all(isinstance(source, dict) for source in sources):
-                raise BadRequestError(f"{path}: only maps can be merged")
-            parent.merged.extend(sources)
-            return path
         if key in parent.value:
             self.repeated.append(Finding("duplicate", path, f'duplicate field "{path}"'))
         parent.value[key] = value
@@ -153,6 +155,19 @@ class _Reader:
             return _VALUES[kind](text) if kind in _VALUES else text
         except (ValueError, OverflowError) as error:
             raise BadRequestError(f"the body has {text[:40]!r} where a {kind} belongs") from error
+
+
+def _maps(merged: list[Any], path: str) -> Iterator[dict[str, Any]]:
+    """The maps that merge keys bring in; each may bring one or a list of them."""
+    for value in merged:
+        for source in value if isinstance(value, list) else [value]:
+            if not isinstance(source, dict):
+                raise BadRequestError(f"{path}: only maps can be merged with <<")
+            yield source
+
+
+def _text(value: Any) -> Any:
+    return "<<" if value is _MERGE else value
 
 
 def _key(value: Any) -> str:
@@ -185,6 +200,7 @@ def _float(text: str) -> float:
 
 _VALUES: dict[str, Any] = {
     "null": lambda _: None,
+    "merge": lambda _: _MERGE,
     "bool": lambda text: text.lower() in ("y", "yes", "true", "on"),
     "int": _integer,
     "float": _float,

@@ -163,6 +163,7 @@ def test_an_operation_that_does_not_apply_is_invalid(operation: dict[str, Any]) 
         pytest.param(["x"], id="no object"),
         pytest.param([{"op": "frob", "path": "/a"}], id="no such operation"),
         pytest.param([{"op": "add", "value": 1}], id="no path"),
+        pytest.param([{"op": "copy", "from": "/x"}], id="a copy to nowhere"),
         pytest.param([{"op": "add", "path": "a", "value": 1}], id="no pointer"),
         pytest.param([{"op": "add", "path": "/a"}], id="no value"),
     ],
