@@ -2,10 +2,28 @@
 
 from engine.controllers.controller import ControllerFactory
 from engine.controllers.deployment.controller import DeploymentController
+from engine.controllers.disruption import DisruptionController
+from engine.controllers.endpoints import EndpointsController
+from engine.controllers.endpointslice import EndpointSliceController
+from engine.controllers.garbage_collector import GarbageCollector
+from engine.controllers.namespace import NamespaceController
+from engine.controllers.node_lifecycle import NodeLifecycleController
+from engine.controllers.pod_gc import PodGarbageCollector
 from engine.controllers.replicaset import ReplicaSetController
+from engine.controllers.service_account import ServiceAccountController
+from engine.controllers.taint_eviction import TaintEvictionController
 
 CONTROLLERS: dict[str, ControllerFactory] = {
+    "service-account-controller": ServiceAccountController,
+    "namespace-controller": NamespaceController,
     "deployment-controller": DeploymentController,
     "replicaset-controller": ReplicaSetController,
+    "endpoint-controller": EndpointsController,
+    "endpointslice-controller": EndpointSliceController,
+    "node-controller": NodeLifecycleController,
+    "taint-eviction-controller": TaintEvictionController,
+    "pod-garbage-collector": PodGarbageCollector,
+    "disruption-controller": DisruptionController,
+    "generic-garbage-collector": GarbageCollector,
 }
 """The name is the actor: writes are made as ``system:serviceaccount:kube-system:NAME``."""

@@ -1,0 +1,192 @@
+"""Keeps the status of PodDisruptionBudgets: how many pods may be evicted now.
+
+Source: disruption.go, kubernetes v1.34.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from engine.api.apps import Deployment, ReplicaSet
+from engine.api.frozen import FrozenDict
+from engine.api.meta import Condition, condition_of, controller_of
+from engine.api.pod import Pod
+from engine.api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
+from engine.api.selectors import from_label_selector
+from engine.api.wire import Time
+from engine.client.client import Client
+from engine.client.informer import Informer, InformerFactory
+from engine.client.recorder import EventRecorder
+from engine.client.workqueue import Result, WorkQueue
+from engine.controllers.amount import scaled
+from engine.controllers.ownership import resolve_controller
+from engine.controllers.pod_state import is_ready, is_terminal
+from engine.kernel.loop import Loop
+
+DELETION_TIMEOUT = 120.0
+"""Seconds an evicted pod may take to go before it counts as not evicted after all."""
+
+
+@attrs.frozen
+class Expected:
+    """How many pods there should be, and how many of them must be healthy."""
+
+    pods: int
+    healthy: int
+
+
+def expected(
+    budget: PodDisruptionBudget, pods: Sequence[Pod], scales: Mapping[str, int]
+) -> Expected:
+    """What the budget demands.
+
+    Percentages and maxUnavailable refer to what the pods' controllers want (*scales*, by uid), a
+    plain minAvailable to the pods there are.
+    """
+    spec = budget.spec
+    if spec.max_unavailable is not None:
+        total = sum(scales.values())
+        allowed = scaled(spec.max_unavailable, total, round_up=True)
+        return Expected(total, max(0, total - allowed))
+    if isinstance(spec.min_available, int):
+        return Expected(len(pods), spec.min_available)
+    if spec.min_available is not None:
+        total = sum(scales.values())
+        return Expected(total, scaled(spec.min_available, total, round_up=True))
+    return Expected(len(pods), 0)
+
+
+def budget_status(
+    budget: PodDisruptionBudget, pods: Sequence[Pod], wanted: Expected, *, now: float
+) -> PodDisruptionBudgetStatus:
+    """The status: pods that are going, or were evicted a moment ago, are not healthy."""
+    present = {pod.metadata.name: pod for pod in pods}
+    disrupted = {
+        name: since
+        for name, since in budget.status.disrupted_pods.items()
+        if name in present
+        and present[name].metadata.deletion_timestamp is None
+        and now < since + DELETION_TIMEOUT
+    }
+    healthy = sum(
+        is_ready(pod)
+        and pod.metadata.deletion_timestamp is None
+        and pod.metadata.name not in disrupted
+        for pod in pods
+    )
+    allowed = max(0, healthy - wanted.healthy) if wanted.pods > 0 else 0
+    condition = Condition(
+        type="DisruptionAllowed",
+        status="True" if allowed else "False",
+        reason="SufficientPods" if allowed else "InsufficientPods",
+        observed_generation=budget.metadata.generation,
+        last_transition_time=Time(now),
+    )
+    before = condition_of(budget.status.conditions, condition.type)
+    if before is not None and before.status == condition.status:
+        since = before.last_transition_time
+        condition = attrs.evolve(condition, last_transition_time=since)
+    return attrs.evolve(
+        budget.status,
+        observed_generation=budget.metadata.generation,
+        disruptions_allowed=allowed,
+        current_healthy=healthy,
+        desired_healthy=wanted.healthy,
+        expected_pods=wanted.pods,
+        disrupted_pods=FrozenDict(disrupted),
+        conditions=(
+            *(c for c in budget.status.conditions if c.type != condition.type),
+            condition,
+        ),
+    )
+
+
+@attrs.define(eq=False)
+class DisruptionController:
+    """Counts healthy pods for every budget; the API server refuses evictions by that count."""
+
+    loop: Loop
+    client: Client
+    informers: InformerFactory
+    recorder: EventRecorder
+    queue: WorkQueue = attrs.field(init=False)
+    _budgets: Informer[PodDisruptionBudget] = attrs.field(init=False)
+    _pods: Informer[Pod] = attrs.field(init=False)
+    _sets: Informer[ReplicaSet] = attrs.field(init=False)
+    _deployments: Informer[Deployment] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = WorkQueue(self.loop, self.reconcile, name="disruption")
+        self.queue.pause()
+        self._budgets = self.informers.informer(PodDisruptionBudget)
+        self._pods = self.informers.informer(Pod)
+        self._sets = self.informers.informer(ReplicaSet)
+        self._deployments = self.informers.informer(Deployment)
+        self._budgets.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._pods.add_handler(self._on_pod)
+        self._deployments.add_handler(self._on_deployment)
+
+    def start(self) -> None:
+        """Begin to reconcile."""
+        self.queue.resume()
+
+    def stop(self) -> None:
+        """Reconcile nothing until started again."""
+        self.queue.pause()
+
+    def reconcile(self, key: str) -> Result | None:
+        """Bring one budget's status up to date."""
+        budget = self._budgets.lister.by_key(key)
+        if budget is None:
+            return None
+        selector = from_label_selector(budget.spec.selector)
+        if selector is None:
+            return None
+        found = self._pods.lister.list(namespace=budget.metadata.namespace, selector=selector)
+        pods = [pod for pod in found if not is_terminal(pod)]
+        wanted = expected(budget, pods, self._scales(pods))
+        status = budget_status(budget, pods, wanted, now=self.loop.now)
+        if status != budget.status:
+            self.client.update_status(attrs.evolve(budget, status=status))
+        if status.disrupted_pods:
+            oldest = min(status.disrupted_pods.values())
+            return Result(requeue_after=max(1.0, oldest + DELETION_TIMEOUT - self.loop.now))
+        return None
+
+    def _scales(self, pods: Iterable[Pod]) -> dict[str, int]:
+        """What the pods' controllers want, each counted once; a lone pod counts for itself."""
+        scales: dict[str, int] = {}
+        for pod in pods:
+            owner = controller_of(pod)
+            if owner is None:
+                continue
+            replica_set = resolve_controller(self._sets, pod)
+            if replica_set is None:
+                continue
+            deployment = resolve_controller(self._deployments, replica_set)
+            scaled_by = deployment or replica_set
+            replicas = scaled_by.spec.replicas
+            scales[scaled_by.metadata.uid] = 1 if replicas is None else replicas
+        return scales
+
+    def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
+        if len(self._budgets.indexer) == 0:
+            return
+        for pod in (old, new):
+            if pod is not None:
+                self._enqueue_budgets_of(pod)
+
+    def _enqueue_budgets_of(self, pod: Pod) -> None:
+        for budget in self._budgets.lister.list(namespace=pod.metadata.namespace):
+            selector = from_label_selector(budget.spec.selector)
+            if selector is not None and selector.matches(pod.metadata.labels):
+                self.queue.add(budget.key)
+
+    def _on_deployment(self, _key: str, old: Deployment | None, new: Deployment | None) -> None:
+        found = new or old
+        if found is None or len(self._budgets.indexer) == 0:
+            return
+        if old is not None and new is not None and old.spec.replicas == new.spec.replicas:
+            return
+        for budget in self._budgets.lister.list(namespace=found.metadata.namespace):
+            self.queue.add(budget.key)

@@ -1,0 +1,136 @@
+"""Keeps the EndpointSlices of every service that has a selector.
+
+Source: endpointslice_controller.go, kubernetes v1.34.
+"""
+
+import attrs
+
+from engine.api.core import Service
+from engine.api.discovery import EndpointSlice
+from engine.api.node import Node
+from engine.api.pod import Pod
+from engine.apiserver.errors import NotFoundError
+from engine.client.client import Client
+from engine.client.informer import Informer, InformerFactory
+from engine.client.recorder import EventRecorder
+from engine.client.workqueue import Result, WorkQueue
+from engine.controllers.endpoint_slices import (
+    MANAGED_BY,
+    MANAGER,
+    SERVICE_NAME,
+    ZONE,
+    desired_endpoints,
+    plan,
+)
+from engine.controllers.own_writes import OwnWrites
+from engine.controllers.service_pods import (
+    has_endpoint_changed,
+    index_pods_by_label,
+    index_services_by_selector,
+    selected_pods,
+    selecting_services,
+)
+from engine.kernel.loop import Loop
+
+_SERVICE_INDEX = "service"
+_CACHE_WAIT = 1.0
+"""Seconds after which a cache that lacks our own writes is looked at again."""
+
+
+@attrs.define(eq=False)
+class EndpointSliceController:
+    """Writes slices from services and pods. Services without a selector are left alone."""
+
+    loop: Loop
+    client: Client
+    informers: InformerFactory
+    recorder: EventRecorder
+    queue: WorkQueue = attrs.field(init=False)
+    _services: Informer[Service] = attrs.field(init=False)
+    _pods: Informer[Pod] = attrs.field(init=False)
+    _slices: Informer[EndpointSlice] = attrs.field(init=False)
+    _nodes: Informer[Node] = attrs.field(init=False)
+    _writes: OwnWrites = attrs.field(factory=OwnWrites, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = WorkQueue(self.loop, self.reconcile, name="endpointslice")
+        self.queue.pause()
+        self._services = self.informers.informer(Service)
+        self._pods = self.informers.informer(Pod)
+        self._slices = self.informers.informer(EndpointSlice)
+        self._nodes = self.informers.informer(Node)
+        index_pods_by_label(self._pods)
+        index_services_by_selector(self._services)
+        self._slices.add_index(_SERVICE_INDEX, _service_keys)
+        self._services.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._pods.add_handler(self._on_pod)
+        self._slices.add_handler(self._on_slice)
+        self._nodes.add_handler(self._on_node)
+
+    def start(self) -> None:
+        """Begin to reconcile."""
+        self.queue.resume()
+
+    def stop(self) -> None:
+        """Reconcile nothing until started again."""
+        self.queue.pause()
+
+    def reconcile(self, key: str) -> Result | None:
+        """Bring one service's slices up to date."""
+        service = self._services.lister.by_key(key)
+        existing = self._slices.indexer.by_index(_SERVICE_INDEX, key)
+        if service is None:
+            # Its slices go with it: it owns them.
+            self._writes.forget(key)
+            return None
+        if not service.spec.selector or service.spec.type == "ExternalName":
+            return None
+        if service.metadata.deletion_timestamp is not None:
+            return None
+        if self._writes.is_behind(key, self._slices.indexer):
+            return Result(requeue_after=_CACHE_WAIT)
+        pods = selected_pods(self._pods, service)
+        nodes = {pod.spec.node_name: self._nodes.lister.by_key(pod.spec.node_name) for pod in pods}
+        changes = plan(service, desired_endpoints(service, pods, nodes), existing)
+        for wanted in changes.create:
+            self._writes.wrote(key, self.client.create(wanted))
+        for changed in changes.update:
+            self._writes.wrote(key, self.client.update(changed))
+        for unwanted in changes.delete:
+            meta = unwanted.metadata
+            try:
+                self.client.delete(EndpointSlice, meta.name, namespace=meta.namespace, uid=meta.uid)
+            except NotFoundError:
+                continue
+            self._writes.deleted(key, unwanted)
+        return None
+
+    def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and new is not None and not has_endpoint_changed(old, new):
+            return
+        for pod in (old, new):
+            if pod is not None:
+                for service in selecting_services(self._services, pod):
+                    self.queue.add(service.key)
+
+    def _on_slice(self, key: str, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        found = new or old
+        assert found is not None
+        for service_key in _service_keys(found):
+            if new is None:
+                self._writes.gone(service_key, key)
+            self.queue.add(service_key)
+
+    def _on_node(self, _key: str, old: Node | None, new: Node | None) -> None:
+        """A node that changes its zone changes it for its endpoints."""
+        zones = [node.metadata.labels.get(ZONE) if node else None for node in (old, new)]
+        if old is not None and new is not None and zones[0] != zones[1]:
+            for service in self._services.lister:
+                self.queue.add(service.key)
+
+
+def _service_keys(found: EndpointSlice) -> tuple[str, ...]:
+    labels = found.metadata.labels
+    if labels.get(MANAGED_BY) != MANAGER or SERVICE_NAME not in labels:
+        return ()
+    return (f"{found.metadata.namespace}/{labels[SERVICE_NAME]}",)

@@ -1,0 +1,273 @@
+"""Deletes what has lost all its owners: in the background, before its owner, or not at all.
+
+Source: garbagecollector.go, kubernetes v1.34.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import attrs
+
+from engine.api.meta import ApiObject, ObjectMeta, OwnerReference
+from engine.api.scheme import SCHEME, Scheme
+from engine.apiserver.errors import ConflictError, NotFoundError
+from engine.apiserver.request import Propagation
+from engine.client.client import Client
+from engine.client.informer import InformerFactory
+from engine.client.recorder import EventRecorder
+from engine.client.workqueue import Result, WorkQueue
+from engine.controllers.owner_graph import (
+    FOREGROUND,
+    ORPHAN,
+    GraphNode,
+    Identity,
+    OwnerGraph,
+)
+from engine.kernel.loop import Loop
+
+_ABSENT_KEPT = 500
+_IGNORED = frozenset({"Event"})
+
+
+@attrs.frozen
+class Owners:
+    """An object's owners by what has become of them."""
+
+    solid: tuple[OwnerReference, ...]
+    gone: tuple[OwnerReference, ...]
+    waiting: tuple[OwnerReference, ...]
+
+
+@attrs.define(eq=False)
+class GarbageCollector:
+    """Watches every kind that can be deleted and listed.
+
+    Promises:
+        * an object with at least one living owner is never deleted;
+        * an owner that is deleted in the foreground goes after the dependents that block it;
+        * a circle of owners does not hold itself up.
+    """
+
+    loop: Loop
+    client: Client
+    informers: InformerFactory
+    recorder: EventRecorder
+    scheme: Scheme = SCHEME
+    graph: OwnerGraph = attrs.field(factory=OwnerGraph, init=False)
+    queue: WorkQueue = attrs.field(init=False)
+    _absent: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = WorkQueue(self.loop, self.reconcile, name="garbage-collector")
+        self.queue.pause()
+        for resource in self.scheme:
+            if resource.kind not in _IGNORED and {"delete", "list", "watch"} <= set(resource.verbs):
+                self.informers.informer(resource.cls).add_handler(self._on_object)
+
+    def start(self) -> None:
+        """Begin to collect."""
+        self.queue.resume()
+
+    def stop(self) -> None:
+        """Collect nothing until started again."""
+        self.queue.pause()
+
+    def reconcile(self, uid: str) -> Result | None:
+        """Look at one object: should it go, may it go, must its dependents be let go?"""
+        node = self.graph.nodes.get(uid)
+        if node is None:
+            return None
+        if node.is_going and not node.waits_for_dependents and not node.orphans_dependents:
+            return None
+        if not self._is_known(node.identity.api_version, node.identity.kind):
+            return None
+        obj = self._latest(node.identity)
+        if obj is None:
+            self._forget(uid)
+            return None
+        if node.is_virtual:
+            # It exists; its addition is under way.
+            return None
+        if node.orphans_dependents:
+            self._orphan(node, obj)
+        elif node.waits_for_dependents:
+            self._delete_dependents(node, obj)
+        elif obj.metadata.owner_references:
+            self._delete_if_unowned(node, obj)
+        return None
+
+    # Decisions on one object
+
+    def _delete_if_unowned(self, node: GraphNode, obj: ApiObject) -> None:
+        owners = self._sort_owners(node, obj)
+        if owners.solid:
+            self._drop_owners(obj, (*owners.gone, *owners.waiting))
+            return
+        policy: Propagation = "Background"
+        finalizers = obj.metadata.finalizers
+        if owners.waiting and node.dependents:
+            if any(dependent.waits_for_dependents for dependent in node.dependents.values()):
+                # A circle: somebody in it waits for us while we wait for them.
+                self._unblock(node)
+            policy = "Foreground"
+        elif ORPHAN in finalizers:
+            policy = "Orphan"
+        elif FOREGROUND in finalizers:
+            policy = "Foreground"
+        self._delete(obj, policy)
+
+    def _delete_dependents(self, node: GraphNode, obj: ApiObject) -> None:
+        blocking = tuple(node.blocking_dependents())
+        if not blocking:
+            self._drop_finalizer(obj, FOREGROUND)
+            return
+        for dependent in node.dependents.values():
+            if not dependent.waits_for_dependents:
+                self.queue.add(dependent.identity.uid)
+
+    def _orphan(self, node: GraphNode, obj: ApiObject) -> None:
+        uid = node.identity.uid
+        for dependent in tuple(node.dependents.values()):
+            latest = self._latest(dependent.identity)
+            if latest is not None:
+                gone = [o for o in latest.metadata.owner_references if o.uid == uid]
+                self._drop_owners(latest, gone)
+        self._drop_finalizer(obj, ORPHAN)
+
+    def _sort_owners(self, node: GraphNode, obj: ApiObject) -> Owners:
+        solid, gone, waiting = [], [], []
+        for owner in obj.metadata.owner_references:
+            if not self._is_known(owner.api_version, owner.kind):
+                # Of a kind nobody serves nothing can be known: it counts as there.
+                solid.append(owner)
+                continue
+            latest = self._owner(owner, node.identity.namespace)
+            if latest is None:
+                gone.append(owner)
+            elif (
+                latest.metadata.deletion_timestamp is not None
+                and FOREGROUND in latest.metadata.finalizers
+            ):
+                waiting.append(owner)
+            else:
+                solid.append(owner)
+        return Owners(tuple(solid), tuple(gone), tuple(waiting))
+
+    # Requests
+
+    def _is_known(self, api_version: str, kind: str) -> bool:
+        return self.scheme.class_for(api_version, kind) is not None
+
+    def _owner(self, owner: OwnerReference, namespace: str) -> ApiObject | None:
+        if owner.uid in self._absent:
+            return None
+        identity = Identity(owner.api_version, owner.kind, namespace, owner.name, owner.uid)
+        found = self._latest(identity)
+        if found is None:
+            self._remember_absent(owner.uid)
+        return found
+
+    def _latest(self, identity: Identity) -> ApiObject | None:
+        """The object as the server has it, or None if it is gone or another took its name."""
+        cls = self.scheme.class_for(identity.api_version, identity.kind)
+        if cls is None:
+            return None
+        namespace = identity.namespace if self.scheme.resource_of(cls).namespaced else ""
+        try:
+            found = self.client.get(cls, identity.name, namespace=namespace)
+        except NotFoundError:
+            return None
+        return found if found.metadata.uid == identity.uid else None
+
+    def _delete(self, obj: ApiObject, policy: Propagation) -> None:
+        meta = obj.metadata
+        try:
+            self.client.delete(
+                type(obj),
+                meta.name,
+                namespace=meta.namespace,
+                uid=meta.uid,
+                propagation_policy=policy,
+            )
+        except (NotFoundError, ConflictError):
+            self.queue.add(meta.uid)
+
+    def _drop_owners(self, obj: ApiObject, owners: Iterable[OwnerReference]) -> None:
+        dropped = {owner.uid for owner in owners}
+        if not dropped:
+            return
+        kept = tuple(o for o in obj.metadata.owner_references if o.uid not in dropped)
+        self._update(obj, attrs.evolve(obj.metadata, owner_references=kept))
+
+    def _drop_finalizer(self, obj: ApiObject, finalizer: str) -> None:
+        kept = tuple(name for name in obj.metadata.finalizers if name != finalizer)
+        if kept != obj.metadata.finalizers:
+            self._update(obj, attrs.evolve(obj.metadata, finalizers=kept))
+
+    def _unblock(self, node: GraphNode) -> None:
+        obj = self._latest(node.identity)
+        if obj is None:
+            return
+        owners = tuple(
+            attrs.evolve(owner, block_owner_deletion=False)
+            for owner in obj.metadata.owner_references
+        )
+        self._update(obj, attrs.evolve(obj.metadata, owner_references=owners))
+
+    def _update(self, obj: ApiObject, metadata: ObjectMeta) -> None:
+        try:
+            self.client.update(attrs.evolve(obj, metadata=metadata))
+        except NotFoundError:
+            return
+
+    # Watching
+
+    def _forget(self, uid: str) -> None:
+        node = self.graph.remove(uid)
+        self._remember_absent(uid)
+        if node is None:
+            return
+        for dependent in node.dependents:
+            self.queue.add(dependent)
+        for owner in node.owners:
+            found = self.graph.nodes.get(owner.uid)
+            if found is not None and found.waits_for_dependents:
+                self.queue.add(owner.uid)
+
+    def _remember_absent(self, uid: str) -> None:
+        self._absent[uid] = None
+        while len(self._absent) > _ABSENT_KEPT:
+            self._absent.popitem(last=False)
+
+    def _on_object(self, _key: str, old: ApiObject | None, new: ApiObject | None) -> None:
+        if new is None:
+            if old is not None:
+                self._forget(old.metadata.uid)
+            return
+        meta = new.metadata
+        if old is not None:
+            before = old.metadata
+            if (
+                before.owner_references == meta.owner_references
+                and before.finalizers == meta.finalizers
+                and before.deletion_timestamp == meta.deletion_timestamp
+            ):
+                return
+        node, former = self.graph.put(new)
+        for uid in former:
+            found = self.graph.nodes.get(uid)
+            if found is not None and found.waits_for_dependents:
+                self.queue.add(uid)
+        if node.waits_for_dependents or node.orphans_dependents:
+            self.queue.add(meta.uid)
+        elif old is None or former or node.owners:
+            self._check_owners(node)
+
+    def _check_owners(self, node: GraphNode) -> None:
+        """Look at an object whose owner is not known, is gone, or waits for it."""
+        for owner in node.owners:
+            found = self.graph.nodes.get(owner.uid)
+            if owner.uid in self._absent or (found is not None and found.waits_for_dependents):
+                self.queue.add(node.identity.uid)
+            elif found is not None and found.is_virtual:
+                self.queue.add(owner.uid)

@@ -1,0 +1,205 @@
+"""Notices nodes that fall silent, says so in their status, and taints them.
+
+Source: node_lifecycle_controller.go, kubernetes v1.34.
+"""
+
+import attrs
+
+from engine.api.coordination import Lease
+from engine.api.meta import condition_of
+from engine.api.node import Node
+from engine.api.pod import Pod
+from engine.api.wire import Time
+from engine.apiserver.errors import ApiError, ConflictError, NotFoundError
+from engine.client.client import Client
+from engine.client.informer import Informer, InformerFactory
+from engine.client.recorder import EventRecorder
+from engine.client.workqueue import Result, WorkQueue
+from engine.controllers.node_health import (
+    GRACE_PERIOD,
+    Heartbeat,
+    eviction_rates,
+    heartbeat_value,
+    is_silent,
+    needs_eviction_taint,
+    ready_status,
+    silent_conditions,
+    wanted_taints,
+    zone_of,
+)
+from engine.controllers.pod_state import is_ready, ready_condition
+from engine.kernel.loop import Loop, Timer
+
+MONITOR_PERIOD = 5.0
+"""Seconds between looks at all nodes."""
+
+NODE_INDEX = "node"
+"""Pods by the node they are bound to."""
+
+LEASE_NAMESPACE = "kube-node-lease"
+
+
+@attrs.define(eq=False)
+class NodeLifecycleController:
+    """Watches over heartbeats.
+
+    A node that gives no sign of life for *grace_period* seconds gets the status Unknown, its pods
+    count as not ready, and it is tainted. It evicts nobody: that is what the taints are for. When
+    the node is back, its taints go.
+    """
+
+    loop: Loop
+    client: Client
+    informers: InformerFactory
+    recorder: EventRecorder
+    grace_period: float = GRACE_PERIOD
+    queue: WorkQueue = attrs.field(init=False)
+    _nodes: Informer[Node] = attrs.field(init=False)
+    _pods: Informer[Pod] = attrs.field(init=False)
+    _leases: Informer[Lease] = attrs.field(init=False)
+    _heartbeats: dict[str, Heartbeat] = attrs.field(factory=dict, init=False)
+    _last_eviction: dict[str, float] = attrs.field(factory=dict, init=False)
+    _unready_pods_of: dict[str, None] = attrs.field(factory=dict, init=False)
+    _timer: Timer | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = WorkQueue(self.loop, self.reconcile, name="node-lifecycle")
+        self.queue.pause()
+        self._nodes = self.informers.informer(Node)
+        self._pods = self.informers.informer(Pod)
+        self._leases = self.informers.informer(Lease)
+        index_pods_by_node(self._pods)
+        self._nodes.add_handler(self._on_node)
+        self._leases.add_handler(self._on_lease)
+
+    def start(self) -> None:
+        """Begin to watch over nodes; silence counts from now on."""
+        for name, heartbeat in self._heartbeats.items():
+            self._heartbeats[name] = attrs.evolve(heartbeat, seen=self.loop.now)
+        self.queue.resume()
+        if self._timer is None:
+            self._timer = self.loop.call_later(MONITOR_PERIOD, self._monitor)
+
+    def stop(self) -> None:
+        """Watch over nothing until started again."""
+        self.queue.pause()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def reconcile(self, key: str) -> Result | None:
+        """Bring one node's taints, and its pods' readiness, in line with its conditions."""
+        node = self._nodes.lister.by_key(key)
+        if node is None:
+            return None
+        may_evict = needs_eviction_taint(node) and self._may_evict(node)
+        taints = wanted_taints(node, now=self.loop.now, may_evict=may_evict)
+        if taints != node.spec.taints:
+            spec = attrs.evolve(node.spec, taints=taints)
+            self.client.update(attrs.evolve(node, spec=spec))
+            if may_evict:
+                self._last_eviction[zone_of(node)] = self.loop.now
+        if key in self._unready_pods_of:
+            self._mark_pods(node)
+        return None
+
+    def _may_evict(self, node: Node) -> bool:
+        rate = eviction_rates(self._nodes.lister).get(zone_of(node), 0.0)
+        last = self._last_eviction.get(zone_of(node))
+        return rate > 0 and (last is None or self.loop.now >= last + 1.0 / rate)
+
+    def _monitor(self) -> None:
+        self._timer = self.loop.call_later(MONITOR_PERIOD, self._monitor)
+        # What follows is caused by silence, not by whatever was last heard.
+        self.loop.context = None
+        for node in self._nodes.lister:
+            name = node.metadata.name
+            heartbeat = self._heartbeats.get(name)
+            if heartbeat is not None and is_silent(
+                node, heartbeat, now=self.loop.now, grace=self.grace_period
+            ):
+                self._declare_unknown(node)
+            if needs_eviction_taint(node) or name in self._unready_pods_of:
+                self.queue.add(node.key)
+
+    def _declare_unknown(self, node: Node) -> None:
+        conditions = silent_conditions(node, now=self.loop.now)
+        if conditions == node.status.conditions:
+            return
+        status = attrs.evolve(node.status, conditions=conditions)
+        try:
+            self.client.update_status(attrs.evolve(node, status=status))
+        except ApiError:
+            # The next round tries again.
+            return
+
+    def _mark_pods(self, node: Node) -> None:
+        """The pods of a node that is not ready are not ready either; their kubelet cannot say."""
+        name = node.metadata.name
+        if ready_status(node) == "True":
+            del self._unready_pods_of[name]
+            return
+        for pod in self._pods.indexer.by_index(NODE_INDEX, name):
+            if is_ready(pod):
+                self._mark_pod(pod)
+        del self._unready_pods_of[name]
+
+    def _mark_pod(self, pod: Pod) -> None:
+        ready = ready_condition(pod)
+        assert ready is not None
+        changed = attrs.evolve(ready, status="False", last_transition_time=Time(self.loop.now))
+        conditions = tuple(
+            changed if condition is ready else condition for condition in pod.status.conditions
+        )
+        status = attrs.evolve(pod.status, conditions=conditions)
+        try:
+            self.client.update_status(attrs.evolve(pod, status=status))
+        except (NotFoundError, ConflictError):
+            return
+        self.recorder.warning(pod, "NodeNotReady", "Node is not ready")
+
+    def _on_node(self, key: str, old: Node | None, new: Node | None) -> None:
+        if new is None:
+            self._heartbeats.pop(key, None)
+            self._unready_pods_of.pop(key, None)
+            return
+        lease = self._leases.lister.get(key, namespace=LEASE_NAMESPACE)
+        self._see(new, lease.spec.renew_time if lease is not None else None)
+        if old is None:
+            self.queue.add(key)
+            return
+        was, now = ready_status(old), ready_status(new)
+        if was != now:
+            if was == "True":
+                self.recorder.normal(new, "NodeNotReady", f"Node {key} status is now: NodeNotReady")
+                self._unready_pods_of[key] = None
+            elif now == "True":
+                self._unready_pods_of.pop(key, None)
+        if _taint_facts(old) != _taint_facts(new):
+            self.queue.add(key)
+
+    def _on_lease(self, _key: str, _old: Lease | None, new: Lease | None) -> None:
+        if new is not None and new.metadata.namespace == LEASE_NAMESPACE:
+            node = self._nodes.lister.by_key(new.metadata.name)
+            if node is not None:
+                self._see(node, new.spec.renew_time)
+
+    def _see(self, node: Node, lease_renewed: float | None) -> None:
+        name = node.metadata.name
+        value = heartbeat_value(node, lease_renewed)
+        known = self._heartbeats.get(name)
+        if known is None or known.value != value:
+            self._heartbeats[name] = Heartbeat(value, self.loop.now)
+
+
+def index_pods_by_node(pods: Informer[Pod]) -> None:
+    """Let pods be found by node, under `NODE_INDEX`."""
+    pods.add_index(NODE_INDEX, lambda pod: (pod.spec.node_name,) if pod.spec.node_name else ())
+
+
+def _taint_facts(node: Node) -> tuple[object, ...]:
+    conditions = node.status.conditions
+    types = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+    found = [condition_of(conditions, type_) for type_ in types]
+    statuses = [condition.status if condition else None for condition in found]
+    return (node.spec.taints, node.spec.unschedulable, *statuses)
