@@ -1,22 +1,66 @@
-"""KubariumApp: modes, themes and the life of the session. What views do is in `screens`."""
+"""KubariumApp: modes, themes and the way around. What views show is in `screens`."""
 
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
+import attrs
 from textual.app import App
 from textual.binding import Binding
+from textual.worker import Worker, WorkerState
 
+from engine.api.apps import Deployment, ReplicaSet
+from engine.api.core import Namespace, Service
+from engine.api.meta import ApiObject
+from engine.api.node import Node
+from engine.api.scheme import SCHEME, Resource
+from engine.api.selectors import format_selector
+from engine.errors import EngineError
+from tui.palette import KubariumCommands
+from tui.screens.acting import Actor
+from tui.screens.detail import DetailScreen
+from tui.screens.events import EventsScreen
+from tui.screens.help import HelpScreen
+from tui.screens.logs import LogsScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.resources import ResourcesScreen
+from tui.screens.rollouts import RolloutsScreen
+from tui.screens.services import ServicesScreen
+from tui.screens.view import VIEWS, View
 from tui.session import Session
 from tui.source import Source
 from tui.themes import THEMES
+
+_SCREENS: dict[str, type[View]] = {
+    "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
+    "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen,
+}  # fmt: skip
+_DETAILS = ("describe", "yaml", "events")
+
+
+@attrs.frozen
+class Place:
+    """Where the user is or was."""
+
+    view: str
+    kind: str = ""
+    filter_text: str = ""
+
+
+def _given(screen: View) -> View:
+    return screen
 
 
 class KubariumApp(App[None]):
     """A cluster in the terminal."""
 
     TITLE = "Kubarium"
-    ENABLE_COMMAND_PALETTE = True
-    BINDINGS = [Binding("ctrl+q", "quit", "Quit", show=False)]
+    COMMANDS = {KubariumCommands}
+    BINDINGS = [
+        Binding("ctrl+q", "quit", "Quit", show=False, id="quit"),
+        *[Binding(key.lower(), f"view('{name}')", title, show=False, id=f"view_{name}")
+          for name, key, title in VIEWS],
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -24,6 +68,8 @@ class KubariumApp(App[None]):
         *,
         theme: str = "kubarium-dark",
         is_readonly: bool = False,
+        notice: str = "",
+        keys: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -32,14 +78,195 @@ class KubariumApp(App[None]):
         self.theme = theme
         self.session = Session(source, is_readonly=is_readonly)
         self.session.bind(self)
-        self.add_mode("overview", lambda: OverviewScreen(self.session))
+        self.notice = notice
+        self.actor = Actor(self)
+        self.command_names = [
+            name
+            for resource in SCHEME
+            for name in (resource.plural, resource.singular, *resource.short_names)
+        ] + [name for name, _, _ in VIEWS]
+        self._screens_by_view = {name: cls(self.session) for name, cls in _SCREENS.items()}
+        for name, screen in self._screens_by_view.items():
+            self.add_mode(name, partial(_given, screen))
+        self._history: list[Place] = []
+        self._place = -1
+        if keys:
+            self.set_keymap(keys)
 
     async def on_mount(self) -> None:
         """Follow the cluster and open the first view."""
-        await self.session.start()
-        self.switch_mode("overview")
+        try:
+            await self.session.start()
+        except EngineError as error:
+            self.exit(return_code=1, message=f"kubarium: {error}")
+            return
+        self.go(Place("overview"))
         self.set_interval(1.0, self.session.tick)
+        if self.notice:
+            self.notify(self.notice, timeout=10, markup=False)
 
     async def on_unmount(self) -> None:
         """Let go of the cluster."""
         await self.session.stop()
+
+    # The way around
+
+    def go(self, place: Place, *, is_new: bool = True) -> None:
+        """Show a place; *is_new* writes it into the history."""
+        if is_new and (not self._history or self._history[self._place] != place):
+            del self._history[self._place + 1 :]
+            self._history.append(place)
+            self._place = len(self._history) - 1
+        screen = self._screens_by_view[place.view]
+        if isinstance(screen, ResourcesScreen) and place.kind:
+            resource = SCHEME.find(place.kind)
+            if resource is not None:
+                screen.show_kind(resource, place.filter_text)
+        self.switch_mode(place.view)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def show_view(self, name: str) -> None:
+        """Show one of the views."""
+        self.go(Place(name))
+
+    def action_view(self, name: str) -> None:
+        """Show one of the views."""
+        self.show_view(name)
+
+    def back(self) -> None:
+        """Leave what lies on top, or go to the place before."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self._travel(-1)
+
+    def _travel(self, step: int) -> None:
+        place = self._place + step
+        if 0 <= place < len(self._history):
+            self._place = place
+            self.go(self._history[place], is_new=False)
+
+    def open_detail(self, obj: ApiObject, tab: str) -> None:
+        """Show one object in full."""
+        screen = self.screen
+        if isinstance(screen, DetailScreen):
+            screen.show_tab(tab)
+        else:
+            self.push_screen(DetailScreen(self.session, obj, tab, back_to=self.current_mode))
+
+    def open_object(self, obj: ApiObject) -> None:
+        """Go into an object: its pods if it has any, or its description."""
+        if isinstance(obj, Deployment | ReplicaSet):
+            self._show_kind("pods", f"-l {format_selector(obj.spec.selector)}")
+        elif isinstance(obj, Service) and obj.spec.selector:
+            wanted = ",".join(f"{key}={value}" for key, value in obj.spec.selector.items())
+            self._show_kind("pods", f"-l {wanted}")
+        elif isinstance(obj, Node):
+            self._show_kind("pods", rf"\b{obj.metadata.name}\b")
+        elif isinstance(obj, Namespace):
+            self._set_namespace(obj.metadata.name)
+            self._show_kind("pods", "")
+        else:
+            self.open_detail(obj, "describe")
+
+    def choose_namespace(self, number: int) -> None:
+        """0 shows all namespaces, 1 the first of them, and so on."""
+        names = sorted(self.session.objects(Namespace), key=lambda n: (n != "default", n))
+        if number > len(names):
+            self.notify(f"there are only {len(names)} namespaces")
+            return
+        self._set_namespace(names[number - 1] if number else "")
+
+    def _set_namespace(self, name: str) -> None:
+        self.session.namespace = name
+        for screen in self._screens_by_view.values():
+            if screen.is_running:
+                screen.mark_stale()
+        self.session.tick()
+
+    def _show_kind(self, kind: str, filter_text: str) -> None:
+        resource = SCHEME.find(kind)
+        assert resource is not None
+        self.run_worker(self._watch_and_show(resource, filter_text), exit_on_error=False)
+
+    async def _watch_and_show(self, resource: Resource, filter_text: str) -> None:
+        try:
+            await self.session.watch(resource.cls)
+        except EngineError as error:
+            self.notify(str(error), title=f"No {resource.plural}", severity="error", markup=False)
+            return
+        self.go(Place("resources", resource.qualified, filter_text))
+
+    def run_command(self, text: str) -> None:
+        """Do what was typed after ``:``."""
+        head, _, filter_text = text.partition("/")
+        words = head.split()
+        if not words:
+            return
+        name = words[0].lower()
+        if name in ("q", "quit", "exit"):
+            self.exit()
+            return
+        resource = SCHEME.find(name)
+        if name in _SCREENS and name != "resources" and len(words) == 1 and not filter_text:
+            self.show_view(name)
+        elif name in ("h", "help", "?"):
+            self.perform("help", [])
+        elif resource is None or "list" not in resource.verbs:
+            self.notify(
+                f"there is no kind or view {words[0]!r}; :api shows none either, tab completes",
+                severity="warning", markup=False,
+            )  # fmt: skip
+        else:
+            if len(words) > 1:
+                self._set_namespace("" if words[1] == "all" else words[1])
+            self._show_kind(resource.qualified, filter_text.strip())
+
+    # Actions
+
+    def perform(self, name: str, chosen: list[ApiObject]) -> None:
+        """Carry out an action of the keymap."""
+        view = self.screen
+        if name in _DETAILS and chosen:
+            self.open_detail(chosen[0], name)
+        elif name in ("logs", "previous_logs") and chosen:
+            logs = cast("LogsScreen", self._screens_by_view["logs"])
+            logs.listen(chosen[0], is_previous=name == "previous_logs")
+            self.go(Place("logs"))
+        elif name in ("command", "filter") and isinstance(view, View):
+            view.open_line(":" if name == "command" else "/")
+        elif name == "palette":
+            self.action_command_palette()
+        elif name == "help":
+            self.push_screen(HelpScreen(chosen[0].KIND if chosen else ""))
+        elif name == "leave" and isinstance(view, View):
+            view.leave()
+        elif name in ("history_back", "history_forward"):
+            self._travel(-1 if name == "history_back" else 1)
+        elif name == "last_view":
+            self._travel(-1 if self._place == len(self._history) - 1 else 1)
+        elif name == "theme":
+            names = [theme.name for theme in THEMES]
+            here = names.index(self.theme) if self.theme in names else -1
+            self.theme = names[(here + 1) % len(names)]
+        else:
+            self.run_worker(self.actor.run(name, list(chosen)), exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say that something of ours broke, without a traceback on the screen."""
+        if event.state is WorkerState.ERROR:
+            self.log.error(repr(event.worker.error))
+            self.notify(
+                f"{type(event.worker.error).__name__}: {event.worker.error}",
+                title="A bug of ours; nothing was lost", severity="error", markup=False,
+            )  # fmt: skip
+
+    def save_screenshot(
+        self,
+        filename: str | None = None,
+        path: str | None = None,
+        time_format: str | None = None,
+    ) -> str:
+        """Write the screen as SVG, here unless told otherwise."""
+        return super().save_screenshot(filename, path or str(Path.cwd()), time_format)

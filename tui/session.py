@@ -18,6 +18,7 @@ from engine.api.apps import Deployment, ReplicaSet
 from engine.api.core import Namespace, Service
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
+from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
@@ -26,7 +27,7 @@ from tui.source import ClusterInfo, Controls, Source
 T = TypeVar("T", bound=ApiObject)
 
 ALWAYS: tuple[type[ApiObject], ...] = (
-    Node, Pod, Deployment, ReplicaSet, Service, EndpointSlice, Namespace, Event,
+    Node, Pod, Deployment, ReplicaSet, Service, EndpointSlice, Namespace, Event, Fault,
 )  # fmt: skip
 """The kinds that the app keeps from the start; others follow when a screen asks."""
 

@@ -47,22 +47,7 @@ class LogOptions:
 
 
 class Controls(Protocol):
-    """What can be done to a cluster from below, which no API server offers."""
-
-    def crash_node(self, node: str) -> None:
-        """Stop the machine: its containers and its kubelet are gone at once."""
-
-    def restore_node(self, node: str) -> None:
-        """Boot the machine again."""
-
-    def partition_node(self, node: str) -> None:
-        """Cut the node off from the API server; its containers keep running."""
-
-    def heal_node(self, node: str) -> None:
-        """Connect the node again."""
-
-    def kill_pod(self, namespace: str, name: str) -> None:
-        """Kill the pod's containers where they run, behind the API server's back."""
+    """The cluster's own clock. Faults are API objects and need no controls."""
 
     def set_speed(self, speed: float) -> None:
         """Let the cluster's time run *speed* times as fast as ours."""

@@ -91,7 +91,7 @@ def make_pod(
         state = ContainerState(running=ContainerStateRunning(started_at=Time(NOW - since)))
     else:
         state = ContainerState(waiting=ContainerStateWaiting(reason="ContainerCreating"))
-    owners = ()
+    owners: tuple[OwnerReference, ...] = ()
     labels = FrozenDict({"app": name.partition("-")[0]})
     if owner is not None:
         labels = owner.spec.template.metadata.labels

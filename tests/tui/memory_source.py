@@ -20,26 +20,6 @@ class MemoryControls:
 
     pulled: list[tuple[object, ...]] = attrs.field(factory=list)
 
-    def crash_node(self, node: str) -> None:
-        """Note it."""
-        self.pulled.append(("crash_node", node))
-
-    def restore_node(self, node: str) -> None:
-        """Note it."""
-        self.pulled.append(("restore_node", node))
-
-    def partition_node(self, node: str) -> None:
-        """Note it."""
-        self.pulled.append(("partition_node", node))
-
-    def heal_node(self, node: str) -> None:
-        """Note it."""
-        self.pulled.append(("heal_node", node))
-
-    def kill_pod(self, namespace: str, name: str) -> None:
-        """Note it."""
-        self.pulled.append(("kill_pod", namespace, name))
-
     def set_speed(self, speed: float) -> None:
         """Note it."""
         self.pulled.append(("set_speed", speed))
@@ -126,7 +106,16 @@ class MemorySource:
     ) -> T:
         """Merge *data* into the object (strategic lists merge by name)."""
         old = await self.get(cls, name, namespace)
-        new = cast("T", decode(_merge(encode_thawed(old), data)))
+        wire = encode_thawed(old)
+        if type == "json":
+            for step in data:
+                *path, last = step["path"].strip("/").split("/")
+                target = wire
+                for part in path:
+                    target = target[part]
+                target[last] = step["value"]
+            data = {}
+        new = cast("T", decode(_merge(wire, data)))
         self.put(new)
         return new
 

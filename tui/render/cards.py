@@ -8,12 +8,12 @@ from engine.api.node import Node
 from engine.api.pod import Pod
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
-from tui.render.text import Line, Span, bar, between, fit, fit_line, fit_middle, plural, width
+from tui.render.text import Line, Span, bar, fit, fit_line, fit_middle, plural, width
 
 ROWS, NAMES, SHORT, DOTS = "rows", "names", "short", "dots"
 """How much of a pod a chip shows: a line of facts, its name and tag, its suffix, its state."""
 
-CHIP_CELLS = {ROWS: 44, NAMES: 24, SHORT: 9, DOTS: 2}
+CHIP_CELLS = {ROWS: 46, NAMES: 24, SHORT: 9, DOTS: 2}
 MIN_CARD = 34
 FRAME = 3
 """Lines of a card that are not chips: top, gauges, bottom."""
@@ -133,15 +133,15 @@ def _row_chip(pod: Pod, cells: int, tones: tuple[str, str, str]) -> Line:
     state = pods_.pod_state(pod)
     ready, total = pods_.ready_counts(pod)
     restarts = pods_.restarts(pod)
-    name_cells = cells - 3 - 8 - 18 - 5 - 4
+    word = f"{state.word} ↻{restarts}" if restarts else state.word
+    name_cells = cells - 33
     tone = body if symbol_tone == "ground" else state.tone
     return [
         Span(f" {state.symbol} ", symbol_tone, is_bold=True, on=ground),
         Span(fit(fit_middle(pods_.short_name(pod), name_cells), name_cells), body, on=ground),
-        Span(" " + fit(pods_.tag(pod), 7), body, is_bold=True, on=ground),
-        Span(fit(state.word, 18), tone, on=ground),
-        Span(fit(f"{ready}/{total}", 5), tone, on=ground),
-        Span(fit(f"↻{restarts}" if restarts else "", 4), tone, on=ground),
+        Span(" " + fit(pods_.tag(pod), 5), body, is_bold=True, on=ground),
+        Span(fit(word, 20), tone, on=ground),
+        Span(fit(f"{ready}/{total}", 4), tone, on=ground),
     ]
 
 
@@ -276,5 +276,5 @@ def _chip_rows(
         line: Line = []
         for piece in chips[start : start + shape.chips_per_row]:
             line.extend([*piece, Span(" ")])
-        rows.append(between(line[:-1] if line else [], [], inner))
+        rows.append(fit_line(line[:-1], inner))
     return rows

@@ -11,6 +11,7 @@ from engine.api.apps import Deployment, ReplicaSet
 from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
+from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
@@ -36,9 +37,10 @@ class OverviewScreen(View):
     summary = query_one("#summary", Panel)
 
     @property
-    def current_object(self) -> ApiObject | None:
+    def chosen(self) -> list[ApiObject]:
         """The node or pod under the cursor."""
-        return self.board.selected
+        selected = self.board.selected if self.is_mounted else None
+        return [] if selected is None else [selected]
 
     def body(self) -> Iterator[Widget]:
         """The board and its panels."""
@@ -46,21 +48,24 @@ class OverviewScreen(View):
             with Vertical(id="main"):
                 yield NodeBoard(id="board")
                 yield Panel(id="summary", classes="-bare")
+                yield Panel("Events", id="events")
             with Vertical(id="side"):
                 yield Panel("Rollouts", id="rollouts")
                 yield Panel("Services", id="services")
-                yield Panel("Events", id="events")
 
     def rebuild(self) -> None:
         """Show everything as it is now."""
         session = self.session
         self.board.show(session.objects(Node).values(), session.selected(Pod))
+        self._mark_faults()
         self._panels()
 
     def apply(self, delta: Delta) -> None:
         """Show what changed."""
         if delta.touches(Node, Pod):
             self.board.apply(delta, namespace=self.session.namespace)
+        if delta.touches(Fault):
+            self._mark_faults()
         self._panels()
 
     def on_second(self) -> None:
@@ -75,6 +80,20 @@ class OverviewScreen(View):
     @on(NodeBoard.Selected)
     def _on_selected(self) -> None:
         self._show_summary()
+        self.chosen_changed()
+
+    @on(NodeBoard.Opened)
+    def _on_opened(self, event: NodeBoard.Opened) -> None:
+        self.kubarium.open_detail(event.obj, "describe")
+
+    def _mark_faults(self) -> None:
+        marks: dict[str, tuple[str, ...]] = {}
+        for fault in self.session.objects(Fault).values():
+            if fault.status.phase in ("", "Active"):
+                for node in fault.spec.target.nodes:
+                    word = fault.spec.type.rpartition(".")[2]
+                    marks[node] = (*marks.get(node, ()), word)
+        self.board.mark(marks)
 
     def _panels(self) -> None:
         session = self.session

@@ -1,17 +1,27 @@
-"""What every view has: header, tabs, a body, a footer, and deltas while it is in front."""
+"""What every view has: header, tabs, body, command line, footer, and deltas while in front."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
+from engine.api.core import Namespace
 from engine.api.meta import ApiObject
+from tui import keymap
+from tui.render.rows import FilterError, parse_filter
 from tui.session import Delta, Session
+from tui.widgets.command_line import CommandLine
 from tui.widgets.header import ClusterHeader
+from tui.widgets.object_table import ObjectTable
 from tui.widgets.tabs import ViewTabs
+
+if TYPE_CHECKING:
+    from tui.app import KubariumApp
 
 VIEWS = [
     ("overview", "F2", "Overview"),
@@ -29,32 +39,46 @@ class View(Screen[None]):
     NAME: ClassVar[str] = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings()]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.filter_text = ""
         self._is_stale = False
+        self._shown_kind = ""
 
     @property
-    def current_object(self) -> ApiObject | None:
-        """What actions of this view act upon."""
-        return None
+    def kubarium(self) -> "KubariumApp":
+        """The app, by its own type."""
+        return cast("KubariumApp", self.app)
 
-    def compose(self) -> ComposeResult:
-        """Header, tabs, body, footer."""
-        yield ClusterHeader(self.session)
-        yield ViewTabs(VIEWS, self.NAME, self.crumbs)
-        yield from self.body()
-        yield Footer(show_command_palette=False)
-
-    def body(self) -> Iterator[Widget]:
-        """What this view shows."""
-        raise NotImplementedError
+    @property
+    def chosen(self) -> list[ApiObject]:
+        """What actions of this view act upon: the marked objects, or the one under the cursor."""
+        return []
 
     @property
     def crumbs(self) -> str:
         """Where in this view we are, for the right end of the tabs."""
         return ""
+
+    @property
+    def table(self) -> ObjectTable | None:
+        """The table that a filter applies to, if there is one."""
+        return None
+
+    def compose(self) -> ComposeResult:
+        """Header, tabs, body, command line, footer."""
+        yield ClusterHeader(self.session)
+        yield ViewTabs(VIEWS, self.NAME, self.crumbs)
+        yield from self.body()
+        yield CommandLine(self.kubarium.command_names, self._namespaces)
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> Iterator[Widget]:
+        """What this view shows."""
+        raise NotImplementedError
 
     def on_mount(self) -> None:
         """Follow the cluster."""
@@ -68,6 +92,13 @@ class View(Screen[None]):
             self._is_stale = False
             self.rebuild()
 
+    def mark_stale(self) -> None:
+        """Build anew: now if in front, or when it comes to the front."""
+        if self.is_current:
+            self.rebuild()
+        else:
+            self._is_stale = True
+
     def rebuild(self) -> None:
         """Show everything as it is now."""
 
@@ -77,9 +108,108 @@ class View(Screen[None]):
     def on_second(self) -> None:
         """Let ages move on. Called only while this view is in front."""
 
+    def leave(self) -> None:
+        """Escape: clear the filter, or go back."""
+        if self.filter_text:
+            self.set_filter("")
+        else:
+            self.kubarium.back()
+
+    def set_filter(self, text: str) -> None:
+        """Show only what *text* describes.
+
+        Raises:
+            FilterError: *text* is not a filter.
+        """
+        table = self.table
+        if table is not None:
+            keep = parse_filter(text) if text else None
+            self.filter_text = text
+            table.filter(keep)
+        self.refresh_crumbs()
+
+    def refresh_crumbs(self) -> None:
+        """Show where we are."""
+        if self.is_mounted:
+            self.query_one(ViewTabs).set_note(self.crumbs)
+
+    def chosen_changed(self) -> None:
+        """Let the footer show the keys of what is chosen now."""
+        kind = self._kind()
+        if kind != self._shown_kind:
+            self._shown_kind = kind
+            self.refresh_bindings()
+
+    # Actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only actions that apply to what is chosen are bound."""
+        if action != "do":
+            return True
+        wanted = keymap.BY_ID[str(parameters[0])]
+        if wanted.is_change and self.session.is_readonly:
+            return False
+        return wanted.applies_to(self._kind()) and self.is_offered(wanted)
+
+    def is_offered(self, action: keymap.Action) -> bool:
+        """Whether this view has a use for *action*."""
+        return action.id != "filter" or self.table is not None
+
+    async def action_do(self, name: str) -> None:
+        """Carry out an action by its id."""
+        self.kubarium.perform(name, self.chosen)
+
+    def action_namespace(self, number: int) -> None:
+        """Show one namespace: 0 for all, then in order."""
+        self.kubarium.choose_namespace(number)
+
+    def open_line(self, sign: str) -> None:
+        """Open the command line for ``:`` or ``/``."""
+        self.query_one(CommandLine).open(sign, self.filter_text if sign == "/" else "")
+
+    @on(CommandLine.Submitted)
+    def _on_command(self, event: CommandLine.Submitted) -> None:
+        self.kubarium.run_command(event.text)
+
+    @on(CommandLine.Filtered)
+    def _on_filtered(self, event: CommandLine.Filtered) -> None:
+        try:
+            self.set_filter(event.text)
+        except FilterError as error:
+            if event.is_final:
+                self.notify(str(error), title="Filter", severity="warning", markup=False)
+            else:
+                self.query_one(CommandLine).hint("not a filter yet")
+            return
+        table = self.table
+        if table is not None and not event.is_final:
+            self.query_one(CommandLine).hint(f"{len(table)} shown")
+
+    @on(CommandLine.Closed)
+    def _on_line_closed(self) -> None:
+        self.focus_body()
+
+    def focus_body(self) -> None:
+        """Give the keys back to the body."""
+        target = self.table or next(iter(self.query("NodeBoard, TextView")), None)
+        if target is not None:
+            target.focus()
+
+    @on(ViewTabs.Chosen)
+    def _on_tab(self, event: ViewTabs.Chosen) -> None:
+        self.kubarium.show_view(event.view)
+
+    def _kind(self) -> str:
+        chosen = self.chosen
+        return chosen[0].KIND if chosen else ""
+
+    def _namespaces(self) -> list[str]:
+        return list(self.session.objects(Namespace))
+
     def _on_delta(self, delta: Delta) -> None:
         if self.is_current:
             self.apply(delta)
+            self.chosen_changed()
         else:
             self._is_stale = True
 

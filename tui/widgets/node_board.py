@@ -32,8 +32,8 @@ class NodeBoard(ScrollView, can_focus=True):
     """
 
     BINDINGS = [
-        Binding("left,h", "move(-1,0)", "Left", show=False),
-        Binding("right,l", "move(1,0)", "Right", show=False),
+        Binding("left", "move(-1,0)", "Left", show=False),
+        Binding("right", "move(1,0)", "Right", show=False),
         Binding("up,k", "move(0,-1)", "Up", show=False),
         Binding("down,j", "move(0,1)", "Down", show=False),
         Binding("home,g", "edge(0)", "First", show=False),
@@ -101,6 +101,7 @@ class NodeBoard(ScrollView, can_focus=True):
 
     def apply(self, delta: Delta, *, namespace: str) -> None:
         """Show what changed, and only that."""
+        is_first = not self._node_map
         touched: set[str] = set()
         for key, (_, node) in delta.of(Node).items():
             if node is None:
@@ -115,6 +116,9 @@ class NodeBoard(ScrollView, can_focus=True):
             touched |= self._change(key, old, new)
         if not touched:
             return
+        if is_first:
+            self._fresh.clear()
+            self._ghosts.clear()
         if self._fresh or self._ghosts:
             generation = self._generation
             self.set_timer(FRESH_SECONDS, lambda: self._settle(generation))
@@ -139,7 +143,7 @@ class NodeBoard(ScrollView, can_focus=True):
             self._place(new)
             touched.add(new.spec.node_name)
             moved = old is None or before != new.spec.node_name
-            if moved or pods_.pod_state(old) != pods_.pod_state(new):  # type: ignore[arg-type]  # moved covers None
+            if old is None or moved or pods_.pod_state(old) != pods_.pod_state(new):
                 self._fresh[key] = self._generation
         return touched
 

@@ -45,7 +45,7 @@ class Paint:
         ground = Color.parse(background)
         for tone in ("ok", "wait", "bad", "gone", "done", "info", "primary"):
             tint = ground.blend(Color.parse(colours[tone]), 0.22)
-            colours[f"{tone}-soft"] = tint.rgb_hex if hasattr(tint, "rgb_hex") else tint.hex6
+            colours[f"{tone}-soft"] = tint.hex6
         return cls(colours)
 
     def style(self, tone: Tone = "", *, is_bold: bool = False, on: Tone = "") -> Style:

@@ -1,0 +1,125 @@
+"""Every key with an id, what it does and what it applies to: keys, footer, help, palette.
+
+A user's own keys (config: ``[keys]``, id to keys) are laid over by Textual's keymap.
+"""
+
+import attrs
+from textual.binding import Binding
+
+WORKLOADS = ("Deployment",)
+ANY = ("*",)
+
+
+@attrs.frozen(kw_only=True)
+class Action:
+    """One thing a person can do.
+
+    *kinds* names the kinds of object it acts on: ``*`` for any, empty for none at all.
+    *is_change* marks what ``--readonly`` refuses.
+    """
+
+    id: str
+    keys: str
+    title: str
+    help: str
+    group: str
+    kinds: tuple[str, ...] = ()
+    is_change: bool = False
+    is_shown: bool = True
+
+    def applies_to(self, kind: str) -> bool:
+        """Whether this acts on an object of *kind* (empty: no object)."""
+        return not self.kinds or (bool(kind) and (self.kinds == ANY or kind in self.kinds))
+
+
+_OBJECT = "The selected object"
+_CLUSTER = "The cluster"
+_AROUND = "Around"
+
+ACTIONS: tuple[Action, ...] = (
+    Action(id="describe", keys="d", title="Describe", group=_OBJECT, kinds=ANY,
+           help="Everything about it, with its events"),
+    Action(id="yaml", keys="y", title="YAML", group=_OBJECT, kinds=ANY,
+           help="It as the API server has it"),
+    Action(id="logs", keys="l", title="Logs", group=_OBJECT,
+           kinds=("Pod", "Deployment", "ReplicaSet"), help="What its containers print, live"),
+    Action(id="previous_logs", keys="p", title="Previous logs", group=_OBJECT, kinds=("Pod",),
+           help="What the container printed before its last restart", is_shown=False),
+    Action(id="scale", keys="s", title="Scale", group=_OBJECT, kinds=("Deployment", "ReplicaSet"),
+           help="Ask for another number of pods", is_change=True),
+    Action(id="set_image", keys="i", title="Set image", group=_OBJECT, kinds=WORKLOADS,
+           help="Roll out another version", is_change=True),
+    Action(id="undo", keys="u", title="Undo", group=_OBJECT, kinds=WORKLOADS,
+           help="Roll back to the revision before", is_change=True),
+    Action(id="restart", keys="r", title="Restart", group=_OBJECT, kinds=WORKLOADS,
+           help="Replace all its pods, step by step", is_change=True),
+    Action(id="pause_rollout", keys="z", title="Pause/resume", group=_OBJECT, kinds=WORKLOADS,
+           help="Hold the rollout, or let it go on", is_change=True, is_shown=False),
+    Action(id="cordon", keys="c", title="Cordon", group=_OBJECT, kinds=("Node",),
+           help="Place no more pods there, or place them again", is_change=True),
+    Action(id="drain", keys="D", title="Drain", group=_OBJECT, kinds=("Node",),
+           help="Cordon it and move its pods away", is_change=True),
+    Action(id="crash", keys="x", title="Crash/restore", group=_OBJECT, kinds=("Node",),
+           help="Cut its power, or boot it again", is_change=True),
+    Action(id="cut", keys="n", title="Cut off/heal", group=_OBJECT, kinds=("Node",),
+           help="Cut it off from the API server, or connect it again", is_change=True),
+    Action(id="kill_containers", keys="x", title="Kill containers", group=_OBJECT, kinds=("Pod",),
+           help="Kill its processes; the kubelet starts them again", is_change=True),
+    Action(id="delete", keys="ctrl+d", title="Delete", group=_OBJECT, kinds=ANY,
+           help="Delete it, after asking", is_change=True),
+    Action(id="kill", keys="ctrl+k", title="Kill", group=_OBJECT, kinds=("Pod",),
+           help="Delete it at once, without grace", is_change=True, is_shown=False),
+    Action(id="copy_name", keys="C", title="Copy name", group=_OBJECT, kinds=ANY,
+           help="Copy its name", is_shown=False),
+    Action(id="pause_cluster", keys="P", title="Freeze", group=_CLUSTER,
+           help="Stop the cluster's time, or let it run on", is_change=True, is_shown=False),
+    Action(id="slower", keys="less_than_sign", title="Slower", group=_CLUSTER,
+           help="Half the speed of the cluster's time", is_change=True, is_shown=False),
+    Action(id="faster", keys="greater_than_sign", title="Faster", group=_CLUSTER,
+           help="Twice the speed of the cluster's time", is_change=True, is_shown=False),
+    Action(id="command", keys="colon", title="Command", group=_AROUND,
+           help="Go to any kind: :pods, :deploy, :no, :ev kube-system"),
+    Action(id="filter", keys="slash", title="Filter", group=_AROUND,
+           help="regex, !regex, -l app=web, -f fuzzy"),
+    Action(id="palette", keys="ctrl+p", title="Palette", group=_AROUND, help="Every action by name",
+           is_shown=False),
+    Action(id="help", keys="question_mark", title="Help", group=_AROUND,
+           help="The keys that apply here"),
+    Action(id="leave", keys="escape", title="Back", group=_AROUND,
+           help="Clear the filter, or go back", is_shown=False),
+    Action(id="history_back", keys="left_square_bracket", title="Earlier", group=_AROUND,
+           help="The place before", is_shown=False),
+    Action(id="history_forward", keys="right_square_bracket", title="Later", group=_AROUND,
+           help="The place after", is_shown=False),
+    Action(id="last_view", keys="minus", title="Last", group=_AROUND, help="Where we were last",
+           is_shown=False),
+    Action(id="theme", keys="T", title="Theme", group=_AROUND, help="The next of Kubarium's themes",
+           is_shown=False),
+    Action(id="save_screen", keys="ctrl+s", title="Save screen", group=_AROUND,
+           help="Write this screen as an SVG file", is_shown=False),
+)  # fmt: skip
+"""All actions, in the order of help and footer."""
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def bindings() -> list[Binding]:
+    """Key bindings of all actions; an action that does not apply is skipped by `check_action`."""
+    made = [Binding(a.keys, f"do('{a.id}')", a.title, show=a.is_shown, id=a.id) for a in ACTIONS]
+    made += [
+        Binding(
+            str(number), f"namespace({number})", "Namespace", show=False, id=f"namespace_{number}"
+        )
+        for number in range(10)
+    ]
+    return made
+
+
+def key_label(keys: str) -> str:
+    """A key as people write it: ``ctrl-d``, ``:``, ``?``."""
+    names = {
+        "colon": ":", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
+        "right_square_bracket": "]", "minus": "-", "less_than_sign": "<",
+        "greater_than_sign": ">", "escape": "esc",
+    }  # fmt: skip
+    return " ".join(names.get(key, key.replace("+", "-")) for key in keys.split(","))

@@ -1,0 +1,280 @@
+"""The columns of each kind, as kubectl names them, with a tone for what needs attention."""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from engine.api.apps import Deployment, ReplicaSet
+from engine.api.core import ConfigMap, Namespace, Secret, Service
+from engine.api.discovery import EndpointSlice
+from engine.api.events import Event
+from engine.api.meta import ApiObject, condition_of
+from engine.api.node import Node
+from engine.api.pod import Pod
+from engine.api.scheme import Resource
+from engine.api.selectors import format_selector
+from tui.render import events as events_
+from tui.render import nodes as nodes_
+from tui.render import pods as pods_
+from tui.render import rollouts
+from tui.render.age import age
+from tui.render.text import Tone
+
+Value = Callable[[Any, float], str]
+
+
+@attrs.frozen(kw_only=True)
+class Column:
+    """One column: its name, what it shows of an object at a time, its tone, its order.
+
+    *is_wide* columns are shown on request, *is_spare* ones only where there is room.
+    """
+
+    name: str
+    value: Value
+    tone: Callable[[Any], Tone] = lambda _obj: ""
+    sort: Callable[[Any], Any] | None = None
+    is_right: bool = False
+    is_wide: bool = False
+    is_spare: bool = False
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether this column gives way when there is too little room."""
+        return self.name in ("NAME", "MESSAGE", "IMAGES", "SELECTOR", "OBJECT", "LABELS")
+
+
+def _created(obj: ApiObject) -> float:
+    return -(obj.metadata.creation_timestamp or 0.0)
+
+
+NAME = Column(name="NAME", value=lambda o, _: o.metadata.name, sort=lambda o: o.metadata.name)
+NAMESPACE = Column(
+    name="NAMESPACE",
+    value=lambda o, _: o.metadata.namespace,
+    tone=lambda _: "dim",
+    sort=lambda o: o.metadata.namespace,
+)
+AGE = Column(
+    name="AGE",
+    value=lambda o, now: age(o.metadata.creation_timestamp, now),
+    tone=lambda _: "dim",
+    sort=_created,
+)
+LABELS = Column(
+    name="LABELS",
+    value=lambda o, _: ",".join(f"{k}={v}" for k, v in o.metadata.labels.items()) or "<none>",
+    tone=lambda _: "dim",
+    is_wide=True,
+)
+
+
+def _col(name: str, value: Callable[[Any], str], **more: Any) -> Column:
+    return Column(name=name, value=lambda obj, _now: value(obj), **more)
+
+
+def _number(name: str, value: Callable[[Any], int], **more: Any) -> Column:
+    return Column(
+        name=name, value=lambda obj, _now: str(value(obj)), sort=value, is_right=True, **more
+    )
+
+
+def _pod_restarts(pod: Pod, now: float) -> str:
+    count = pods_.restarts(pod)
+    ended = [
+        status.last_state.terminated.finished_at
+        for status in pod.status.container_statuses
+        if status.last_state.terminated and status.last_state.terminated.finished_at
+    ]
+    return f"{count} ({age(max(ended), now)} ago)" if count and ended else str(count)
+
+
+def _pod_tone(pod: Pod) -> Tone:
+    return pods_.pod_state(pod).tone
+
+
+def _ready_tone(pod: Pod) -> Tone:
+    ready, total = pods_.ready_counts(pod)
+    return "" if ready == total else _pod_tone(pod)
+
+
+def _replica_tone(ready: int, wanted: int) -> Tone:
+    return "ok" if ready >= wanted else "wait"
+
+
+def _ports(service: Service) -> str:
+    shown = [
+        f"{p.port}:{p.node_port}/{p.protocol or 'TCP'}"
+        if p.node_port
+        else f"{p.port}/{p.protocol or 'TCP'}"
+        for p in service.spec.ports
+    ]
+    return ",".join(shown) or "<none>"
+
+
+def _strategy(deployment: Deployment) -> str:
+    low, high = rollouts.bounds(deployment)
+    kind = deployment.spec.strategy.type or "RollingUpdate"
+    return f"{kind} {low}…{high}"
+
+
+def _state_cell(state: Any) -> str:
+    return f"{state.symbol} {state.word}"
+
+
+_POD = (
+    _col(
+        "READY",
+        lambda pod: "{}/{}".format(*pods_.ready_counts(pod)),
+        tone=_ready_tone,
+        sort=pods_.ready_counts,
+    ),
+    _col("STATUS", lambda pod: _state_cell(pods_.pod_state(pod)), tone=_pod_tone,
+         sort=pods_.status_word),
+    Column(
+        name="RESTARTS",
+        value=_pod_restarts,
+        sort=pods_.restarts,
+        is_right=True,
+        tone=lambda pod: "wait" if pods_.restarts(pod) else "dim",
+    ),
+    _col("IP", lambda pod: pod.status.pod_ip or "<none>", is_spare=True, tone=lambda _: "dim"),
+    _col("NODE", lambda pod: pod.spec.node_name or "<none>", sort=lambda p: p.spec.node_name),
+    _col("TAG", pods_.tag, tone=lambda _: "info", sort=pods_.tag),
+    AGE,
+    _col("READINESS GATES", lambda _: "<none>", is_wide=True),
+)  # fmt: skip
+
+_NODE = (
+    _col(
+        "STATUS",
+        lambda node: f"{nodes_.node_state(node).symbol} {nodes_.status_word(node)}",
+        tone=lambda node: nodes_.node_state(node).tone,
+        sort=nodes_.status_word,
+    ),
+    _col("ROLES", nodes_.roles, sort=nodes_.roles),
+    _col("VERSION", is_spare=True, value=lambda n: n.status.node_info.kubelet_version if n.status.node_info else ""),
+    _col("INTERNAL-IP", nodes_.address, is_spare=True, tone=lambda _: "dim"),
+    _col("TAINTS", lambda n: ",".join(t.key.rpartition("/")[2] for t in n.spec.taints) or "<none>",
+         tone=lambda n: "wait" if n.spec.taints else "dim"),
+    AGE,
+    _col("OS-IMAGE", lambda n: n.status.node_info.os_image if n.status.node_info else "",
+         is_wide=True),
+    _col("CONTAINER-RUNTIME", is_wide=True,
+         value=lambda n: getattr(n.status.node_info, "container_runtime_version", "")),
+)  # fmt: skip
+
+_DEPLOYMENT = (
+    _col(
+        "READY",
+        lambda d: f"{d.status.ready_replicas}/{rollouts.wanted(d)}",
+        tone=lambda d: _replica_tone(d.status.ready_replicas, rollouts.wanted(d)),
+        sort=lambda d: d.status.ready_replicas,
+    ),
+    _number("UP-TO-DATE", lambda d: d.status.updated_replicas),
+    _number("AVAILABLE", lambda d: d.status.available_replicas, is_spare=True),
+    _col(
+        "ROLLOUT",
+        lambda d: _state_cell(rollouts.rollout_state(d)),
+        tone=lambda d: rollouts.rollout_state(d).tone,
+        sort=lambda d: rollouts.rollout_state(d).word,
+    ),
+    _col("TAG", rollouts.tag_of, tone=lambda _: "info", sort=rollouts.tag_of),
+    _col("STRATEGY", _strategy, is_spare=True, tone=lambda _: "dim"),
+    AGE,
+    _col("IMAGES", rollouts.images, is_wide=True),
+    _col("SELECTOR", lambda d: format_selector(d.spec.selector), is_wide=True),
+)
+
+_REPLICA_SET = (
+    _number("DESIRED", lambda r: 1 if r.spec.replicas is None else r.spec.replicas),
+    _number("CURRENT", lambda r: r.status.replicas),
+    _number("READY", lambda r: r.status.ready_replicas),
+    _number("REVISION", rollouts.revision_of),
+    _col("TAG", rollouts.tag_of, tone=lambda _: "info", sort=rollouts.tag_of),
+    AGE,
+    _col("IMAGES", rollouts.images, is_wide=True),
+)
+
+_SERVICE = (
+    _col("TYPE", lambda s: s.spec.type or "ClusterIP", sort=lambda s: s.spec.type),
+    _col("CLUSTER-IP", lambda s: s.spec.cluster_ip or "<none>"),
+    _col("EXTERNAL-IP", is_spare=True, value=lambda s: ",".join(s.spec.external_ips) or "<none>",
+         tone=lambda _: "dim"),
+    _col("PORT(S)", _ports, tone=lambda _: "info"),
+    AGE,
+    _col("SELECTOR", lambda s: ",".join(f"{k}={v}" for k, v in s.spec.selector.items())
+         or "<none>", is_wide=True),
+)  # fmt: skip
+
+_EVENT = (
+    Column(
+        name="LAST SEEN",
+        value=lambda e, now: age(events_.last_seen(e), now),
+        tone=lambda _: "dim",
+        sort=events_.last_seen,
+    ),
+    _col(
+        "TYPE",
+        lambda e: f"{events_.symbol(e)[0]} {e.type}",
+        tone=lambda e: events_.symbol(e)[1],
+        sort=lambda e: e.type,
+    ),
+    _col("REASON", lambda e: e.reason, sort=lambda e: e.reason,
+         tone=lambda e: "info" if e.type != "Warning" else events_.symbol(e)[1]),
+    _col("OBJECT", events_.about, sort=events_.about),
+    _number("COUNT", lambda e: max(e.count, 1), tone=lambda e: "wait" if e.count > 1 else "dim"),
+    _col("MESSAGE", lambda e: e.message.replace("\n", " "), tone=lambda _: "dim"),
+)  # fmt: skip
+
+_NAMESPACE = (
+    _col("STATUS", lambda n: n.status.phase or "Active",
+         tone=lambda n: "ok" if n.status.phase in ("", "Active") else "wait"),
+    AGE,
+)  # fmt: skip
+
+_SLICE = (
+    _col("ADDRESSTYPE", lambda s: s.address_type),
+    _col("PORTS", lambda s: ",".join(str(p.port) for p in s.ports) or "<unset>"),
+    _col("ENDPOINTS", lambda s: ",".join(a for e in s.endpoints for a in e.addresses) or "<unset>"),
+    AGE,
+)
+
+_COLUMNS: dict[type[ApiObject], tuple[Column, ...]] = {
+    Pod: _POD,
+    Node: _NODE,
+    Deployment: _DEPLOYMENT,
+    ReplicaSet: _REPLICA_SET,
+    Service: _SERVICE,
+    Event: _EVENT,
+    Namespace: _NAMESPACE,
+    EndpointSlice: _SLICE,
+    ConfigMap: (_number("DATA", lambda c: len(c.data) + len(c.binary_data)), AGE),
+    Secret: (_col("TYPE", lambda s: s.type), _number("DATA", lambda s: len(s.data)), AGE),
+}
+
+
+def columns_for(
+    resource: Resource, *, is_wide: bool = False, is_namespace_shown: bool = True
+) -> tuple[Column, ...]:
+    """The columns of a kind, in order."""
+    own = _COLUMNS.get(resource.cls, (AGE,))
+    first = (NAMESPACE,) if resource.namespaced and is_namespace_shown else ()
+    named = first if resource.cls is Event else (*first, NAME)
+    found = (*named, *own, LABELS)
+    return tuple(column for column in found if is_wide or not column.is_wide)
+
+
+def needs_attention(obj: ApiObject) -> bool:
+    """Whether a view of faults only would show it."""
+    if isinstance(obj, Pod):
+        return pods_.pod_state(obj).tone not in ("ok", "done")
+    if isinstance(obj, Node):
+        return nodes_.node_state(obj).tone != "ok"
+    if isinstance(obj, Deployment):
+        available = condition_of(obj.status.conditions, "Available")
+        return rollouts.is_active(obj) or bool(available and available.status != "True")
+    if isinstance(obj, Event):
+        return obj.type == "Warning"
+    return False

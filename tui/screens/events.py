@@ -1,0 +1,91 @@
+"""Events: what happened, newest first; enter opens what it happened to."""
+
+from collections.abc import Iterator
+
+from textual import on
+from textual.getters import query_one
+from textual.widget import Widget
+
+from engine.api.events import Event
+from engine.api.meta import ApiObject
+from engine.api.scheme import SCHEME
+from tui.render.columns import columns_for
+from tui.screens.view import View
+from tui.session import Delta
+from tui.widgets.object_table import ObjectTable
+
+
+class EventsScreen(View):
+    """All events as a table."""
+
+    NAME = "events"
+    CSS_PATH = "events.tcss"
+    AUTO_FOCUS = "ObjectTable"
+
+    rows = query_one("#rows", ObjectTable)
+
+    @property
+    def table(self) -> ObjectTable:
+        """The events."""
+        return self.rows
+
+    @property
+    def chosen(self) -> list[ApiObject]:
+        """The event under the cursor."""
+        return self.rows.chosen if self.is_mounted else []
+
+    @property
+    def crumbs(self) -> str:
+        """Namespace and filter."""
+        return f"/{self.filter_text}" if self.filter_text else ""
+
+    def body(self) -> Iterator[Widget]:
+        """The table."""
+        yield ObjectTable(now=lambda: self.session.now, id="rows")
+
+    def rebuild(self) -> None:
+        """Show everything as it is now."""
+        columns = columns_for(
+            SCHEME.resource_of(Event), is_namespace_shown=not self.session.namespace
+        )
+        is_first = not self.rows.sort_name
+        self.rows.show(
+            columns,
+            {obj.key: obj for obj in self.session.selected(Event)},
+            sort="LAST SEEN" if is_first else "",
+            is_descending=True if is_first else None,
+        )
+        self.chosen_changed()
+
+    def apply(self, delta: Delta) -> None:
+        """Show what changed."""
+        if delta.touches(Event):
+            namespace = self.session.namespace
+            changes = delta.of(Event)
+            self.rows.apply(
+                {
+                    key: change
+                    for key, change in changes.items()
+                    if not namespace or key.startswith(f"{namespace}/")
+                }
+            )
+
+    def on_second(self) -> None:
+        """Let ages move on."""
+        self.rows.move_on()
+
+    @on(ObjectTable.Selected)
+    def _on_selected(self) -> None:
+        self.chosen_changed()
+
+    @on(ObjectTable.Opened)
+    def _on_opened(self, event: ObjectTable.Opened) -> None:
+        assert isinstance(event.obj, Event)
+        ref = event.obj.involved_object
+        resource = SCHEME.find(ref.kind)
+        key = f"{ref.namespace}/{ref.name}" if resource and resource.namespaced else ref.name
+        found = self.session.get(resource.cls, key) if resource else None
+        if found is None:
+            self.notify(f"{ref.kind.lower()}/{ref.name} is gone", markup=False)
+        else:
+            self.kubarium.open_detail(found, "describe")

@@ -1,0 +1,137 @@
+"""Resources: any kind as a table with kubectl's columns."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.getters import query_one
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.api.meta import ApiObject
+from engine.api.pod import Pod
+from engine.api.scheme import SCHEME, Resource
+from tui.render.columns import columns_for, needs_attention
+from tui.screens.view import View
+from tui.session import Delta, Session
+from tui.widgets.object_table import ObjectTable
+
+
+class ResourcesScreen(View):
+    """One kind at a time; ``:`` changes the kind."""
+
+    NAME = "resources"
+    CSS_PATH = "resources.tcss"
+    AUTO_FOCUS = "ObjectTable"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("ctrl+w", "toggle_wide", "Wide"),
+        ("ctrl+z", "toggle_faults", "Faults only"),
+    ]
+
+    rows = query_one("#rows", ObjectTable)
+    head = query_one("#head", Static)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.resource: Resource = SCHEME.resource_of(Pod)
+        self._is_wide = False
+        self._is_faults_only = False
+
+    @property
+    def table(self) -> ObjectTable:
+        """The rows."""
+        return self.rows
+
+    @property
+    def chosen(self) -> list[ApiObject]:
+        """The marked rows, or the one under the cursor."""
+        return self.rows.chosen if self.is_mounted else []
+
+    @property
+    def crumbs(self) -> str:
+        """Kind, namespace, filter."""
+        parts = [self.resource.plural]
+        if self.resource.namespaced:
+            parts.append(self.session.namespace or "all")
+        if self.filter_text:
+            parts.append(f"/{self.filter_text}")
+        return " → ".join(parts)
+
+    def body(self) -> Iterator[Widget]:
+        """A head line and the table."""
+        yield Static("", id="head", markup=False)
+        yield ObjectTable(now=lambda: self.session.now, id="rows")
+
+    def show_kind(self, resource: Resource, filter_text: str = "") -> None:
+        """Show another kind."""
+        self.resource = resource
+        self.filter_text = filter_text
+        self._is_faults_only = False
+        if self.is_mounted and self.is_running:
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Show everything as it is now."""
+        columns = columns_for(
+            self.resource,
+            is_wide=self._is_wide,
+            is_namespace_shown=not self.session.namespace,
+        )
+        self.rows.show(columns, self._objects())
+        self.set_filter(self.filter_text)
+        self._show_head()
+        self.chosen_changed()
+
+    def apply(self, delta: Delta) -> None:
+        """Show what changed."""
+        if delta.touches(self.resource.cls):
+            changes = delta.of(self.resource.cls)
+            self.rows.apply(
+                {
+                    key: (old, new if new is not None and self._is_shown(new) else None)
+                    for key, (old, new) in changes.items()
+                }
+            )
+            self._show_head()
+
+    def on_second(self) -> None:
+        """Let ages move on."""
+        self.rows.move_on()
+
+    def action_toggle_wide(self) -> None:
+        """More columns, or fewer."""
+        self._is_wide = not self._is_wide
+        self.rebuild()
+
+    def action_toggle_faults(self) -> None:
+        """Only what needs attention, or all."""
+        self._is_faults_only = not self._is_faults_only
+        self.rebuild()
+
+    @on(ObjectTable.Selected)
+    def _on_selected(self) -> None:
+        self.chosen_changed()
+
+    @on(ObjectTable.Opened)
+    def _on_opened(self, event: ObjectTable.Opened) -> None:
+        self.kubarium.open_object(event.obj)
+
+    def _is_shown(self, obj: ApiObject) -> bool:
+        namespace = self.session.namespace
+        if namespace and obj.metadata.namespace not in ("", namespace):
+            return False
+        return not self._is_faults_only or needs_attention(obj)
+
+    def _objects(self) -> dict[str, ApiObject]:
+        found = self.session.objects(self.resource.cls)
+        return {key: obj for key, obj in found.items() if self._is_shown(obj)}
+
+    def _show_head(self) -> None:
+        where = self.session.namespace or "all" if self.resource.namespaced else "cluster"
+        words = [f" {self.resource.kind}s in {where}", f"{len(self.rows)} shown"]
+        if self._is_faults_only:
+            words.append("faults only (ctrl-z)")
+        if self.filter_text:
+            words.append(f"filter {self.filter_text}")
+        self.head.update("  ·  ".join(words))
