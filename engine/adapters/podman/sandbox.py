@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from engine.adapters.network.rtnetlink import route_to_interface
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.records import IP, SANDBOX_ATTEMPT, Owner, Sandbox
@@ -129,7 +130,7 @@ class Routed:
         script = "\n".join(
             [
                 "set -e",
-                f"hostname {shlex.quote(command.hostname)}",
+                f"echo {shlex.quote(command.hostname)} > /proc/sys/kernel/hostname",
                 *settings,
                 f"ip -batch - <<'END'\n{batch}END",
                 "echo ok",
@@ -164,11 +165,7 @@ class Routed:
         folder = sandbox.folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
-        outcome = await processes.run(
-            ["ip", "-batch", "-"], stdin=host_network(sandbox.ip, sandbox.interface).encode()
-        )
-        if outcome.code:
-            raise AdapterError(f"its route: {outcome.output.strip()}")
+        route_to_interface(sandbox.ip, sandbox.interface)
 
     def _release(self, sandbox: Sandbox, owner: Owner) -> None:
         """End the pause process; its namespaces, interface and route go with it."""
@@ -215,11 +212,6 @@ def pod_network(ip: str, interface: str, *, host: int) -> str:
         f"route add default via {GATEWAY} dev eth0 src {ip}\n"
         f"neigh add {GATEWAY} lladdr {GATEWAY_MAC} dev eth0 nud permanent\n"
     )
-
-
-def host_network(ip: str, interface: str) -> str:
-    """The `ip -batch` lines for the host's side."""
-    return f"link set {interface} up\nroute replace {ip}/32 dev {interface}\n"
 
 
 def _child(pid: int) -> int:
