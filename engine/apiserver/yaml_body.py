@@ -20,7 +20,8 @@ from yaml.events import (
 )
 
 from engine.apiserver.errors import BadRequestError
-from engine.apiserver.schema.checker import Finding
+from engine.apiserver.schema.checker import MOST, Finding
+from engine.apiserver.schema.path import field, item
 
 MAX_DEPTH = 500
 MAX_VALUES = 1_000_000
@@ -131,7 +132,7 @@ class _Reader:
         parent = self._stack[-1]
         if isinstance(parent.value, list):
             parent.value.append(value)
-            return f"{parent.path}[{len(parent.value) - 1}]"
+            return item(parent.path, len(parent.value) - 1)
         if parent.key is _NO_KEY:
             parent.key = value if value is _MERGE else _key(value)
             return parent.path
@@ -139,8 +140,8 @@ class _Reader:
         if key is _MERGE:
             parent.merged.append(value)
             return parent.path
-        path = f"{parent.path}.{key}" if parent.path else key
-        if key in parent.value:
+        path = field(parent.path, key)
+        if key in parent.value and len(self.repeated) < MOST:
             self.repeated.append(Finding("duplicate", path, f'duplicate field "{path}"'))
         parent.value[key] = value
         return path

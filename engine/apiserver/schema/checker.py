@@ -7,6 +7,7 @@ import binascii
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import attrs
@@ -14,6 +15,10 @@ import attrs
 from engine.apiserver.errors import BadRequestError
 from engine.apiserver.schema.hint import closest
 from engine.apiserver.schema.node import Node, Shape
+from engine.apiserver.schema.path import field, item
+
+MOST = 100
+"""How many findings are reported; who has more will come again."""
 
 Fault = Literal["unknown", "duplicate", "type", "required"]
 Test = Callable[[Any], bool]
@@ -62,7 +67,7 @@ class Finding:
 
 
 def check(value: Any, node: Node) -> list[Finding]:
-    """Everything in *value* that does not fit *node*, in the order of the document.
+    """What in *value* does not fit *node*, in the order of the document; `MOST` at most.
 
     The usual case, nothing, is told by tests compiled once per node; only a value that does not
     fit is walked for paths.
@@ -71,7 +76,7 @@ def check(value: Any, node: Node) -> list[Finding]:
         BadRequestError: *value* is nested too deeply to be read.
     """
     try:
-        return [] if passes(node)(value) else list(_walk(value, node, ""))
+        return [] if passes(node)(value) else list(islice(_walk(value, node, ""), MOST))
     except RecursionError as error:
         raise BadRequestError("the object is nested too deeply") from error
 
@@ -115,12 +120,12 @@ def _object_test(node: Node) -> Test:
         for key, part in value.items():
             expected = tests.get(key, missing)
             if expected is missing:
-                field = node.fields.get(key)
-                if field is None:
+                part_node = node.fields.get(key)
+                if part_node is None:
                     if keeps_unknown:
                         continue
                     return False
-                expected = tests[key] = None if field.shape == "any" else _tests(field)
+                expected = tests[key] = None if part_node.shape == "any" else _tests(part_node)
             if type(part) is expected or expected is None:
                 continue
             if part is not None and (type(expected) is type or not expected(part)):
@@ -217,23 +222,23 @@ def _walk(value: Any, node: Node, path: str) -> Iterator[Finding]:
     elif node.shape == "map" and isinstance(value, dict):
         if node.item is not None:
             for key, part in value.items():
-                yield from _walk(part, node.item, f"{path}[{key}]")
+                yield from _walk(part, node.item, item(path, key))
     elif node.shape == "list" and isinstance(value, list | tuple):
         if node.item is not None:
             for index, part in enumerate(value):
-                yield from _walk(part, node.item, f"{path}[{index}]")
+                yield from _walk(part, node.item, item(path, index))
     elif node.shape in ("object", "map", "list") or not _leaf_fits(node, value):
         yield Finding("type", path, f"{path}: expected {expected(node)}, found {_found(value)}")
 
 
 def _walk_object(value: dict[str, Any], node: Node, path: str) -> Iterator[Finding]:
     for key, part in value.items():
-        place = f"{path}.{key}" if path else str(key)
-        field = node.fields.get(key)
-        if field is not None:
+        place = field(path, key)
+        part_node = node.fields.get(key)
+        if part_node is not None:
             # Status is written by components that say what they know; nothing there is demanded.
             demanding = path or key != "status"
-            for finding in _walk(part, field, place):
+            for finding in _walk(part, part_node, place):
                 if demanding or finding.fault != "required":
                     yield finding
         elif not node.keeps_unknown:
@@ -241,7 +246,7 @@ def _walk_object(value: dict[str, Any], node: Node, path: str) -> Iterator[Findi
             yield Finding("unknown", place, f'unknown field "{place}"', hint)
     for name in _required(node):
         if value.get(name) is None:
-            place = f"{path}.{name}" if path else name
+            place = field(path, name)
             yield Finding("required", place, f"{place}: Required value")
 
 

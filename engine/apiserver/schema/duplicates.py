@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from engine.apiserver.errors import BadRequestError
-from engine.apiserver.schema.checker import Finding
+from engine.apiserver.schema.checker import MOST, Finding
+from engine.apiserver.schema.path import field, item
 
 
 class _Object(dict[str, Any]):
@@ -14,7 +15,7 @@ class _Object(dict[str, Any]):
 
 
 def duplicates(body: bytes | str) -> list[Finding]:
-    """The keys that occur twice in one object of the JSON document *body*, in order.
+    """The keys that occur twice in one object of the JSON document *body*; `MOST` at most.
 
     Raises:
         BadRequestError: *body* is no JSON, or nested too deeply to be read.
@@ -23,7 +24,7 @@ def duplicates(body: bytes | str) -> list[Finding]:
         document = json.loads(body, object_pairs_hook=_remember)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"the body is not JSON: {error}") from error
-    return _collect(document)
+    return _collect(document) if _is_open(document) else []
 
 
 def _remember(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -42,15 +43,19 @@ def _remember(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _collect(document: Any) -> list[Finding]:
     found: list[Finding] = []
     pending: list[tuple[str, Any]] = [("", document)]
-    while pending:
+    while pending and len(found) < MOST:
         path, value = pending.pop()
         if isinstance(value, _Object):
-            for key in value.repeated:
-                place = f"{path}.{key}" if path else key
-                found.append(Finding("duplicate", place, f'duplicate field "{place}"'))
-            parts = [(f"{path}.{key}" if path else key, part) for key, part in value.items()]
-            pending.extend(reversed(parts))
-        elif isinstance(value, list):
-            parts = [(f"{path}[{index}]", part) for index, part in enumerate(value)]
-            pending.extend(reversed(parts))
-    return found
+            found.extend(
+                Finding("duplicate", field(path, key), f'duplicate field "{field(path, key)}"')
+                for key in value.repeated
+            )
+            parts = [(field(path, key), part) for key, part in value.items() if _is_open(part)]
+        else:
+            parts = [(item(path, i), part) for i, part in enumerate(value) if _is_open(part)]
+        pending.extend(reversed(parts))
+    return found[:MOST]
+
+
+def _is_open(value: Any) -> bool:
+    return isinstance(value, _Object | list)

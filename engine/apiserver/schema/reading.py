@@ -8,6 +8,7 @@ import attrs
 from engine.apiserver.errors import BadRequestError, Cause
 from engine.apiserver.schema.checker import Finding, check
 from engine.apiserver.schema.node import Node
+from engine.apiserver.schema.path import field, item
 
 FieldValidation = Literal["Strict", "Warn", "Ignore"]
 
@@ -95,8 +96,11 @@ def _in_order(value: Any, unknown: list[Finding], duplicates: list[Finding]) -> 
         for finding in duplicates
         if not any(_is_at_or_below(finding.path, path) for path in strange)
     ]
-    places = {path: place for place, path in enumerate(_paths(value, ""))}
-    return sorted([*unknown, *known], key=lambda finding: places.get(finding.path, len(places)))
+    strays = [*unknown, *known]
+    wanted = {finding.path for finding in strays}
+    found = (path for path in _paths(value, "") if path in wanted)
+    places = {path: place for place, path in enumerate(found)}
+    return sorted(strays, key=lambda finding: places.get(finding.path, len(places)))
 
 
 def _is_at_or_below(path: str, above: str) -> bool:
@@ -107,7 +111,7 @@ def _paths(value: Any, path: str) -> Iterator[str]:
     yield path
     if isinstance(value, dict):
         for key, part in value.items():
-            yield from _paths(part, f"{path}.{key}" if path else str(key))
+            yield from _paths(part, field(path, key))
     elif isinstance(value, list | tuple):
         for index, part in enumerate(value):
-            yield from _paths(part, f"{path}[{index}]")
+            yield from _paths(part, item(path, index))

@@ -236,3 +236,20 @@ def test_deep_nesting_is_refused() -> None:
     """A tower of brackets is a bad request, not a crash."""
     with pytest.raises(BadRequestError):
         duplicates("[" * 100_000)
+
+
+def test_a_flood_of_faults_is_cut() -> None:
+    """A hundred findings are enough, and a key of a megabyte does not come back whole."""
+    flood = {"x" * 1_000_000: {}, **{f"f{number}": number for number in range(10_000)}}
+
+    findings = check({"spec": flood}, node())
+
+    assert len(findings) == 100
+    assert max(len(finding.message) for finding in findings) < 1000
+
+
+def test_long_keys_over_many_items_cost_little() -> None:
+    """Paths are cut, so that a long key is not copied once for each item below it."""
+    body = '{"a":1,"a":2,"' + "k" * 1_000_000 + '":[' + "[],".join([""] * 100_000) + "[]]}"
+
+    assert [finding.path for finding in duplicates(body)] == ["a"]
