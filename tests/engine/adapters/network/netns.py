@@ -12,10 +12,20 @@ from pathlib import Path
 import attrs
 
 from engine.adapters.network.slots import Slot
-from engine.adapters.podman.sandbox import host_network, pod_network
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
+WIRING = """\
+link add eth0 type veth peer name {interface} address ee:ee:ee:ee:ee:ee netns {host}
+link set lo up
+link set eth0 up
+addr add {ip}/32 dev eth0
+route add 169.254.1.1 dev eth0 scope link
+route add default via 169.254.1.1 dev eth0 src {ip}
+neigh add 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud permanent
+"""
+"""A routed veth pair, as seen from inside the pod."""
+
 SERVER = Path(__file__).with_name("backend_process.py")
 
 
@@ -59,7 +69,7 @@ def start_pod(slot: Slot, number: int, *, node: int = 1) -> PodProcess:
     """A pod with the *number*-th address of node *node*, wired as the routed sandbox does it."""
     ip = f"{slot.node_pod_cidr(node).rpartition('.')[0]}.{number}"
     interface = f"{slot.veth_prefix}{node:02x}{number:02x}"
-    batch = pod_network(ip, interface, host=os.getpid())
+    batch = WIRING.format(ip=ip, interface=interface, host=os.getpid())
     script = f"ip -batch - <<'END'\n{batch}END\nexec {sys.executable} {SERVER} pod-{number}"
     process = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", f"set -e\n{script}"],
@@ -69,7 +79,8 @@ def start_pod(slot: Slot, number: int, *, node: int = 1) -> PodProcess:
     )
     assert process.stdout
     assert process.stdout.readline().strip() == "ready"
-    subprocess.run(["ip", "-batch", "-"], input=host_network(ip, interface), text=True, check=True)
+    subprocess.run(["ip", "link", "set", interface, "up"], check=True)
+    subprocess.run(["ip", "route", "replace", f"{ip}/32", "dev", interface], check=True)
     return PodProcess(f"pod-{number}", ip, process)
 
 
