@@ -121,6 +121,10 @@ class Patcher:
             node=node,
             now=format_time(self.around.now),
             force=patch.force,
+            # A false or an empty string is not stored, and must not look like a change each time.
+            settle=lambda document: encode_thawed(
+                _read(resource, document, node, patch.field_validation)
+            ),
         )
 
 
