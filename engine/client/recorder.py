@@ -3,7 +3,6 @@
 Source: client-go tools/record, kubernetes v1.34.
 """
 
-import random
 from collections import OrderedDict
 
 import attrs
@@ -13,6 +12,7 @@ from engine.api.meta import ApiObject, ObjectMeta, ObjectReference
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError
 from engine.client.client import Client
+from engine.kernel.rng import Stream
 
 
 @attrs.define(eq=False)
@@ -24,7 +24,7 @@ class EventRecorder:
 
     client: Client
     component: str
-    stream: random.Random
+    stream: Stream
     host: str = ""
     keep: int = 4096
     _known: OrderedDict[tuple[str, ...], Event] = attrs.field(factory=OrderedDict, init=False)

@@ -7,10 +7,10 @@ from engine.faults.fault import FaultError, Levers, Recovery, Target
 
 def stop_apiserver(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
     """The API server refuses every request."""
-    levers.server.is_up = False
+    levers.server.set_up(is_up=False)
 
     def start() -> None:
-        levers.server.is_up = True
+        levers.server.set_up(is_up=True)
 
     return start
 

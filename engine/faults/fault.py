@@ -37,7 +37,9 @@ class Startable(Protocol):
 class Switch(Protocol):
     """The API server, as far as a fault is concerned."""
 
-    is_up: bool
+    def set_up(self, *, is_up: bool) -> None:
+        """Answer requests, or refuse them all and end every watch."""
+        ...
 
 
 @attrs.frozen(kw_only=True)

@@ -1,13 +1,13 @@
 """From a fault's target to the nodes and pods it means."""
 
 import math
-import random
 from typing import TypeVar
 
 from engine.api.kubarium import Fault, FaultTarget
 from engine.api.pod import Pod
 from engine.api.selectors import matches
 from engine.faults.fault import FaultError, Levers, Target
+from engine.kernel.rng import Stream
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def _pods(wanted: FaultTarget, levers: Levers) -> tuple[Pod, ...]:
     return tuple(pod for pod in found if matches(wanted.selector, pod.metadata.labels))
 
 
-def choose(items: tuple[T, ...], wanted: FaultTarget, stream: random.Random) -> tuple[T, ...]:
+def choose(items: tuple[T, ...], wanted: FaultTarget, stream: Stream) -> tuple[T, ...]:
     """Those of *items* that the target's mode hits, in their order."""
     match wanted.mode:
         case "" | "all":

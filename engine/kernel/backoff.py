@@ -1,9 +1,10 @@
 """Capped exponential backoff with seeded jitter, counted per key."""
 
-import random
 from typing import Generic, TypeVar
 
 import attrs
+
+from engine.kernel.rng import Stream
 
 K = TypeVar("K")
 
@@ -20,7 +21,7 @@ class Backoff(Generic[K]):
     cap: float
     factor: float = 2.0
     jitter: float = 0.0
-    stream: random.Random | None = None
+    stream: Stream | None = None
     _failures: dict[K, int] = attrs.field(factory=dict, init=False)
 
     def next_delay(self, key: K) -> float:

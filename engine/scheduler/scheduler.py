@@ -38,7 +38,7 @@ _PLACED = frozenset({"PodTopologySpread"})
 class Chance(Protocol):
     """Breaks ties: a random stream."""
 
-    def randrange(self, stop: int) -> int:
+    def randrange(self, stop: int, /) -> int:
         """A number from 0 to below *stop*."""
         ...
 

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import platform
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -19,8 +20,9 @@ import attrs
 
 from engine.adapters.images.archive import build_archive
 from engine.adapters.images.demo import demo_images
+from engine.adapters.network.host import link_name
 from engine.adapters.network.slots import Slot, SlotRecord, acquire
-from engine.adapters.podman import parse, processes
+from engine.adapters.podman import parse
 from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.5
 USAGE_SECONDS = 5.0
+INTERFACE_TRIES = 300
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -98,7 +101,7 @@ class PodmanHost:
             await self.client.close()
             await self.service.stop()
             if not self.keeps and self._slot is not None:
-                await asyncio.to_thread(wipe, self.state, self.instance)
+                await asyncio.to_thread(wipe, self.state)
                 self._slot.release()
             raise
 
@@ -127,8 +130,6 @@ class PodmanHost:
         await self.service.start()
         if not self.keeps:
             await self._remove_leftovers()
-        if self.preflight.is_routed:
-            await self._open_network()
         self._available.set()
         self.images_ready = asyncio.create_task(self._load_images())
         self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._measure())]
@@ -140,7 +141,7 @@ class PodmanHost:
             owner=Owner(instance=self.instance, node=node, state=self.state),
             addresses=Addresses(self.slot.node_pod_cidr(index).rpartition(".")[0]),
             emit=emit,
-            facts=self._facts(),
+            facts=self.facts(),
         )
         self.runtimes[node] = runtime
         return runtime
@@ -168,12 +169,11 @@ class PodmanHost:
         if not self.keeps:
             with contextlib.suppress(AdapterError):
                 await self._remove_leftovers()
-            kill_pauses(self.instance)
-            await self._close_network()
+            await self._wait_for_interfaces()
         await self.client.close()
         await self.service.stop()
         if not self.keeps:
-            await asyncio.to_thread(wipe, self.state, self.instance)
+            await asyncio.to_thread(wipe, self.state)
         self.slot.release(is_kept=self.keeps)
 
     async def _adopt_pod(
@@ -190,16 +190,18 @@ class PodmanHost:
 
     async def _remove_leftovers(self) -> None:
         await remove_containers(self.client, self.instance)
-        kill_pauses(self.instance)
+        kill_pauses(self.state)
 
-    async def _open_network(self) -> None:
-        """Forward packets, and let none for an unknown pod leave by the default route."""
-        _forward_packets()
-        await processes.run(["ip", "route", "replace", "blackhole", self.slot.pod_cidr])
-
-    async def _close_network(self) -> None:
-        if self.preflight.is_routed:
-            await processes.run(["ip", "route", "del", "blackhole", self.slot.pod_cidr])
+    async def _wait_for_interfaces(self) -> None:
+        """Wait until the kernel, in its own time, has taken away the pods' interfaces."""
+        prefix = self.slot.veth_prefix
+        for _ in range(INTERFACE_TRIES):
+            if not any(
+                name.startswith(prefix) and not name.startswith(link_name(self.slot))
+                for _, name in socket.if_nameindex()
+            ):
+                return
+            await asyncio.sleep(0.01)
 
     async def _load_images(self) -> None:
         """Build and load our images, unless the store has the very same already.
@@ -252,7 +254,8 @@ class PodmanHost:
             for runtime in self.runtimes.values():
                 runtime.measure()
 
-    def _facts(self) -> RuntimeInfo:
+    def facts(self) -> RuntimeInfo:
+        """What every node says of itself: the size and make of this machine."""
         pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
         disk = os.statvfs(self.state)
         return RuntimeInfo(
@@ -267,12 +270,6 @@ class PodmanHost:
                 platform.machine(), platform.machine()
             ),
         )
-
-
-def _forward_packets() -> None:
-    forward = Path("/proc/sys/net/ipv4/ip_forward")
-    if forward.read_text().strip() != "1":
-        forward.write_text("1\n")
 
 
 def _os_image() -> str:

@@ -1,0 +1,228 @@
+"""The composition root: builds the parts of a cluster and wires them. No behaviour of its own.
+
+It is the one module that knows everyone; nobody but what runs a cluster knows it.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
+
+from engine.api.codec import decode_json, encode_json
+from engine.api.meta import ApiObject
+from engine.apiserver.keys import index_of
+from engine.apiserver.server import ApiServer
+from engine.bootstrap import bootstrap
+from engine.client.client import Client
+from engine.client.informer import InformerFactory
+from engine.client.link import Link
+from engine.client.recorder import EventRecorder
+from engine.config import ClusterConfig, NodeConfig
+from engine.controllers.manager import ControllerManager
+from engine.cri.runtime import Emit, Runtime
+from engine.faults.controls import Controls
+from engine.faults.fault import Levers, NodeLevers, Startable
+from engine.faults.injector import Injector
+from engine.kernel.journal import Journal
+from engine.kernel.loop import Loop
+from engine.kernel.rng import RandomStreams
+from engine.kubelet.kubelet import Kubelet
+from engine.proxy.proxier import Proxier
+from engine.proxy.rules import RecordingSink, RuleSink
+from engine.scheduler.scheduler import Scheduler
+from engine.simulation.runtime import SimulatedRuntime
+from engine.store.log import ChangeLog, Codec
+from engine.store.watchable_store import Store
+
+T = TypeVar("T", bound=ApiObject)
+
+RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime]
+"""Makes the container runtime of a node, given its place in the list of nodes."""
+
+OBJECT_CODEC: Codec[Any] = Codec(encode=encode_json, decode=decode_json)
+"""How objects lie on disk: as the JSON that clients see."""
+
+
+@attrs.define(eq=False)
+class NodeParts:
+    """What runs on one node."""
+
+    config: NodeConfig
+    kubelet: Kubelet
+    runtime: Runtime
+    link: Link
+
+
+@attrs.define(eq=False, kw_only=True)
+class Cluster:
+    """A whole cluster in one process.
+
+    Without *make_runtime* containers are simulated; without *log* nothing is kept; without *sink*
+    service rules are only remembered. Each component talks over a link of its own, found in
+    `links` by the component's name.
+    """
+
+    config: ClusterConfig
+    make_runtime: RuntimeFactory | None = None
+    log: ChangeLog[Any] | None = None
+    sink: RuleSink = attrs.field(factory=RecordingSink)
+    loop: Loop = attrs.field(init=False)
+    journal: Journal = attrs.field(init=False)
+    random: RandomStreams = attrs.field(init=False)
+    store: Store[Any] = attrs.field(init=False)
+    server: ApiServer = attrs.field(init=False)
+    links: dict[str, Link] = attrs.field(factory=dict, init=False)
+    nodes: dict[str, NodeParts] = attrs.field(factory=dict, init=False)
+    manager: ControllerManager = attrs.field(init=False)
+    scheduler: Scheduler = attrs.field(init=False)
+    proxier: Proxier = attrs.field(init=False)
+    injector: Injector = attrs.field(init=False)
+    admin: Client = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        config = self.config
+        self.loop = Loop(now=config.start_time)
+        self.journal = Journal(self.loop)
+        self.random = RandomStreams(config.seed)
+        self.store = Store(self.loop, self.log, index_of=index_of)
+        self.server = ApiServer(
+            loop=self.loop,
+            store=self.store,
+            random=self.random,
+            service_cidr=config.service_cidr,
+        )
+        self.admin = self.client("admin", user="kubernetes-admin", groups=("system:masters",))
+        self.manager = ControllerManager(
+            self.loop, self.server, self._link("controller-manager"), self.random
+        )
+        self.scheduler = self._make_scheduler()
+        self.proxier = Proxier(
+            loop=self.loop,
+            informers=InformerFactory(self.client("kube-proxy", user="system:kube-proxy")),
+            sink=self.sink,
+        )
+        for index, node in enumerate(config.nodes):
+            self.nodes[node.name] = self._make_node(node, index)
+        self.injector = self._make_injector()
+
+    def client(
+        self, name: str, *, user: str = "", groups: tuple[str, ...] = ("system:authenticated",)
+    ) -> Client:
+        """A client for the component *name*, over the component's own link."""
+        return Client(
+            self.server, self._link(name), user=user or f"system:{name}", groups=groups, actor=name
+        )
+
+    @property
+    def controls(self) -> Controls:
+        """Everyday faults as plain calls."""
+        return Controls(self.admin)
+
+    def start(self) -> None:
+        """Create the objects a cluster begins with and let every part work."""
+        bootstrap(self.client("bootstrap", groups=("system:masters",)), self.config)
+        self.injector.informers.start()
+        self.injector.start()
+        self.manager.start()
+        self.scheduler.start()
+        self.proxier.start()
+        for node in self.nodes.values():
+            node.kubelet.start()
+
+    def stop(self) -> None:
+        """Stop every part, undo active faults, close the store. Containers are left as they are."""
+        self.injector.stop()
+        for node in self.nodes.values():
+            node.kubelet.stop()
+        self.proxier.stop()
+        self.scheduler.stop()
+        self.manager.stop()
+        self.store.close()
+
+    def run_for(self, seconds: float) -> None:
+        """Let *seconds* pass in virtual time."""
+        self.loop.run_for(seconds)
+
+    def apply(self, *objects: ApiObject) -> None:
+        """Create objects, in order, in the name of the administrator."""
+        for obj in objects:
+            self.admin.create(obj)
+
+    def get(self, cls: type[T], name: str, *, namespace: str = "") -> T:
+        """The object as the store has it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self.admin.get(cls, name, namespace=namespace)
+
+    def list(self, cls: type[T], *, namespace: str | None = None) -> tuple[T, ...]:
+        """All objects of a kind."""
+        return self.admin.list(cls, namespace=namespace).items
+
+    def _link(self, name: str) -> Link:
+        return self.links.setdefault(name, Link(self.loop, name))
+
+    def _recorder(self, client: Client, component: str, host: str = "") -> EventRecorder:
+        return EventRecorder(client, component, self.random[f"events/{component}/{host}"], host)
+
+    def _make_scheduler(self) -> Scheduler:
+        client = self.client("scheduler", user="system:kube-scheduler")
+        return Scheduler(
+            loop=self.loop,
+            client=client,
+            informers=InformerFactory(client),
+            recorder=self._recorder(client, "default-scheduler"),
+            random=self.random["scheduler"],
+        )
+
+    def _make_node(self, config: NodeConfig, index: int) -> NodeParts:
+        name = f"kubelet/{config.name}"
+        client = self.client(
+            name,
+            user=f"system:node:{config.name}",
+            groups=("system:nodes", "system:authenticated"),
+        )
+        channel = f"runtime/{config.name}"
+        if self.make_runtime is None:
+            runtime: Runtime = SimulatedRuntime(
+                loop=self.loop,
+                config=config,
+                random=self.random[channel],
+                emit=lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
+            )
+        else:
+            runtime = self.make_runtime(
+                config, index, lambda event: self.journal.post(channel, event)
+            )
+        kubelet = Kubelet(
+            node_name=config.name,
+            config=config,
+            loop=self.loop,
+            client=client,
+            runtime=runtime,
+            random=self.random[f"kubelet/{config.name}"],
+            recorder=self._recorder(client, "kubelet", config.name),
+            dns_ip=self.config.dns_ip,
+            cluster_domain=self.config.cluster_domain,
+        )
+        self.journal.register(channel, kubelet.on_runtime_event)
+        return NodeParts(config, kubelet, runtime, client.link)
+
+    def _make_injector(self) -> Injector:
+        client = self.client("fault-injector", groups=("system:masters",))
+        components: dict[str, Startable] = {"scheduler": self.scheduler}
+        components |= {name: self.manager[name] for name in self.manager}
+        levers = Levers(
+            loop=self.loop,
+            random=self.random,
+            client=client,
+            server=self.server,
+            nodes={
+                name: NodeLevers(kubelet=node.kubelet, runtime=node.runtime, link=node.link)
+                for name, node in self.nodes.items()
+            },
+            links=self.links,
+            components=components,
+        )
+        return Injector(levers, InformerFactory(client))

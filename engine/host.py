@@ -1,0 +1,317 @@
+"""Runs a cluster in the outside world: wall time, Podman, HTTP, the firewall, DNS, files.
+
+What `kubarium serve` and the terminal app start and stop.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from importlib import resources
+from pathlib import Path
+
+import attrs
+
+from engine.adapters.fetch import FetchAnswer, Fetcher
+from engine.adapters.http.app import HttpServer
+from engine.adapters.kubeconfig import write_kubeconfig
+from engine.adapters.network.stack import NetworkStack
+from engine.adapters.pacer import Pacer
+from engine.adapters.podman.host import PodmanHost
+from engine.adapters.podman.preflight import inspect_host
+from engine.adapters.storage.sqlite import SqliteLog
+from engine.api.core import Service
+from engine.api.pod import Pod
+from engine.bootstrap import publish_apiserver
+from engine.cluster import OBJECT_CODEC, Cluster
+from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
+from engine.cri.runtime import Emit, LogOptions, Runtime
+from engine.errors import ConfigError, EngineError
+from engine.scenario.actions import apply_yaml
+from engine.scenario.checks import HttpAnswer
+from engine.scenario.player import Player
+from engine.scenario.schema import Scenario
+from engine.scenario.view import ClusterView
+from engine.simulation.services import answer_of
+
+
+@attrs.frozen(kw_only=True)
+class HostOptions:
+    """What the command line says.
+
+    Attributes:
+        workers: nodes beside the control plane.
+        runtime: auto, podman or simulated.
+        data: where the cluster is kept; None for a cluster that ends with the process.
+        listen: host and port of the API server; port 0 for any free one.
+        kubeconfig: where to write the kubeconfig; None for the usual place.
+        seed: seed of all chance.
+        speed: virtual seconds per second.
+        demo: whether to deploy the demo application.
+    """
+
+    workers: int = 3
+    runtime: str = "auto"
+    data: Path | None = None
+    listen: tuple[str, int] = ("127.0.0.1", 6443)
+    kubeconfig: Path | None = None
+    seed: int = 1
+    speed: float = 1.0
+    demo: bool = False
+
+
+def state_folder() -> Path:
+    """Where Kubarium keeps state: ``$XDG_STATE_HOME/kubarium``."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "kubarium"
+
+
+def default_kubeconfig() -> Path:
+    """Where the kubeconfig is written unless told otherwise."""
+    return state_folder() / "kubeconfig"
+
+
+@attrs.define(eq=False)
+class Host:
+    """One cluster and what connects it to this machine.
+
+    Promises:
+        * after `start` kubectl is answered and the kubeconfig is written;
+        * `stop` may be called at any time, also after a `start` that failed, and leaves nothing of
+          ours on the machine but what `data` keeps;
+        * a bug inside the cluster ends `failed` with its exception.
+    """
+
+    options: HostOptions
+    notice: str = attrs.field(default="", init=False)
+    cluster: Cluster = attrs.field(init=False)
+    pacer: Pacer = attrs.field(init=False)
+    podman: PodmanHost | None = attrs.field(default=None, init=False)
+    failed: "asyncio.Task[None]" = attrs.field(init=False)
+    http: HttpServer | None = attrs.field(default=None, init=False)
+    network: NetworkStack | None = attrs.field(default=None, init=False)
+    fetcher: Fetcher | None = attrs.field(default=None, init=False)
+    _is_started: bool = attrs.field(default=False, init=False)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where the kubeconfig is."""
+        return self.options.kubeconfig or default_kubeconfig()
+
+    @property
+    def is_real(self) -> bool:
+        """Whether containers are real."""
+        return self.podman is not None
+
+    @property
+    def summary(self) -> str:
+        """The cluster in one line: nodes, runtime, address."""
+        containers = "podman" if self.is_real else "simulated containers"
+        port = self.http.port if self.http is not None else 0
+        return (
+            f"{len(self.cluster.nodes)} nodes on {containers},"
+            f" API at http://{self.options.listen[0]}:{port}"
+        )
+
+    async def start(self, *, is_driven: bool = True) -> None:
+        """Start everything; without *is_driven* time stands still until `play` moves it.
+
+        Raises:
+            EngineError: it cannot be done; the message says what to do. Call `stop` all the same.
+        """
+        await self._start_podman()
+        self.cluster = self._make_cluster(is_live=is_driven)
+        self.pacer = Pacer(self.cluster.loop, self.cluster.journal, self.options.speed)
+        if not is_driven:
+            self.pacer.pause()
+        self.fetcher = Fetcher(self.cluster.journal)
+        self.http = HttpServer(
+            server=self.cluster.server,
+            journal=self.cluster.journal,
+            store=self.cluster.store,
+            logs=self.logs,
+        )
+        host, port = self.options.listen
+        await self.http.start(host, port)
+        if self.podman is not None:
+            await self.podman.adopt()
+        if self.network is not None:
+            self.network.connect(self.cluster.proxier.informers)
+            await self.network.start()
+        self._is_started = True
+        self.cluster.start()
+        publish_apiserver(self.cluster.admin, host, self.http.port)
+        self.failed = asyncio.create_task(self.pacer.run(), name="pacer")
+        if self.options.demo:
+            self.deploy_demo()
+        write_kubeconfig(
+            self.kubeconfig,
+            server=f"http://{host}:{self.http.port}",
+            name=self.cluster.config.name,
+        )
+
+    async def stop(self) -> None:
+        """Stop everything and leave nothing behind."""
+        if self.http is not None:
+            await self.http.stop()
+        if self._is_started:
+            self.pacer.stop()
+            # What the pacer died of is raised by who watches `failed`.
+            await asyncio.wait({self.failed})
+            self.cluster.stop()
+        if self.fetcher is not None:
+            await self.fetcher.close()
+        if self.network is not None:
+            await self.network.stop()
+        if self.podman is not None:
+            await self.podman.stop()
+
+    def deploy_demo(self) -> None:
+        """Create the demo application in the namespace default, unless it is there."""
+        text = resources.files("scenarios").joinpath("demo.yaml").read_text(encoding="utf-8")
+        apply_yaml(self.cluster.admin, text, "default")
+
+    def logs(
+        self, namespace: str, pod: str, container: str, options: LogOptions
+    ) -> AsyncIterator[bytes]:
+        """The log of a container.
+
+        Raises:
+            NotFoundError: there is no such pod.
+            RuntimeFailure: there is no such container, or it has not run yet.
+        """
+        found = self.cluster.get(Pod, pod, namespace=namespace)
+        node = self.cluster.nodes[found.spec.node_name]
+        container_id = node.kubelet.container_id_for(found, container)
+        return node.runtime.logs(container_id, options)
+
+    def make_player(
+        self, scenario: Scenario, *, on_change: Callable[[Player], None] = lambda _player: None
+    ) -> Player:
+        """A player of *scenario* on this cluster."""
+        client = self.cluster.client("scenario", groups=("system:masters",))
+        view = ClusterView(client, self._fetch)
+        return Player(scenario, client, view, on_change)
+
+    async def play(self, player: Player, *, is_virtual: bool = False) -> None:
+        """Play to the end: by the pacer's time, or as fast as it goes.
+
+        Raises:
+            Exception: a bug inside the cluster, as it was raised.
+        """
+        ended = asyncio.Event()
+        told = player.on_change
+
+        def on_change(played: Player) -> None:
+            told(played)
+            if played.is_done:
+                ended.set()
+
+        player.on_change = on_change
+        self.cluster.loop.call_soon(player.start)
+        if is_virtual:
+            loop = self.cluster.loop
+            while not player.is_done:
+                following = loop.next_time()
+                loop.run_until(loop.now + 1.0 if following is None else following)
+            return
+        self.cluster.journal.register("play", lambda _payload: None)
+        self.cluster.journal.post("play", None)
+        waiting = asyncio.create_task(_until(ended))
+        await asyncio.wait((waiting, self.failed), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self.failed.done():
+            self.failed.result()
+
+    async def _start_podman(self) -> None:
+        wanted = self.options.runtime
+        if wanted == "simulated":
+            return
+        if self.options.speed != 1.0:
+            if wanted == "podman":
+                raise ConfigError("--speed works with simulated containers only: time is real here")
+            self.notice = "kubarium: --speed was given, so containers are simulated"
+            return
+        found = inspect_host()
+        if not found.usable:
+            if wanted == "podman":
+                raise ConfigError(f"containers cannot be run here: {found.reason}")
+            self.notice = f"kubarium: containers are simulated: {found.reason}"
+            return
+        data = self.options.data
+        name = data.resolve().name if data is not None else str(os.getpid())
+        state = data.resolve() / "podman" if data is not None else state_folder() / "run" / name
+        podman = PodmanHost(
+            instance=f"{name}-{abs(hash(str(state))) % 10_000}" if data is None else name,
+            state=state,
+            keeps=data is not None,
+            preflight=found,
+        )
+        self.podman = podman
+        try:
+            await podman.start()
+        except EngineError as error:
+            await podman.stop()
+            self.podman = None
+            if wanted == "podman":
+                raise
+            self.notice = f"kubarium: containers are simulated: {error}"
+            return
+        addresses = [podman.slot.node_address(index) for index in range(self.options.workers + 1)]
+        self.network = NetworkStack(
+            slot=podman.slot, node_addresses=addresses, is_privileged=found.is_routed
+        )
+
+    def _make_cluster(self, *, is_live: bool) -> Cluster:
+        options = self.options
+        log = None
+        if options.data is not None:
+            post = asyncio.get_running_loop().call_soon_threadsafe
+            log = SqliteLog(options.data / "store.db", OBJECT_CODEC, post)
+        start_time = time.time() if is_live else SIMULATED_EPOCH
+        if self.podman is None:
+            nodes = make_nodes(options.workers)
+            config = ClusterConfig(nodes=nodes, seed=options.seed, start_time=start_time)
+            return Cluster(config=config, log=log)
+        slot = self.podman.slot
+        facts = self.podman.facts()
+        nodes = make_nodes(
+            options.workers,
+            pod_cidr=slot.pod_cidr,
+            node_network=f"{slot.node_address(0).rpartition('.')[0]}.0/24",
+            cpu=facts.cpu,
+            memory=facts.memory,
+        )
+        config = ClusterConfig(
+            nodes=nodes,
+            seed=options.seed,
+            start_time=start_time,
+            service_cidr=slot.service_cidr,
+            pod_cidr=slot.pod_cidr,
+        )
+        assert self.network is not None
+        return Cluster(
+            config=config, log=log, make_runtime=self._make_runtime, sink=self.network.sink
+        )
+
+    def _make_runtime(self, node: NodeConfig, index: int, emit: Emit) -> Runtime:
+        assert self.podman is not None
+        return self.podman.runtime(node.name, index, emit)
+
+    def _fetch(self, url: str, done: Callable[[HttpAnswer], None]) -> None:
+        """Ask a service: over the network where there is one, else by its modelled endpoints."""
+        if self.network is not None and self.fetcher is not None:
+
+            def answer(found: FetchAnswer) -> None:
+                done(HttpAnswer(status=found.status, body=found.body))
+
+            self.fetcher.fetch(url, answer)
+            return
+        cluster = self.cluster
+        address = url.removeprefix("http://").partition(":")[0]
+        status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
+        cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
