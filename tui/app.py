@@ -16,7 +16,9 @@ from engine.api.node import Node
 from engine.api.scheme import SCHEME, Resource
 from engine.api.selectors import format_selector
 from engine.errors import EngineError
+from engine.scenario.player import Player
 from tui.palette import KubariumCommands
+from tui.render.story import story_line
 from tui.screens.acting import Actor
 from tui.screens.detail import DetailScreen
 from tui.screens.events import EventsScreen
@@ -222,6 +224,12 @@ class KubariumApp(App[None]):
             if len(words) > 1:
                 self._set_namespace("" if words[1] == "all" else words[1])
             self._show_kind(resource.qualified, filter_text.strip())
+
+    def show_player(self, player: Player) -> None:
+        """Tell where a playing scenario stands, above every view."""
+        self.session.story = story_line(player)
+        if self.is_running:
+            self.session.tick()
 
     # Actions
 

@@ -4,7 +4,6 @@ The only module of the app that screens ask about the cluster.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,6 +21,8 @@ from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
+from tui.render.events import last_seen
+from tui.render.text import Line
 from tui.source import ClusterInfo, Controls, Source
 
 T = TypeVar("T", bound=ApiObject)
@@ -35,7 +36,7 @@ TURN = 0.025
 """Seconds in which changes gather before they are shown."""
 
 RATE_WINDOW = 10.0
-"""Seconds over which changes and events are averaged."""
+"""Seconds of the cluster's time over which events are averaged."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -66,6 +67,7 @@ class Session:
     source: Source
     namespace: str = ""
     is_readonly: bool = False
+    story: Line = attrs.field(factory=list, init=False)
     deltas: Signal[Delta] = attrs.field(init=False)
     ticks: Signal[float] = attrs.field(init=False)
     _caches: dict[type[ApiObject], dict[str, ApiObject]] = attrs.field(factory=dict, init=False)
@@ -73,7 +75,7 @@ class Session:
         attrs.field(factory=dict, init=False)
     )
     _is_scheduled: bool = attrs.field(default=False, init=False)
-    _events: deque[tuple[float, int]] = attrs.field(factory=deque, init=False)
+    _events: deque[float] = attrs.field(factory=deque, init=False)
 
     def bind(self, app: App[Any]) -> None:
         """Publish on behalf of *app* from now on."""
@@ -85,6 +87,9 @@ class Session:
         await self.source.start(self._on_change)
         for cls in ALWAYS:
             await self.watch(cls)
+        # What was there from the start is no change: screens begin with the caches.
+        self._count_events(self._pending)
+        self._pending = {}
 
     async def stop(self) -> None:
         """Follow no longer."""
@@ -131,11 +136,11 @@ class Session:
         return [obj for obj in objects if obj.metadata.namespace in ("", self.namespace)]
 
     def events_per_second(self) -> float:
-        """Cluster events seen lately, per second of ours."""
-        horizon = time.monotonic() - RATE_WINDOW
-        while self._events and self._events[0][0] < horizon:
+        """Cluster events of late, per second of the cluster's time."""
+        horizon = self.now - RATE_WINDOW
+        while self._events and self._events[0] < horizon:
             self._events.popleft()
-        return sum(count for _, count in self._events) / RATE_WINDOW
+        return len(self._events) / RATE_WINDOW
 
     def _on_change(
         self, cls: type[ApiObject], key: str, old: ApiObject | None, new: ApiObject | None
@@ -156,6 +161,14 @@ class Session:
     def _publish(self) -> None:
         self._is_scheduled = False
         changes, self._pending = self._pending, {}
-        if Event in changes:
-            self._events.append((time.monotonic(), len(changes[Event])))
-        self.deltas.publish(Delta(changes))
+        if changes:
+            self._count_events(changes)
+            self.deltas.publish(Delta(changes))
+
+    def _count_events(self, changes: Mapping[type[ApiObject], Mapping[str, Any]]) -> None:
+        seen = [
+            last_seen(new)
+            for _, new in changes.get(Event, _NOTHING).values()
+            if isinstance(new, Event)
+        ]
+        self._events.extend(sorted(seen))

@@ -154,7 +154,7 @@ _NODE = (
         sort=nodes_.status_word,
     ),
     _col("ROLES", nodes_.roles, sort=nodes_.roles),
-    _col("VERSION", is_spare=True, value=lambda n: n.status.node_info.kubelet_version if n.status.node_info else ""),
+    _col("VERSION", lambda n: getattr(n.status.node_info, "kubelet_version", ""), is_spare=True),
     _col("INTERNAL-IP", nodes_.address, is_spare=True, tone=lambda _: "dim"),
     _col("TAINTS", lambda n: ",".join(t.key.rpartition("/")[2] for t in n.spec.taints) or "<none>",
          tone=lambda n: "wait" if n.spec.taints else "dim"),

@@ -179,7 +179,7 @@ class LogsScreen(View):
     async def _follow(self, pod: Pod, number: int, tail: int) -> None:
         owner = "" if isinstance(self._target, Pod) else pods_.short_name(pod)
         options = LogOptions(
-            container=pod.spec.containers[0].name if len(pod.spec.containers) > 1 else "",
+            container=pod.spec.containers[0].name,
             tail_lines=tail,
             follow=not self._is_previous,
             previous=self._is_previous,

@@ -1,13 +1,14 @@
 """The two lines at the top of every screen: context and pulse."""
 
 from rich.text import Text
+from textual.geometry import Size
 from textual.widget import Widget
 
 from engine.api.apps import Deployment
 from engine.api.node import Node
 from engine.api.pod import Pod
 from tui.render import pulse as pulse_
-from tui.render.text import Line
+from tui.render.text import Line, fit_line
 from tui.session import Delta, Session
 from tui.widgets.painting import Paint
 
@@ -16,7 +17,7 @@ class ClusterHeader(Widget):
     """Context, version and speed; nodes, pods, rollouts, pending, restarts, events, revision."""
 
     DEFAULT_CSS = """
-    ClusterHeader { height: 2; background: $surface; color: $foreground; }
+    ClusterHeader { height: auto; background: $surface; color: $foreground; }
     """
 
     def __init__(self, session: Session) -> None:
@@ -58,11 +59,17 @@ class ClusterHeader(Widget):
         return [
             pulse_.where(info, session.namespace, cells, is_readonly=session.is_readonly),
             pulse_.vital_signs(self._pulse, info.revision, cells),
+            *([fit_line(session.story, cells)] if session.story else []),
         ]
 
     def _refresh_if_changed(self) -> None:
-        if self._lines() != self._shown:
-            self.refresh()
+        lines = self._lines()
+        if lines != self._shown:
+            self.refresh(layout=len(lines) != len(self._shown))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual asks so
+        """Two lines, and one more while a scenario plays."""
+        return 3 if self._session.story else 2
 
     def render(self) -> Text:
         """Both lines."""
