@@ -14,7 +14,7 @@ import attrs
 
 from engine.adapters.fetch import FetchAnswer, Fetcher
 from engine.adapters.http.app import HttpServer
-from engine.adapters.kubeconfig import write_kubeconfig
+from engine.adapters.http.kubeconfig import write_kubeconfig
 from engine.adapters.network.stack import NetworkStack
 from engine.adapters.pacer import Pacer
 from engine.adapters.podman.host import PodmanHost
@@ -144,11 +144,7 @@ class Host:
         self.failed = asyncio.create_task(self.pacer.run(), name="pacer")
         if self.options.demo:
             self.deploy_demo()
-        write_kubeconfig(
-            self.kubeconfig,
-            server=f"http://{host}:{self.http.port}",
-            name=self.cluster.config.name,
-        )
+        self._write_kubeconfig(f"http://{host}:{self.http.port}")
 
     async def stop(self) -> None:
         """Stop everything and leave nothing behind."""
@@ -222,6 +218,13 @@ class Host:
         waiting.cancel()
         if self.failed.done():
             self.failed.result()
+
+    def _write_kubeconfig(self, server: str) -> None:
+        try:
+            write_kubeconfig(self.kubeconfig, server=server, name=self.cluster.config.name)
+        except OSError as error:
+            msg = f"the kubeconfig cannot be written to {self.kubeconfig}: {error.strerror}"
+            raise ConfigError(msg) from error
 
     async def _start_podman(self) -> None:
         wanted = self.options.runtime

@@ -11,7 +11,7 @@ def run(options: argparse.Namespace) -> int:
     from tui.attached import AttachedSource
 
     path = options.kubeconfig or default_kubeconfig()
-    source = AttachedSource.from_kubeconfig(path, context=options.context)
+    source = AttachedSource.from_kubeconfig(path, context=options.context or None)
     app = KubariumApp(source)
     app.run()
     return app.return_code or 0

@@ -7,7 +7,6 @@ import json
 import sys
 
 from engine.host import Host, HostOptions
-
 from engine.scenario.loader import load_scenario
 from engine.scenario.player import Player
 from engine.scenario.schema import Scenario, ScenarioError
