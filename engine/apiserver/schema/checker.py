@@ -42,7 +42,12 @@ _EXPECTED: dict[Shape, str] = {
     "bytes": "a base64 string",
 }
 # Written required in the schema because Go always writes them out; a client may leave them away.
-_OPTIONAL = frozenset({"metadata", "revision", "value", "endpoints"})
+_OPTIONAL = frozenset(
+    {
+        "apiGroup", "audiences", "drivers", "endpoints", "limits", "lun", "metadata", "revision",
+        "status", "value",
+    }
+)  # fmt: skip
 
 
 @attrs.frozen

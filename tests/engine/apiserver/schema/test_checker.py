@@ -253,3 +253,32 @@ def test_long_keys_over_many_items_cost_little() -> None:
     body = '{"a":1,"a":2,"' + "k" * 1_000_000 + '":[' + "[],".join([""] * 100_000) + "[]]}"
 
     assert [finding.path for finding in duplicates(body)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "value"),
+    [
+        pytest.param(
+            "TokenRequest", "authentication.k8s.io", {"spec": {"audiences": None}}, id="token"
+        ),
+        pytest.param(
+            "EndpointSlice",
+            "discovery.k8s.io",
+            {"addressType": "IPv4", "endpoints": None},
+            id="slice",
+        ),
+        pytest.param(
+            "RoleBinding",
+            "rbac.authorization.k8s.io",
+            {"roleRef": {"kind": "Role", "name": "a"}},
+            id="role",
+        ),
+        pytest.param("CSINode", "storage.k8s.io", {"spec": {"drivers": None}}, id="csi node"),
+        pytest.param("PriorityClass", "scheduling.k8s.io", {}, id="zero priority"),
+    ],
+)
+def test_what_kubernetes_fills_in_is_not_demanded(
+    kind: str, group: str, value: dict[str, Any]
+) -> None:
+    """Fields that the schema requires but a server defaults, or reads as zero, may be missing."""
+    assert check(value, node(kind, group)) == []
