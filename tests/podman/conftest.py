@@ -7,6 +7,7 @@ import attrs
 import pytest
 import pytest_asyncio
 
+from engine.adapters.network.host import HostNetwork
 from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from tests.podman.driver import Driver
@@ -32,7 +33,10 @@ async def host(
     await host.start()
     assert host.images_ready is not None
     await host.images_ready
+    network = HostNetwork(slot=host.slot)
+    await network.open([host.slot.node_address(1)])
     yield host
+    await network.close()
     await host.stop()
 
 

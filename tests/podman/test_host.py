@@ -12,6 +12,7 @@ from engine.adapters.network.slots import abandoned, read_record, slots_folder
 from engine.adapters.podman.cleanup import clean_abandoned
 from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import Preflight
+from engine.adapters.podman.records import marker
 from engine.cri import commands as cri
 from engine.cri import events
 from tests.podman.driver import Driver
@@ -53,13 +54,13 @@ async def start(host: PodmanHost) -> None:
     await host.images_ready
 
 
-def pauses(instance: str) -> list[str]:
-    """The pause processes of *instance*."""
-    marker = f"KUBARIUM_INSTANCE={instance}".encode()
+def pauses(state: Path) -> list[str]:
+    """The pause processes of the instance with its files in *state*."""
+    mark = marker(state)
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if marker in (folder / "environ").read_bytes():
+            if mark in (folder / "environ").read_bytes():
                 found.append(folder.name)
         except OSError:
             continue
@@ -76,12 +77,12 @@ async def test_next_start_cleans_up_after_a_killed_one(tmp_path: Path) -> None:
     """A cluster that died of SIGKILL leaves nothing, once any other one starts."""
     state, instance = tmp_path / "dead", f"kubarium-{tmp_path.name[-12:]}"
     run_and_kill(instance, state, keeps=False)
-    assert pauses(instance)
+    assert pauses(state)
 
     cleaned = await clean_abandoned()
 
     assert instance in cleaned
-    assert pauses(instance) == []
+    assert pauses(state) == []
     assert not state.exists()
     assert mounts_below(state) == []
     assert all(record.instance != instance for _, record in abandoned())
@@ -113,7 +114,7 @@ async def test_kept_containers_survive_and_are_adopted(
     assert answer.success
     assert ended.container_id == victim
     assert fresh.ip not in {sandbox.ip for sandbox in listed}
-    assert pauses(instance) == []
+    assert pauses(state) == []
 
 
 async def test_death_of_the_service_is_told_and_healed(
@@ -156,7 +157,7 @@ async def test_stop_leaves_nothing(tmp_path: Path, preflight: Preflight) -> None
     assert any(name.startswith(prefix) for name in during)
     assert not any(name.startswith(prefix) for name in after)
     assert cidr not in subprocess.run(["ip", "route"], capture_output=True, text=True).stdout  # noqa: ASYNC221, PLW1510
-    assert pauses(instance) == []
+    assert pauses(state) == []
     assert mounts_below(state) == []
     assert not state.exists()
     assert read_record(slots_folder() / str(number)) is None

@@ -11,13 +11,14 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.adapters.network.slots import abandoned, forget
+from engine.adapters.network.host import clean_slot
+from engine.adapters.network.slots import Slot, abandoned, forget
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.preflight import Preflight, inspect_host
-from engine.adapters.podman.records import INSTANCE
+from engine.adapters.podman.records import INSTANCE, marker
 from engine.adapters.podman.service import PodmanService, end_leftover
-from engine.adapters.podman.volumes import SHM
+from engine.adapters.podman.volumes import memory_folder
 from engine.errors import AdapterError
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -59,9 +60,9 @@ def _pod_cgroups(pod_id: str) -> Iterable[Path]:
             yield folder
 
 
-def kill_pauses(instance: str) -> int:
-    """Kill the pause processes of *instance*; how many there were."""
-    marker = f"KUBARIUM_INSTANCE={instance}".encode()
+def kill_pauses(state: Path) -> int:
+    """Kill the pause processes of the instance with its files in *state*; how many there were."""
+    mark = marker(state)
     count = 0
     for name in os.listdir("/proc"):  # noqa: PTH208 - names only
         if not name.isdigit():
@@ -71,13 +72,13 @@ def kill_pauses(instance: str) -> int:
         except OSError:
             continue
         if command in {"catatonit", "unshare"}:
-            count += processes.kill(int(name), marker=marker)
+            count += processes.kill(int(name), marker=mark)
     return count
 
 
-def wipe(state: Path, instance: str) -> None:
-    """Remove the instance's files: all of *state*, and what is in memory."""
-    shutil.rmtree(SHM / f"kubarium-{instance}", ignore_errors=True)
+def wipe(state: Path) -> None:
+    """Remove an instance's files: all of *state*, and what is in memory."""
+    shutil.rmtree(memory_folder(state), ignore_errors=True)
     unmount_below(state)
     shutil.rmtree(state, ignore_errors=True)
 
@@ -107,8 +108,8 @@ async def cleanup(instance: str, state: Path, *, preflight: Preflight | None = N
             finally:
                 await client.close()
                 await service.stop()
-    kill_pauses(instance)
-    wipe(state, instance)
+    kill_pauses(state)
+    wipe(state)
 
 
 async def clean_abandoned(folder: Path | None = None) -> list[str]:
@@ -121,6 +122,7 @@ async def clean_abandoned(folder: Path | None = None) -> list[str]:
     for path, record in abandoned(folder):
         with contextlib.suppress(AdapterError, OSError):
             await cleanup(record.instance, Path(record.state))
+            await asyncio.to_thread(clean_slot, Slot(int(path.name)))
             forget(path)
             cleaned.append(record.instance)
     return cleaned

@@ -100,9 +100,11 @@ class PodmanHost:
         except BaseException:
             await self.client.close()
             await self.service.stop()
-            if not self.keeps and self._slot is not None:
-                await asyncio.to_thread(wipe, self.state)
-                self._slot.release()
+            if self._slot is not None:
+                if not self.keeps:
+                    await asyncio.to_thread(wipe, self.state)
+                self._slot.release(is_kept=self.keeps)
+                self._slot = None
             raise
 
     async def _start(self) -> None:
@@ -159,7 +161,12 @@ class PodmanHost:
                     await self.client.delete(f"/pods/{pod['Id']}", force="true", timeout="0")
 
     async def stop(self) -> None:
-        """Stop; without *keeps* remove everything, with it leave the containers running."""
+        """Stop; without *keeps* remove everything, with it leave the containers running.
+
+        Stopping twice, or what was never started, is allowed.
+        """
+        if self._slot is None:
+            return
         for task in [*self._tasks, *([self.images_ready] if self.images_ready else [])]:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, AdapterError):
@@ -175,6 +182,7 @@ class PodmanHost:
         if not self.keeps:
             await asyncio.to_thread(wipe, self.state)
         self.slot.release(is_kept=self.keeps)
+        self._slot = None
 
     async def _adopt_pod(
         self, runtime: PodmanRuntime, sandbox: Sandbox, pod: Mapping[str, Any]
@@ -189,8 +197,10 @@ class PodmanHost:
         runtime.adopt(sandbox, containers, boot=boot)
 
     async def _remove_leftovers(self) -> None:
-        await remove_containers(self.client, self.instance)
-        kill_pauses(self.state)
+        try:
+            await remove_containers(self.client, self.instance)
+        finally:
+            kill_pauses(self.state)
 
     async def _wait_for_interfaces(self) -> None:
         """Wait until the kernel, in its own time, has taken away the pods' interfaces."""

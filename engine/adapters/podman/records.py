@@ -47,7 +47,7 @@ class Owner:
     @property
     def marker(self) -> bytes:
         """The variable in the environment of the instance's pause processes."""
-        return f"KUBARIUM_INSTANCE={self.instance}".encode()
+        return marker(self.state)
 
     def labels(self, pod: PodIdentity) -> dict[str, str]:
         """The labels of everything made for *pod*."""
@@ -63,7 +63,8 @@ class Owner:
     def name(self, pod: PodIdentity, *parts: str) -> str:
         """A name in Podman for something of *pod*; unique, and readable in `podman ps`."""
         boot = (f"boot{self.boot}",) if self.boot else ()
-        return ".".join((self.instance, *boot, *parts, pod.name, pod.namespace, pod.uid[:8]))
+        prefix = f"kubarium-{self.instance.removeprefix('kubarium-')}"
+        return ".".join((prefix, *boot, *parts, pod.name, pod.namespace, pod.uid[:8]))
 
     def pod_folder(self, pod: PodIdentity) -> Path:
         """Where the pod's files are: volumes, logs, hosts, termination messages."""
@@ -144,6 +145,11 @@ class Container:
             oom_killed=self.oom_killed,
             message=self.message,
         )
+
+
+def marker(state: Path) -> bytes:
+    """What the pause processes of the instance with its files in *state* have in common."""
+    return f"KUBARIUM_STATE={state}".encode()
 
 
 def pod_of(labels: Mapping[str, Any]) -> PodIdentity:

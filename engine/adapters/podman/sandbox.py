@@ -143,6 +143,7 @@ class Routed:
         environment = {
             "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/libexec/podman",
             "KUBARIUM_INSTANCE": owner.instance,
+            "KUBARIUM_STATE": str(owner.state),
             "KUBARIUM_SANDBOX": sandbox_name(command, owner),
         }
         process = subprocess.Popen(  # noqa: S603, ASYNC220 - vfork: back within a millisecond

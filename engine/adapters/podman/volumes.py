@@ -37,7 +37,7 @@ class PodVolumes:
     def of(cls, owner: Owner, pod: PodIdentity) -> Self:
         """The volumes of *pod*."""
         folder = owner.pod_folder(pod) / "volumes"
-        return cls(folder, SHM / f"kubarium-{owner.instance}" / owner.node / pod.uid)
+        return cls(folder, memory_folder(owner.state) / owner.node / pod.uid)
 
     def provide(self, volume: Volume, *, group: int | None = None) -> Path:
         """Make sure the volume is there, with its present content; where it is.
@@ -88,6 +88,12 @@ class PodVolumes:
         """Remove the volumes with their content (host paths stay)."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.shm, ignore_errors=True)
+
+
+def memory_folder(state: Path) -> Path:
+    """Where the instance with its files in *state* has its volumes in memory."""
+    digest = hashlib.sha256(str(state).encode()).hexdigest()
+    return SHM / f"kubarium-{digest[:12]}"
 
 
 def write_files(place: Path, files: tuple[FileContent, ...]) -> None:
