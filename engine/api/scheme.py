@@ -158,6 +158,11 @@ def _subresources(kind: str, flags: str) -> tuple[str, ...]:
     return found + _OTHER_SUBRESOURCES.get(kind, ())
 
 
+_FEWER_VERBS = {
+    "ComponentStatus": ("get", "list"),
+    "Namespace": tuple(verb for verb in _VERBS if verb != "deletecollection"),
+}
+
 _OTHER_SUBRESOURCES = {
     "Pod": (
         "attach",
@@ -195,7 +200,7 @@ def make_scheme(typed: Iterable[type[ApiObject]] = TYPED) -> Scheme:
                 short_names=short_names,
                 namespaced="n" in flags,
                 categories=("all",) if "a" in flags else (),
-                verbs=("create",) if is_review else _VERBS,
+                verbs=("create",) if is_review else _FEWER_VERBS.get(kind, _VERBS),
                 subresources=() if is_review else _subresources(kind, flags),
                 cls=classes.get((api_version, kind)) or make_kind(api_version, kind),
             )
