@@ -30,7 +30,7 @@ class Answer:
     ptr: str = ""
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class DnsZone:
     """All records of one cluster, current with its informers."""
 

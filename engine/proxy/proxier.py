@@ -20,7 +20,7 @@ from engine.proxy.rules import NO_RULES, RuleSet, RuleSink
 log = logging.getLogger(__name__)
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class Proxier:
     """Coalesces changes and applies them to the sink.
 

@@ -62,7 +62,7 @@ class DnsServer:
           nobody answered; no question waits for another.
     """
 
-    zone: DnsZone
+    zone: DnsZone = attrs.field(repr=False)
     address: str
     port: int = 53
     resolvers: Sequence[str] = attrs.field(factory=host_resolvers)
@@ -222,7 +222,7 @@ class DnsServer:
 class _UdpServer(asyncio.DatagramProtocol):
     """Passes datagrams on."""
 
-    server: DnsServer
+    server: DnsServer = attrs.field(repr=False)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.server.take_datagram(data, addr)

@@ -39,8 +39,8 @@ class NetworkStack:
     node_addresses: Sequence[str]
     is_privileged: bool
     domain: str = "cluster.local"
-    sink: RuleSink = attrs.field(init=False)
-    zone: DnsZone | None = attrs.field(default=None, init=False)
+    sink: RuleSink = attrs.field(init=False, repr=False)
+    zone: DnsZone | None = attrs.field(default=None, init=False, repr=False)
     dns: DnsServer | None = attrs.field(default=None, init=False)
     host: HostNetwork | None = attrs.field(default=None, init=False)
 

@@ -13,7 +13,7 @@ from engine.kernel.rng import RandomStreams
 from engine.store.watchable_store import Store
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Served:
     """Loop, server, an administrator's client, and informers over a link of their own."""
 

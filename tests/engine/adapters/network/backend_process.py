@@ -1,6 +1,7 @@
 """A pod for tests: answers every line on TCP 8080, and every packet on UDP 8080, with its name.
 
-On stdin it takes `tcp IP PORT`: fetch from there, print the answer and the address it came with.
+On stdin it takes `tcp IP PORT [LINE]`: send the line there and print the answer; and `dns IP NAME`:
+ask the DNS server there for the address of a name.
 """
 
 import contextlib
@@ -52,11 +53,26 @@ def say(text: str) -> None:
 
 
 say("ready")
+
+
+def ask(what: str, ip: str, *arguments: str) -> str:
+    """The answer to one request."""
+    if what == "dns":
+        query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0"
+        for label in arguments[0].split("."):
+            query += bytes([len(label)]) + label.encode()
+        with socket.socket(type=socket.SOCK_DGRAM) as client:
+            client.settimeout(3)
+            client.sendto(query + b"\0\0\1\0\1", (ip, 53))
+            return socket.inet_ntoa(client.recv(512)[-4:])
+    port, *line = arguments
+    with socket.create_connection((ip, int(port)), timeout=3) as connection:
+        connection.sendall((line[0] if line else "who").encode() + b"\n")
+        return str(connection.makefile().readline().strip())
+
+
 for request in sys.stdin:
-    _, ip, port, *what = request.split()
     try:
-        with socket.create_connection((ip, int(port)), timeout=3) as connection:
-            connection.sendall((what[0] if what else "who").encode() + b"\n")
-            say(connection.makefile().readline().strip())
+        say(ask(*request.split()))
     except OSError as error:
         say(type(error).__name__)
