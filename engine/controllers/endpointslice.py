@@ -90,7 +90,8 @@ class EndpointSliceController:
         if self._writes.is_behind(key, self._slices.indexer):
             return Result(requeue_after=_CACHE_WAIT)
         pods = selected_pods(self._pods, service)
-        nodes = {pod.spec.node_name: self._nodes.lister.by_key(pod.spec.node_name) for pod in pods}
+        by_key = self._nodes.lister.by_key
+        nodes = {name: by_key(name) for name in dict.fromkeys(pod.spec.node_name for pod in pods)}
         changes = plan(service, desired_endpoints(service, pods, nodes), existing)
         for wanted in changes.create:
             self._writes.wrote(key, self.client.create(wanted))
