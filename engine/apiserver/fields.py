@@ -5,7 +5,7 @@ Source: the *ToSelectableFields functions of pkg/registry, kubernetes v1.34.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from engine.api.apps import ReplicaSet
 from engine.api.core import Namespace, Secret
@@ -73,7 +73,7 @@ def selection(cls: type[ApiObject], label_selector: str, field_selector: str) ->
     """
     if not label_selector and not field_selector:
         return None
-    return _selection(cls, label_selector, field_selector)
+    return _selection(cast("Any", cls), label_selector, field_selector)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,236 @@
+"""The HTTP server: connections in, the API server's answers out, nothing before it is durable."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from typing import Any, cast
+
+import attrs
+from aiohttp import web
+
+from engine.adapters.http.documents import Documents
+from engine.adapters.http.encoding import Encoder
+from engine.adapters.http.logs import LogSource, log_options, log_target
+from engine.adapters.http.request import ApiRequest, ApiResponse
+from engine.adapters.http.routes import Target, parse_target
+from engine.adapters.http.verbs import Verbs
+from engine.adapters.http.watching import WatchStream, durable
+from engine.api.pod import Pod
+from engine.apiserver.errors import (
+    ApiError,
+    InternalError,
+    MethodNotAllowedError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+from engine.apiserver.server import ApiServer
+from engine.cri.runtime import RuntimeFailure
+from engine.errors import AdapterError
+from engine.kernel.journal import Journal
+from engine.store.watchable_store import Store
+
+log = logging.getLogger(__name__)
+
+_CHANNEL = "http"
+_LARGEST_BODY = 3 * 2**20
+_STREAMS = ("exec", "attach", "portforward", "proxy")
+
+
+@attrs.define(eq=False, kw_only=True)
+class HttpServer:
+    """Serves an API server on a TCP port.
+
+    Promises:
+        * each request that changes something is one input of the journal and one step of the loop;
+        * no answer and no watch event leaves before the revision it rests on is durable;
+        * `stop` ends every watch and closes every connection.
+    """
+
+    cluster: ApiServer
+    journal: Journal
+    store: Store[Any]
+    logs: LogSource | None = None
+    ssl_context: ssl.SSLContext | None = None
+    user: str = "kubernetes-admin"
+    groups: tuple[str, ...] = ("system:masters", "system:authenticated")
+    port: int = attrs.field(default=0, init=False)
+    _encoder: Encoder = attrs.field(factory=Encoder, init=False)
+    _verbs: Verbs = attrs.field(init=False)
+    _documents: Documents = attrs.field(init=False)
+    _runner: web.ServerRunner | None = attrs.field(default=None, init=False)
+    _streams: dict[int, "asyncio.Task[Any]"] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._verbs = Verbs(self.cluster, self._encoder)
+        self._documents = Documents(self.cluster)
+        self.journal.register(_CHANNEL, self._verbs.handle)
+        self.journal.register(f"{_CHANNEL}/watch", lambda stream: stream.open())
+        self.journal.register(f"{_CHANNEL}/unwatch", lambda stream: stream.close())
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one, which `port` then says.
+
+        Raises:
+            AdapterError: the address cannot be had.
+        """
+        server = web.Server(self._handle, access_log=None)  # type: ignore[arg-type]  # StreamResponse
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, ssl_context=self.ssl_context, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            self._runner = None
+            raise AdapterError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        self.port = int(self._runner.addresses[0][1])
+        self._documents.address = f"{host}:{self.port}"
+
+    async def stop(self) -> None:
+        """End every watch, close every connection, listen no more. Stopping twice is allowed."""
+        for task in tuple(self._streams.values()):
+            task.cancel()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(http)
+        except ApiError as error:
+            return self._response(self._verbs.refusal(error))
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            log.exception("request failed method=%s path=%s", http.method, http.path)
+            error = InternalError(
+                "an error on the server has prevented the request from succeeding"
+            )
+            return self._response(self._verbs.refusal(error))
+
+    async def _answer(self, http: web.BaseRequest) -> web.StreamResponse:
+        target = parse_target(http.path, self.cluster.scheme)
+        if target is None:
+            found = None
+            if http.method in ("GET", "HEAD"):
+                found = self._documents.answer(
+                    http.path, http.headers.get("Accept", ""), dict(http.query)
+                )
+            if found is None:
+                raise NotFoundError("the server could not find the requested resource")
+            return self._response(found)
+        request = await self._read(http, target)
+        if target.subresource in _STREAMS:
+            raise MethodNotAllowedError(f"{target.subresource} is not served yet")
+        if request.method == "GET" and target.subresource == "log":
+            return await self._send_log(http, request)
+        if request.method == "GET" and request.flag("watch") and not target.subresource:
+            return await self._send_watch(http, request)
+        if request.method == "GET":
+            # A read changes nothing, so the journal need not know of it.
+            answer = self._verbs.handle(request)
+        else:
+            answer = cast("ApiResponse", self.journal.call(_CHANNEL, request))
+        await durable(self.store, answer.revision)
+        return self._response(answer)
+
+    async def _read(self, http: web.BaseRequest, target: Target) -> ApiRequest:
+        headers = http.headers
+        body = b""
+        if http.can_read_body:
+            if (http.content_length or 0) > _LARGEST_BODY:
+                raise TooLargeError(f"the request is larger than {_LARGEST_BODY} bytes")
+            body = await self._read_body(http)
+        return ApiRequest(
+            method="GET" if http.method == "HEAD" else http.method,
+            target=target,
+            query=dict(http.query),
+            accept=headers.get("Accept", ""),
+            content_type=headers.get("Content-Type", ""),
+            body=body,
+            user=self.user,
+            groups=self.groups,
+            agent=headers.get("User-Agent", ""),
+        )
+
+    async def _read_body(self, http: web.BaseRequest) -> bytes:
+        pieces, size = [], 0
+        async for piece in http.content.iter_any():
+            size += len(piece)
+            if size > _LARGEST_BODY:
+                raise TooLargeError(f"the request is larger than {_LARGEST_BODY} bytes")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _response(self, answer: ApiResponse) -> web.Response:
+        response = web.Response(status=answer.status, body=answer.body)
+        response.headers["Content-Type"] = answer.content_type
+        response.headers["Cache-Control"] = "no-cache, private"
+        for warning in answer.warnings:
+            response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
+        if answer.retry_after:
+            response.headers["Retry-After"] = str(answer.retry_after)
+        return response
+
+    async def _send_watch(self, http: web.BaseRequest, request: ApiRequest) -> web.StreamResponse:
+        stream = WatchStream(request, self.cluster, self._encoder)
+        response = web.StreamResponse(headers={"Content-Type": request.form.content_type})
+        self.journal.call(f"{_CHANNEL}/watch", stream)
+        try:
+            return await self._stream(http, response, stream.send(response))
+        finally:
+            self.journal.call(f"{_CHANNEL}/unwatch", stream)
+
+    async def _send_log(self, http: web.BaseRequest, request: ApiRequest) -> web.StreamResponse:
+        if self.logs is None:
+            raise UnavailableError("logs are not served here")
+        target = request.target
+        pod = self.cluster.get(
+            Pod,
+            target.name,
+            namespace=target.namespace,
+            request=request.info(None),
+        )
+        node, container_id = log_target(pod, request)
+        pieces = self.logs(node, container_id, log_options(request, self.cluster.now))
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+
+        async def send() -> None:
+            try:
+                async for piece in pieces:
+                    await response.write(piece)
+            except RuntimeFailure as error:
+                await response.write(f"{error}\n".encode())
+
+        return await self._stream(http, response, send())
+
+    async def _stream(
+        self, http: web.BaseRequest, response: web.StreamResponse, sending: Any
+    ) -> web.StreamResponse:
+        """Send an answer of unknown length until it ends, the client goes, or we stop."""
+        task = asyncio.ensure_future(sending)
+        self._streams[id(task)] = task
+        try:
+            response.enable_chunked_encoding()
+            await response.prepare(http)
+            await task
+            await response.write_eof()
+        except asyncio.CancelledError:
+            # Either the client is gone, or the server stops: the answer simply ends.
+            if asyncio.current_task() is not None and not task.cancelled():
+                task.cancel()
+                raise
+        except ConnectionError:
+            log.debug("client went away path=%s", http.path)
+        finally:
+            self._streams.pop(id(task), None)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        return response
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

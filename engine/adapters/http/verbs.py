@@ -1,0 +1,383 @@
+"""Carries out one request on the API server: from bytes to a verb, and back to bytes."""
+
+from typing import Any
+
+import attrs
+import orjson
+
+from engine.adapters.http.encoding import Encoder
+from engine.adapters.http.request import ApiRequest, ApiResponse, delete_options
+from engine.api.autoscaling import Scale
+from engine.api.codec import DecodeError, decode_as, encode_json
+from engine.api.meta import ApiObject
+from engine.api.scheme import Resource
+from engine.apiserver.body import decode_body
+from engine.apiserver.errors import (
+    ApiError,
+    BadRequestError,
+    InvalidError,
+    MethodNotAllowedError,
+    NotFoundError,
+)
+from engine.apiserver.patch import APPLY_PATCH
+from engine.apiserver.request import PatchBody
+from engine.apiserver.reviews import review
+from engine.apiserver.schema.node import of_kind
+from engine.apiserver.schema.reading import read
+from engine.apiserver.server import ApiServer
+
+_SUCCESS: dict[str, Any] = {
+    "kind": "Status",
+    "apiVersion": "v1",
+    "metadata": {},
+    "status": "Success",
+}
+_STRICTNESS = ("Strict", "Warn", "Ignore")
+
+
+@attrs.define(eq=False)
+class Verbs:
+    """The request handlers. All synchronous; errors become Status answers."""
+
+    server: ApiServer
+    encoder: Encoder
+
+    def handle(self, request: ApiRequest) -> ApiResponse:
+        """The answer to *request*; a refusal is an answer too."""
+        try:
+            return self._dispatch(request)
+        except ApiError as error:
+            return self.refusal(error)
+
+    def refusal(self, error: ApiError) -> ApiResponse:
+        """*error* as an answer."""
+        return ApiResponse(
+            status=error.code,
+            body=orjson.dumps(error.status()),
+            revision=self.server.store.revision,
+            retry_after=int(error.details.get("retryAfterSeconds", 0)),
+        )
+
+    def _dispatch(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        sub = target.subresource
+        if sub and sub not in target.resource.subresources:
+            raise NotFoundError("the server could not find the requested resource")
+        match request.method, bool(target.name), sub:
+            case "GET", True, "scale":
+                return self._get_scale(request)
+            case "PUT", True, "scale":
+                return self._put_scale(request)
+            case "POST", True, "eviction":
+                return self._evict(request)
+            case "POST", True, "binding":
+                return self._bind(request)
+            case "GET", True, "" | "status":
+                return self._get(request)
+            case "GET", False, _:
+                return self._list(request)
+            case "POST", False, _:
+                return self._create(request)
+            case "PUT", True, _:
+                return self._update(request)
+            case "PATCH", True, _:
+                return self._patch(request)
+            case "DELETE", True, "":
+                return self._delete(request)
+            case "DELETE", False, _:
+                return self._delete_collection(request)
+        raise MethodNotAllowedError(
+            f"the server does not allow this method on the requested resource: {request.method}"
+        )
+
+    # --- reading ---
+
+    def _get(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        revision = 0
+        if request.query.get("resourceVersionMatch") == "Exact":
+            revision = request.number("resourceVersion") or 0
+        obj = self.server.get(
+            target.resource.cls,
+            target.name,
+            namespace=target.namespace,
+            revision=revision,
+            request=self._info(request),
+        )
+        return self._answer(request, obj, revision=obj.revision)
+
+    def _list(self, request: ApiRequest) -> ApiResponse:
+        query, resource = request.query, request.target.resource
+        found = self.server.list(
+            resource.cls,
+            namespace=request.target.namespace or None,
+            label_selector=query.get("labelSelector", ""),
+            field_selector=query.get("fieldSelector", ""),
+            limit=request.number("limit") or 0,
+            continue_token=query.get("continue", ""),
+            resource_version=query.get("resourceVersion", ""),
+            resource_version_match=query.get("resourceVersionMatch", ""),
+            request=self._info(request),
+        )
+        form = request.form
+        body = self.encoder.list(found, resource, form, self.server.now, _include(request))
+        return ApiResponse(
+            status=200, body=body, revision=found.revision, content_type=form.content_type
+        )
+
+    # --- writing ---
+
+    def _create(self, request: ApiRequest) -> ApiResponse:
+        resource = request.target.resource
+        if resource.kind == "Binding":
+            return self._bind(request)
+        value, warnings = self._read_body(request, resource)
+        if resource.verbs == ("create",):
+            return self._json(201, review(resource, value, self._info(request)))
+        obj = self._decoded(request, value)
+        stored = self.server.create(obj, request=self._info(request), dry_run=request.is_dry_run)
+        return self._answer(request, stored, status=201, warnings=warnings)
+
+    def _update(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        value, warnings = self._read_body(request, target.resource)
+        obj = self._decoded(request, value)
+        if obj.metadata.name != target.name:
+            raise BadRequestError(
+                f"the name of the object ({obj.metadata.name}) does not match the name on the URL "
+                f"({target.name})"
+            )
+        stored = self.server.update(
+            obj,
+            subresource=target.subresource,
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        return self._answer(request, stored, warnings=warnings)
+
+    def _patch(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        type_ = request.content_type.partition(";")[0].strip().lower()
+        body = decode_body(request.body, request.content_type, wants_duplicates=False)
+        patch = PatchBody(
+            type=type_,
+            data=body.value,
+            field_manager=request.query.get("fieldManager", "")
+            or ("" if type_ == APPLY_PATCH else request.manager),
+            force=request.flag("force"),
+            field_validation=self._strictness(request),
+        )
+        before = self.server.store.revision
+        stored: Any = self.server.patch(
+            target.resource.cls,
+            target.name,
+            namespace=target.namespace,
+            patch=patch,
+            subresource=target.subresource,
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        if isinstance(stored, Scale):
+            return ApiResponse(
+                status=200, body=encode_json(stored), revision=self.server.store.revision
+            )
+        is_new = stored.revision > before and self._version_of(request) == 1
+        return self._answer(request, stored, status=201 if is_new else 200)
+
+    def _delete(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        resource = target.resource
+        options = delete_options(request, self._optional_body(request))
+        before = self.server.get(
+            resource.cls, target.name, namespace=target.namespace, request=self._info(request)
+        )
+        left = self.server.delete(
+            resource.cls,
+            target.name,
+            namespace=target.namespace,
+            options=options,
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        if left is not None:
+            return self._answer(request, left)
+        details = {"name": target.name, "kind": resource.plural, "uid": before.metadata.uid}
+        if resource.group:
+            details["group"] = resource.group
+        return self._json(200, {**_SUCCESS, "details": details})
+
+    def _delete_collection(self, request: ApiRequest) -> ApiResponse:
+        resource, query = request.target.resource, request.query
+        found = self.server.delete_collection(
+            resource.cls,
+            namespace=request.target.namespace or None,
+            label_selector=query.get("labelSelector", ""),
+            field_selector=query.get("fieldSelector", ""),
+            options=delete_options(request, self._optional_body(request)),
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        form = request.form
+        body = self.encoder.list(found, resource, form, self.server.now, _include(request))
+        revision = self.server.store.revision
+        return ApiResponse(status=200, body=body, revision=revision, content_type=form.content_type)
+
+    # --- subresources ---
+
+    def _get_scale(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        scale = self.server.get_scale(
+            target.resource.cls,
+            target.name,
+            namespace=target.namespace,
+            request=self._info(request),
+        )
+        return ApiResponse(status=200, body=encode_json(scale), revision=self.server.store.revision)
+
+    def _put_scale(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        try:
+            scale = decode_as(Scale, _object(decode_body(request.body, request.content_type).value))
+        except DecodeError as error:
+            raise BadRequestError(str(error)) from error
+        metadata = attrs.evolve(scale.metadata, name=target.name, namespace=target.namespace)
+        stored = self.server.update_scale(
+            target.resource.cls,
+            attrs.evolve(scale, metadata=metadata),
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        return ApiResponse(
+            status=200, body=encode_json(stored), revision=self.server.store.revision
+        )
+
+    def _evict(self, request: ApiRequest) -> ApiResponse:
+        body = _object(decode_body(request.body, request.content_type).value)
+        self.server.evict(
+            request.target.name,
+            namespace=request.target.namespace,
+            options=delete_options(request, body.get("deleteOptions")),
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        return self._json(201, _SUCCESS)
+
+    def _bind(self, request: ApiRequest) -> ApiResponse:
+        body = _object(decode_body(request.body, request.content_type).value)
+        name = request.target.name or str((body.get("metadata") or {}).get("name", ""))
+        self.server.bind(
+            name,
+            namespace=request.target.namespace,
+            node_name=str((body.get("target") or {}).get("name", "")),
+            request=self._info(request),
+            dry_run=request.is_dry_run,
+        )
+        return self._json(201, _SUCCESS)
+
+    # --- bodies ---
+
+    def _info(self, request: ApiRequest) -> Any:
+        return request.info(self.server.loop.context)
+
+    def _version_of(self, request: ApiRequest) -> int:
+        target = request.target
+        return self.server.version_of(target.resource, target.namespace, target.name)
+
+    def _strictness(self, request: ApiRequest) -> str:
+        given = request.query.get("fieldValidation", "") or "Warn"
+        if given not in _STRICTNESS:
+            raise BadRequestError(
+                f'fieldValidation: Unsupported value: "{given}": supported values: '
+                '"Ignore", "Strict", "Warn"'
+            )
+        return given
+
+    def _optional_body(self, request: ApiRequest) -> Any:
+        if not request.body:
+            return None
+        return decode_body(request.body, request.content_type, wants_duplicates=False).value
+
+    def _read_body(
+        self, request: ApiRequest, resource: Resource
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The object in the body, checked against its schema, and what the client is warned of."""
+        strictness = self._strictness(request)
+        body = decode_body(
+            request.body, request.content_type, wants_duplicates=strictness != "Ignore"
+        )
+        value = _object(body.value)
+        kind, version = value.get("kind"), value.get("apiVersion")
+        if (kind and kind != resource.kind) or (version and version != resource.api_version):
+            raise BadRequestError(
+                f"the API version in the data ({version}, Kind={kind}) does not match the expected "
+                f"API version ({resource.api_version}, Kind={resource.kind})"
+            )
+        node = of_kind(resource.group, resource.version, resource.kind)
+        if node is None:
+            return value, ()
+        reading = read(
+            value,
+            node,
+            kind=resource.kind,
+            version=resource.api_version,
+            field_validation=strictness,
+            duplicates=body.duplicates,
+        )
+        if reading.missing:
+            name = str((value.get("metadata") or {}).get("name", ""))
+            raise InvalidError.of(resource.kind, name, reading.missing, group=resource.group)
+        return reading.value, reading.warnings
+
+    def _decoded(self, request: ApiRequest, value: dict[str, Any]) -> ApiObject:
+        target = request.target
+        try:
+            obj = decode_as(target.resource.cls, value)
+        except DecodeError as error:
+            raise BadRequestError(str(error)) from error
+        meta = obj.metadata
+        if not target.resource.namespaced:
+            return obj
+        if meta.namespace and meta.namespace != target.namespace:
+            raise BadRequestError(
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
+            )
+        return attrs.evolve(obj, metadata=attrs.evolve(meta, namespace=target.namespace))
+
+    # --- answers ---
+
+    def _answer(
+        self,
+        request: ApiRequest,
+        obj: ApiObject,
+        *,
+        status: int = 200,
+        revision: int = 0,
+        warnings: tuple[str, ...] = (),
+    ) -> ApiResponse:
+        form = request.form
+        body = self.encoder.object(
+            obj, request.target.resource, form, self.server.now, _include(request)
+        )
+        return ApiResponse(
+            status=status,
+            body=body,
+            revision=revision or self.server.store.revision,
+            content_type=form.content_type,
+            warnings=warnings,
+        )
+
+    def _json(self, status: int, value: dict[str, Any]) -> ApiResponse:
+        return ApiResponse(
+            status=status, body=orjson.dumps(value), revision=self.server.store.revision
+        )
+
+
+def _include(request: ApiRequest) -> str:
+    return request.query.get("includeObject", "") or "Metadata"
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadRequestError("the body must be an object")
+    return value

@@ -1,0 +1,119 @@
+"""A watch over HTTP: events of the loop as lines of a chunked answer, once they are durable."""
+
+import asyncio
+import contextlib
+
+import attrs
+from aiohttp import web
+
+from engine.adapters.http.encoding import Encoder
+from engine.adapters.http.request import ApiRequest
+from engine.apiserver.errors import GoneError
+from engine.apiserver.request import WatchEvent
+from engine.apiserver.server import ApiServer
+from engine.apiserver.watch import WatchHandle
+from engine.store.watchable_store import Store
+
+# What may wait for one reader before it is cut off; it lists again.
+_MOST_WAITING = 16 * 2**20
+_LONGEST = 3600.0
+
+
+@attrs.define(eq=False)
+class WatchStream:
+    """One watcher's side: takes events from the loop, hands bytes to the connection."""
+
+    request: ApiRequest
+    server: ApiServer
+    encoder: Encoder
+    _lines: list[bytes] = attrs.field(factory=list, init=False)
+    _waiting: int = attrs.field(default=0, init=False)
+    _revision: int = attrs.field(default=0, init=False)
+    _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _is_ended: bool = attrs.field(default=False, init=False)
+    handle: WatchHandle | None = attrs.field(default=None, init=False)
+
+    def open(self) -> None:
+        """Begin to watch; runs as a step of the loop.
+
+        Raises:
+            ApiError: the request makes no sense.
+        """
+        query, target = self.request.query, self.request.target
+        fields = query.get("fieldSelector", "")
+        if target.name:
+            fields = (
+                f"{fields},metadata.name={target.name}"
+                if fields
+                else (f"metadata.name={target.name}")
+            )
+        initial = None
+        if "sendInitialEvents" in query:
+            initial = self.request.flag("sendInitialEvents")
+        try:
+            self.handle = self.server.watch(
+                target.resource.cls,
+                namespace=target.namespace or None,
+                label_selector=query.get("labelSelector", ""),
+                field_selector=fields,
+                resource_version=query.get("resourceVersion", ""),
+                bookmarks=self.request.flag("allowWatchBookmarks"),
+                send_initial_events=initial,
+                deliver=self._take,
+                request=self.request.info(self.server.loop.context),
+            )
+        except GoneError as error:
+            # A watch that begins too early is answered inside the stream.
+            self._take(WatchEvent("ERROR", error, 0))
+
+    def close(self) -> None:
+        """Stop watching; runs as a step of the loop."""
+        if self.handle is not None:
+            self.handle.cancel()
+
+    def _take(self, event: WatchEvent) -> None:
+        if self._is_ended:
+            return
+        request = self.request
+        line = self.encoder.event(
+            event,
+            request.target.resource,
+            request.form,
+            self.server.now,
+            request.query.get("includeObject", "") or "Metadata",
+        )
+        self._lines.append(line)
+        self._waiting += len(line)
+        self._revision = max(self._revision, event.revision)
+        if event.type == "ERROR" or self._waiting > _MOST_WAITING:
+            self._is_ended = True
+        self._wakeup.set()
+
+    async def send(self, response: web.StreamResponse) -> None:
+        """Write events as they come, until the watch ends, its time is over, or nobody reads."""
+        seconds = self.request.number("timeoutSeconds") or _LONGEST
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._wakeup.wait()
+                    self._wakeup.clear()
+                    lines, self._lines, self._waiting = self._lines, [], 0
+                    await durable(self.server.store, self._revision)
+                    if lines:
+                        await response.write(b"".join(lines))
+                    if self._is_ended and not self._lines:
+                        return
+
+
+async def durable(store: Store[object], revision: int) -> None:
+    """Return once *revision* survives a crash."""
+    if revision <= store.durable_revision:
+        return
+    is_durable = asyncio.get_running_loop().create_future()
+
+    def resolve() -> None:
+        if not is_durable.done():
+            is_durable.set_result(None)
+
+    store.on_durable(revision, resolve)
+    await is_durable
