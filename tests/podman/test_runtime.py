@@ -234,6 +234,17 @@ async def test_checks_tell_success_from_failure(node: Driver) -> None:
     assert found[5].message == "no\n"
 
 
+async def test_commands_can_run_through_podman(node: Driver) -> None:
+    """Where we may not enter namespaces, Podman runs the command; code and output are the same."""
+    _, container = await node.run()
+
+    code, output = await node.host.client.exec(
+        container.container_id, ["sh", "-c", "echo no; exit 4"]
+    )
+
+    assert (code, output) == (4, b"no\n")
+
+
 async def test_check_that_takes_too_long_fails(node: Driver) -> None:
     """A check without an answer in its time is a failed check."""
     _, container = await node.run()

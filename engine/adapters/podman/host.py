@@ -81,7 +81,7 @@ class PodmanHost:
             raise AdapterError(self.preflight.reason)
         self.service = PodmanService.for_host(self.state, self.preflight)
         self.client = PodmanClient(self.service.url)
-        self._checker = Checker(self.client, enters=self.preflight.is_routed)
+        self._checker = Checker(self.client, enters=self.preflight.enters)
 
     @property
     def slot(self) -> Slot:

@@ -59,9 +59,10 @@ class Plain:
         )
 
     async def remove(self, sandbox: Sandbox, owner: Owner) -> None:  # noqa: ARG002
-        """Kill the pod, then remove it; removing alone would wait for the infra container."""
+        """Kill the infra container, then remove the pod; removing alone would wait for it."""
         with contextlib.suppress(PodmanError):
-            await self.client.post(f"/pods/{sandbox.id}/kill", signal="SIGKILL")
+            infra = (await self.client.get(f"/pods/{sandbox.id}/json"))["InfraContainerID"]
+            await self.client.post(f"/containers/{infra}/kill", signal="SIGKILL")
         await self.client.delete(f"/pods/{sandbox.id}", force="true", timeout="0")
 
     def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:  # noqa: ARG002

@@ -25,7 +25,10 @@ HELPERS = (
 
 @attrs.frozen(kw_only=True)
 class Preflight:
-    """What was found. Not *usable*: *reason* says why in one line; else how to go about it."""
+    """What was found. Not *usable*: *reason* says why in one line; else how to go about it.
+
+    With *is_routed* we can make namespaces, with *enters* go into those of containers.
+    """
 
     usable: bool
     reason: str = ""
@@ -34,6 +37,7 @@ class Preflight:
     runtime: str = "runc"
     hides_cgroup2: bool = False
     is_routed: bool = False
+    enters: bool = True
 
 
 def inspect_host() -> Preflight:
@@ -74,6 +78,7 @@ def inspect_host() -> Preflight:
         runtime=runtime,
         hides_cgroup2=hides,
         is_routed=is_routed,
+        enters=find_tool("nsenter") is not None,
     )
 
 
