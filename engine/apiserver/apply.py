@@ -3,6 +3,7 @@
 Source: sigs.k8s.io/structured-merge-diff v6, merge.Updater.Apply; kubernetes v1.34.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,15 @@ from engine.apiserver.managed_fields import (
 )
 from engine.apiserver.schema.node import Node
 
-BEFORE_FIRST_APPLY = "before-first-apply"
+UNTRACKED = "untracked"
+"""Who owns what was written before anybody applied.
+
+Not ``before-first-apply``, which Kubernetes has for objects of a time before it tracked owners:
+kubectl takes that over when it moves to server-side apply, and removes what it does not state.
+"""
+
+CLIENT_SIDE_APPLY = "kubectl-client-side-apply"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 Settle = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -151,11 +160,32 @@ def _known_managers(
     managers = read_managers(live)
     if live is None or managers:
         return managers
-    untracked = stripped(compare(None, before, node).added)
-    first = Manager(
-        name=BEFORE_FIRST_APPLY, operation="Update", api_version=str(before.get("apiVersion", ""))
-    )
-    return {first: Owned(untracked)} if untracked else {}
+    written = stripped(compare(None, before, node).added)
+    applied = intersection(_applied_by_client(before, node), written)
+    api_version = str(before.get("apiVersion", ""))
+    found: Managers = {}
+    for name, fields in ((CLIENT_SIDE_APPLY, applied), (UNTRACKED, difference(written, applied))):
+        if fields:
+            manager = Manager(name=name, operation="Update", api_version=api_version)
+            found[manager] = Owned(fields)
+    return found
+
+
+def _applied_by_client(before: Mapping[str, Any], node: Node | None) -> FieldSet:
+    """What client-side apply last stated and is still as it stated it, by its annotation."""
+    metadata = before.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    text = annotations.get(LAST_APPLIED) if isinstance(annotations, dict) else None
+    if not isinstance(text, str):
+        return {}
+    try:
+        config = json.loads(text)
+        stated = fields_of(config, node) if isinstance(config, dict) else {}
+    except (ValueError, BadRequestError):
+        return {}
+    own: FieldSet = {"f:metadata": {"f:annotations": {"f:" + LAST_APPLIED: {}}}}
+    comparison = compare(config, before, node)
+    return union(own, difference(stated, union(comparison.modified, comparison.removed)))
 
 
 def _is_same(one: Manager, other: Manager) -> bool:

@@ -2,13 +2,14 @@
 
 import contextlib
 import copy
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.apiserver.apply import apply
+from engine.apiserver.apply import CLIENT_SIDE_APPLY, LAST_APPLIED, UNTRACKED, apply
 from engine.apiserver.errors import ApiError, BadRequestError, ConflictError
 from engine.apiserver.fieldpaths import paths
 from engine.apiserver.managed_fields import (
@@ -324,9 +325,35 @@ def test_a_client_that_knows_no_managers_loses_none() -> None:
 
 
 def test_what_was_there_before_the_first_apply_has_an_owner() -> None:
-    """An object nobody tracked belongs to before-first-apply, so that nothing is lost silently."""
-    with pytest.raises(ConflictError, match="before-first-apply"):
+    """An object nobody tracked has an owner all the same, so that nothing is lost silently."""
+    with pytest.raises(ConflictError, match=f'conflict with "{UNTRACKED}" using apps/v1'):
         applied(deployment(replicas=1), deployment(replicas=2))
+
+
+def test_what_client_side_apply_stated_is_its_own() -> None:
+    """What it stated and still holds is its, so that kubectl can move it to server-side apply."""
+    config = deployment(replicas=1, paused=True)
+    live = deployment(replicas=5, paused=True, minReadySeconds=3)
+    live["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(config), "x": "y"}
+
+    found = owners(applied(live, deployment(revisionHistoryLimit=2)))
+
+    assert found[CLIENT_SIDE_APPLY] == {".spec.paused", f".metadata.annotations.{LAST_APPLIED}"}
+    assert found[UNTRACKED] == {
+        ".spec.replicas",
+        ".spec.minReadySeconds",
+        ".metadata.annotations",
+        ".metadata.annotations.x",
+    }
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"spec":[1]}', "1"])
+def test_a_spoilt_annotation_does_no_harm(text: str) -> None:
+    """Whatever somebody wrote into the annotation, the apply goes through."""
+    live = deployment(replicas=1)
+    live["metadata"]["annotations"] = {LAST_APPLIED: text}
+
+    assert applied(live, deployment(replicas=1))["spec"] == {"replicas": 1}
 
 
 def test_managers_that_update_are_capped() -> None:
