@@ -46,6 +46,7 @@ class Plant:
     server: ApiServer = attrs.field(init=False)
     client: Client = attrs.field(init=False)
     manager: ControllerManager = attrs.field(init=False)
+    manager_link: Link = attrs.field(init=False)
     scheduler: Scheduler = attrs.field(init=False)
     _addresses: int = attrs.field(default=0, init=False)
 
@@ -56,7 +57,8 @@ class Plant:
         self.client = self._client("test")
         for name in ("default", "kube-system", "kube-node-lease"):
             self.client.create(Namespace(metadata=ObjectMeta(name=name)))
-        self.manager = ControllerManager(self.loop, self.server, Link(self.loop, "manager"), random)
+        self.manager_link = Link(self.loop, "manager")
+        self.manager = ControllerManager(self.loop, self.server, self.manager_link, random)
         client = self._client("scheduler")
         self.scheduler = Scheduler(
             self.loop,
