@@ -61,11 +61,13 @@ table ip {table} {{
     reject with icmp port-unreachable
   }}
   chain guard {{
+    ct state established,related return
     ip daddr @own return
     {key} @none goto refuse
     ip daddr {services} goto refuse
   }}
   chain guard_ports {{
+    ct state established,related return
     ip daddr @own return
     {key} @none goto refuse
     ip daddr @nodes {port_key} @port_none goto refuse

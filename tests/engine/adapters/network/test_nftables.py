@@ -3,6 +3,7 @@
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -184,6 +185,27 @@ def test_affinity_keeps_a_client_at_its_backend(site: Site) -> None:
     site.lead_to(other, affinity=600)
 
     assert {fetch(VIP, 80) for _ in range(5)} == {other.name}
+
+
+def test_pods_reach_a_service_on_the_hosts_loopback(site: Site) -> None:
+    """A service may lead to the host itself, at 127.0.0.1: the API server listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        target = Target(backends=(Backend("127.0.0.1", port),))
+        rules = ServiceRules(
+            key="default/kubernetes", frontends=FrozenDict({Frontend(VIP, "tcp", 443): target})
+        )
+        site.sink.apply(NO_RULES, RuleSet(services=FrozenDict({rules.key: rules})))
+        server.settimeout(5)
+
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(site.pods[0].ask, f"tcp {VIP} 443")
+            connection, client = server.accept()
+            with connection:
+                connection.sendall(b"here\n")
+
+        assert asked.result() == "here"
+        assert client[0] == site.pods[0].ip
 
 
 async def test_nothing_is_left_after_close(site: Site) -> None:
