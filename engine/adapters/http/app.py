@@ -75,7 +75,7 @@ class HttpServer:
         Raises:
             AdapterError: the address cannot be had.
         """
-        server = web.Server(self._handle, access_log=None)  # type: ignore[arg-type]  # StreamResponse
+        server = web.Server(self._handle, access_log=None)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, ssl_context=self.ssl_context, backlog=1024)
@@ -105,10 +105,10 @@ class HttpServer:
             raise
         except Exception:
             log.exception("request failed method=%s path=%s", http.method, http.path)
-            error = InternalError(
+            failure = InternalError(
                 "an error on the server has prevented the request from succeeding"
             )
-            return self._response(self._verbs.refusal(error))
+            return self._response(self._verbs.refusal(failure))
 
     async def _answer(self, http: web.BaseRequest) -> web.StreamResponse:
         target = parse_target(http.path, self.cluster.scheme)

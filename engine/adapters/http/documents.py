@@ -13,6 +13,7 @@ from engine.apiserver.server import ApiServer
 
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _VERSION = {
     "major": "1",
     "minor": "34",
@@ -22,7 +23,7 @@ _VERSION = {
     "buildDate": "1970-01-01T00:00:00Z",
     "goVersion": "",
     "compiler": "cpython",
-    "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
+    "platform": f"linux/{_MACHINES.get(platform.machine(), platform.machine())}",
 }
 
 

@@ -1,5 +1,6 @@
 """Carries out one request on the API server: from bytes to a verb, and back to bytes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -41,6 +42,26 @@ class Verbs:
 
     server: ApiServer
     encoder: Encoder
+    _handlers: dict[tuple[str, bool, str], Callable[[ApiRequest], ApiResponse]] = attrs.field(
+        init=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        # Method, whether an object is named, subresource.
+        self._handlers = {
+            ("GET", True, ""): self._get,
+            ("GET", False, ""): self._list,
+            ("POST", False, ""): self._create,
+            ("PUT", True, ""): self._update,
+            ("PUT", True, "finalize"): self._update,
+            ("PATCH", True, ""): self._patch,
+            ("DELETE", True, ""): self._delete,
+            ("DELETE", False, ""): self._delete_collection,
+            ("GET", True, "scale"): self._get_scale,
+            ("PUT", True, "scale"): self._put_scale,
+            ("POST", True, "eviction"): self._evict,
+            ("POST", True, "binding"): self._bind,
+        }
 
     def handle(self, request: ApiRequest) -> ApiResponse:
         """The answer to *request*; a refusal is an answer too."""
@@ -63,29 +84,12 @@ class Verbs:
         sub = target.subresource
         if sub and sub not in target.resource.subresources:
             raise NotFoundError("the server could not find the requested resource")
-        match request.method, bool(target.name), sub:
-            case "GET", True, "scale":
-                return self._get_scale(request)
-            case "PUT", True, "scale":
-                return self._put_scale(request)
-            case "POST", True, "eviction":
-                return self._evict(request)
-            case "POST", True, "binding":
-                return self._bind(request)
-            case "GET", True, "" | "status":
-                return self._get(request)
-            case "GET", False, _:
-                return self._list(request)
-            case "POST", False, _:
-                return self._create(request)
-            case "PUT", True, _:
-                return self._update(request)
-            case "PATCH", True, _:
-                return self._patch(request)
-            case "DELETE", True, "":
-                return self._delete(request)
-            case "DELETE", False, _:
-                return self._delete_collection(request)
+        is_main = sub in ("", "status")
+        verb = self._handlers.get(
+            (request.method, bool(target.name), "" if is_main or request.method == "PATCH" else sub)
+        )
+        if verb is not None:
+            return verb(request)
         raise MethodNotAllowedError(
             f"the server does not allow this method on the requested resource: {request.method}"
         )
