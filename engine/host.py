@@ -126,10 +126,10 @@ class Host:
             self.pacer.pause()
         self.fetcher = Fetcher(self.cluster.journal)
         self.http = HttpServer(
-            server=self.cluster.server,
+            cluster=self.cluster.server,
             journal=self.cluster.journal,
             store=self.cluster.store,
-            logs=self.logs,
+            logs=self._node_logs,
         )
         host, port = self.options.listen
         await self.http.start(host, port)
@@ -180,6 +180,9 @@ class Host:
         node = self.cluster.nodes[found.spec.node_name]
         container_id = node.kubelet.container_id_for(found, container)
         return node.runtime.logs(container_id, options)
+
+    def _node_logs(self, node: str, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
+        return self.cluster.nodes[node].runtime.logs(container_id, options)
 
     def make_player(
         self, scenario: Scenario, *, on_change: Callable[[Player], None] = lambda _player: None

@@ -29,10 +29,16 @@ wget
 
 _PROBE = """
 import json, runpy, sys
+from importlib.machinery import PathFinder
 runpy.run_path(sys.argv[1], run_name="demo")
 import encodings.latin_1, encodings.ascii, zlib
-modules = {name: getattr(module.__spec__, "origin", None) for name, module in sys.modules.items()
-           if getattr(module, "__spec__", None)}
+modules = {}
+for name in list(sys.modules):
+    parent = sys.modules.get(name.rpartition(".")[0])
+    # By the finder, not by what was loaded: some modules put another one in their place.
+    spec = PathFinder.find_spec(name, getattr(parent, "__path__", None))
+    if spec is not None:
+        modules[name] = spec.origin
 maps = sorted({line.split(None, 5)[5].strip() for line in open("/proc/self/maps") if "/" in line})
 print(json.dumps({"modules": modules, "maps": maps}))
 """

@@ -57,6 +57,7 @@ class Demo:
             "/exit": self.exit,
             "/env": self.env,
             "/file": self.file,
+            "/ask": self.ask,
         }
 
     def answer(self, target: str) -> Answer:
@@ -147,6 +148,19 @@ class Demo:
                 return 200, "application/octet-stream", file.read(1 << 20)
         except OSError as error:
             return text(404, str(error))
+
+    def ask(self, query: Query) -> Answer:
+        """GET ``path`` of the service ``host`` at ``port``, found by its name; its answer."""
+        host, port = query.get("host", "kubernetes"), int(query.get("port", "80"))
+        request = f"GET {query.get('path', '/')} HTTP/1.0\r\nHost: {host}\r\n\r\n"
+        try:
+            with socket.create_connection((host, port), timeout=3.0) as connection:
+                connection.sendall(request.encode())
+                pieces = list(iter(lambda: connection.recv(65536), b""))
+        except OSError as error:
+            return text(503, f"{host}:{port}: {error}")
+        body = b"".join(pieces).partition(b"\r\n\r\n")[2]
+        return text(200, body.decode(errors="replace").rstrip())
 
 
 class Server:
