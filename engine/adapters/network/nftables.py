@@ -4,6 +4,7 @@ It knows frontends and backends; not what a service is.
 """
 
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -12,7 +13,9 @@ import attrs
 from engine.adapters.network.conntrack import forget_udp
 from engine.adapters.network.nft import Nft, NftError, open_nft
 from engine.adapters.network.slots import Slot
-from engine.proxy.rules import ANY_NODE, Backend, Frontend, RuleSet, Target
+from engine.proxy.rules import ANY_NODE, NO_RULES, Backend, Frontend, RuleSet, Target
+
+log = logging.getLogger(__name__)
 
 ALL_NODE_NETWORKS = "10.64.0.0-10.75.255.255"
 """The node addresses of all slots: the node ports of another cluster are not ours."""
@@ -97,6 +100,8 @@ class NftablesSink:
 
     slot: Slot
     nft: Nft = attrs.field(factory=open_nft)
+    _local_source: str = attrs.field(default="", init=False)
+    _own: tuple[str, ...] = attrs.field(default=(), init=False)
     _chains: set[str] = attrs.field(factory=set, init=False)
     _frontends: dict[Frontend, Target] = attrs.field(factory=dict, init=False)
     _backends: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -125,12 +130,14 @@ class NftablesSink:
             cluster=f"{self.slot.pod_cidr}, {self.slot.service_cidr}, {nodes}",
             veth=self.slot.veth_prefix,
         )
+        own = tuple(own)
         answered = ", ".join(own)
         name = f"ip {self.slot.table}"
         # Adding before deleting makes the deletion succeed whether or not there is one.
         reset = f"add table {name}\ndelete table {name}\n"
         extra = f"add element {name} own {{ {answered} }}\n" if answered else ""
         self.nft.run(reset + table + extra)
+        self._local_source, self._own = local_source, own
         self._chains.clear()
         self._frontends.clear()
         self._backends.clear()
@@ -145,9 +152,28 @@ class NftablesSink:
     def apply(self, previous: RuleSet, current: RuleSet) -> None:
         """Change what differs from *previous*, as one transaction.
 
+        A table that somebody has removed is made again with everything that belongs into it.
+
         Raises:
             NftError: nothing was changed.
         """
+        try:
+            self._apply(previous, current)
+        except NftError as error:
+            if self._is_there():
+                raise
+            log.warning("the table was gone table=%s error=%s", self.slot.table, error)
+            self.open(local_source=self._local_source, own=self._own)
+            self._apply(NO_RULES, current)
+
+    def _is_there(self) -> bool:
+        try:
+            self.nft.query(f"list chain ip {self.slot.table} dispatch")
+        except NftError:
+            return False
+        return True
+
+    def _apply(self, previous: RuleSet, current: RuleSet) -> None:
         change = _Change(table=self.slot.table, chains=self._chains)
         changes = dict(self._differences(previous, current))
         places = {frontend: self._place(frontend, target) for frontend, target in changes.items()}

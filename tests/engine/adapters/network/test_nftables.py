@@ -187,6 +187,16 @@ def test_affinity_keeps_a_client_at_its_backend(site: Site) -> None:
     assert {fetch(VIP, 80) for _ in range(5)} == {other.name}
 
 
+def test_removed_table_is_made_again(site: Site) -> None:
+    """Somebody flushed the firewall: the next change brings everything back."""
+    site.lead_to(*site.pods)
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+
+    site.lead_to(site.pods[1])
+
+    assert {fetch("127.0.0.1", PORT) for _ in range(5)} == {"pod-3"}
+
+
 def test_pods_reach_a_service_on_the_hosts_loopback(site: Site) -> None:
     """A service may lead to the host itself, at 127.0.0.1: the API server listens there."""
     with socket.create_server(("127.0.0.1", 0)) as server:
