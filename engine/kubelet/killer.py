@@ -1,0 +1,106 @@
+"""Ends containers: pre-stop hook, SIGTERM, and SIGKILL when the grace period is over.
+
+Source: killContainer, kuberuntime_container.go, kubernetes v1.34.
+"""
+
+import attrs
+
+from engine.api.container import Container, LifecycleHandler
+from engine.api.pod import Pod
+from engine.client.recorder import EventRecorder
+from engine.cri.commands import StopContainer
+from engine.cri.events import CheckFinished
+from engine.cri.runtime import Runtime
+from engine.kernel.loop import Loop
+from engine.kubelet.checks import CheckRunner, make_check
+from engine.kubelet.images import field_path
+from engine.kubelet.pod_state import ContainerWork, PodState, Step, find_container
+
+DEFAULT_GRACE_SECONDS = 30.0
+LEAST_GRACE_SECONDS = 2.0
+
+
+def grace_of(pod: Pod, state: PodState) -> float:
+    """How many seconds the pod's containers get to end."""
+    if state.is_gone:
+        return LEAST_GRACE_SECONDS
+    meta = pod.metadata
+    if meta.deletion_timestamp is not None and meta.deletion_grace_period_seconds is not None:
+        return float(meta.deletion_grace_period_seconds)
+    given = pod.spec.termination_grace_period_seconds
+    return DEFAULT_GRACE_SECONDS if given is None else float(given)
+
+
+@attrs.define(eq=False)
+class Killer:
+    """Stops containers, once each; a shorter grace period replaces a longer one."""
+
+    loop: Loop
+    runtime: Runtime
+    checks: CheckRunner
+    recorder: EventRecorder
+
+    def kill(
+        self, pod: Pod, state: PodState, work: ContainerWork, *, message: str, grace: float
+    ) -> None:
+        """Stop a running container within *grace* seconds."""
+        record = work.current
+        if record is None or work.step is Step.STOPPING:
+            return
+        work.step = Step.STOPPING
+        work.killed_for = message
+        work.stop_deadline = self.loop.now + grace
+        self.recorder.normal(pod, "Killing", message, field_path=field_path(pod, work.name))
+        container = find_container(pod, work.name)
+        hook = container.lifecycle.pre_stop if container and container.lifecycle else None
+        if container is None or hook is None or grace <= 0 or state.is_gone:
+            self._stop(work, record.container_id)
+            return
+        self._run_hook(pod, container, hook, work, grace)
+
+    def shorten(self, work: ContainerWork, grace: float) -> None:
+        """Give a container that is being stopped only *grace* more seconds."""
+        deadline = self.loop.now + grace
+        if work.step is Step.STOPPING and work.current and deadline < work.stop_deadline:
+            work.stop_deadline = deadline
+            command = StopContainer(container_id=work.current.container_id, grace=grace)
+            self.runtime.submit(command)
+
+    def _run_hook(
+        self,
+        pod: Pod,
+        container: Container,
+        hook: LifecycleHandler,
+        work: ContainerWork,
+        grace: float,
+    ) -> None:
+        assert work.current is not None
+        container_id = work.current.container_id
+        if hook.sleep is not None:
+            seconds = min(float(hook.sleep.seconds), grace)
+            self.loop.call_later(seconds, self._stop, work, container_id)
+            return
+        check = make_check(
+            container, command=hook.exec, http_get=hook.http_get, tcp_socket=hook.tcp_socket
+        )
+        if check is None:
+            self._stop(work, container_id)
+            return
+
+        def answer(event: CheckFinished) -> None:
+            if not event.success:
+                path = field_path(pod, work.name)
+                self.recorder.warning(
+                    pod, "FailedPreStopHook", "PreStopHook failed", field_path=path
+                )
+            self._stop(work, container_id)
+
+        self.checks.run(container_id, check, timeout=grace, answer=answer)
+
+    def _stop(self, work: ContainerWork, container_id: str) -> None:
+        record = work.current
+        if record is None or not record.is_running or record.container_id != container_id:
+            return
+        left = work.stop_deadline - self.loop.now
+        grace = max(left, LEAST_GRACE_SECONDS) if left > 0 else 0.0
+        self.runtime.submit(StopContainer(container_id=container_id, grace=grace))

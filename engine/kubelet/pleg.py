@@ -1,0 +1,199 @@
+"""Runtime events into pod states: what happened, and which pod is to be looked at again.
+
+The name is the kubelet's: pod lifecycle event generator.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from engine.api.pod import Pod
+from engine.client.recorder import EventRecorder
+from engine.cri import events
+from engine.cri.commands import RemoveContainer
+from engine.cri.events import RuntimeEvent
+from engine.cri.runtime import Runtime
+from engine.kernel.loop import Loop
+from engine.kubelet.checks import CheckRunner
+from engine.kubelet.images import ImageManager
+from engine.kubelet.pod_actions import must_end
+from engine.kubelet.pod_state import (
+    ContainerRecord,
+    ContainerWork,
+    PodState,
+    SandboxStep,
+    Step,
+    find_container,
+)
+from engine.kubelet.prober import Prober
+from engine.kubelet.starter import Starter
+
+SANDBOX_RETRY_SECONDS = 5.0
+
+
+@attrs.define(eq=False, kw_only=True)
+class Pleg:
+    """Applies runtime events to the states of this node's pods.
+
+    *sync* is called with the uid of a pod to look at again, and after how many seconds. Events
+    of pods that nobody knows, and of runs that are not the present one, change nothing.
+    """
+
+    loop: Loop
+    runtime: Runtime
+    recorder: EventRecorder
+    pods: Mapping[str, Pod]
+    states: dict[str, PodState]
+    images: ImageManager
+    starter: Starter
+    prober: Prober
+    checks: CheckRunner
+    sync: Callable[[str, float], None]
+    runtime_changed: Callable[[str], None]
+    node_ip: str = ""
+    _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._handlers = {
+            events.SandboxReady: self._sandbox_ready,
+            events.SandboxFailed: self._sandbox_failed,
+            events.SandboxRemoved: self._sandbox_removed,
+            events.ImagePulled: self._image_pulled,
+            events.ImagePullFailed: self._image_failed,
+            events.ContainerStarted: self._started,
+            events.ContainerStartFailed: self._start_failed,
+            events.ContainerExited: self._exited,
+            events.ContainerRemoved: lambda _: None,
+            events.CheckFinished: self.checks.finish,
+            events.RuntimeDown: lambda event: self.runtime_changed(event.message or "down"),
+            events.RuntimeUp: lambda _: self.runtime_changed(""),
+        }
+
+    def handle(self, event: RuntimeEvent) -> None:
+        """Take one event."""
+        self._handlers[type(event)](event)
+
+    def _sandbox_ready(self, event: events.SandboxReady) -> None:
+        state = self.states.get(event.pod.uid)
+        if state is None:
+            return
+        state.sandbox = SandboxStep.READY
+        state.sandbox_id = event.sandbox_id
+        pod = self.pods.get(event.pod.uid)
+        is_host = pod is not None and pod.spec.host_network
+        state.ip = self.node_ip if is_host else event.ip
+        self.sync(event.pod.uid, 0.0)
+
+    def _sandbox_failed(self, event: events.SandboxFailed) -> None:
+        state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
+        if state is None:
+            return
+        state.sandbox = SandboxStep.ABSENT
+        state.sandbox_retry_at = self.loop.now + SANDBOX_RETRY_SECONDS
+        if pod is not None:
+            message = f"Failed to create pod sandbox: {event.message}"
+            self.recorder.warning(pod, "FailedCreatePodSandBox", message)
+        self.sync(event.pod.uid, 0.0)
+
+    def _sandbox_removed(self, event: events.SandboxRemoved) -> None:
+        for uid, state in self.states.items():
+            if state.sandbox_id == event.sandbox_id:
+                state.sandbox = SandboxStep.ABSENT
+                state.sandbox_id = state.ip = ""
+                self.sync(uid, 0.0)
+                return
+
+    def _pulling(self, event: events.ImagePulled | events.ImagePullFailed) -> Any:
+        """The pod, its state and the container this answer is for, or None."""
+        state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
+        if state is None or pod is None:
+            return None
+        for work in state.containers.values():
+            container = find_container(pod, work.name)
+            if work.step is Step.PULLING and container and container.image == event.image:
+                return pod, state, work
+        return None
+
+    def _image_pulled(self, event: events.ImagePulled) -> None:
+        found = self._pulling(event)
+        if found is None:
+            return
+        pod, state, work = found
+        self.images.succeeded(pod, work, event)
+        if not must_end(pod, state):
+            self.starter.start(pod, state, work)
+        if work.step is Step.NONE:
+            self.sync(event.pod.uid, 0.0)
+
+    def _image_failed(self, event: events.ImagePullFailed) -> None:
+        found = self._pulling(event)
+        if found is None:
+            return
+        pod, _, work = found
+        again = self.images.failed(pod, work, event)
+        self.sync(event.pod.uid, 0.0)
+        self.sync(event.pod.uid, again - self.loop.now)
+
+    def _started(self, event: events.ContainerStarted) -> None:
+        state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
+        if state is None:
+            return
+        work = state.work(event.name)
+        if work.current is not None and work.current.attempt >= event.attempt:
+            return
+        if work.previous is not None and work.current is not None and work.previous.container_id:
+            self.runtime.submit(RemoveContainer(container_id=work.previous.container_id))
+        work.previous = work.current or work.previous
+        work.current = ContainerRecord(
+            attempt=event.attempt,
+            container_id=event.container_id,
+            image=work.wanted_image,
+            image_id=event.image_id,
+            started_at=event.time,
+        )
+        work.step = Step.NONE
+        work.waiting_reason = work.waiting_message = work.killed_for = ""
+        work.has_started = work.is_ready = False
+        if pod is not None:
+            self.starter.started(pod, state, work)
+        self.sync(event.pod.uid, 0.0)
+
+    def _start_failed(self, event: events.ContainerStartFailed) -> None:
+        state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
+        if state is None:
+            return
+        work = state.work(event.name)
+        work.step = Step.NONE
+        if pod is not None:
+            self.starter.refuse(pod, work, event.reason, event.message)
+        self.sync(event.pod.uid, 0.0)
+
+    def _exited(self, event: events.ContainerExited) -> None:
+        state = self.states.get(event.pod.uid)
+        if state is None:
+            return
+        work = state.work(event.name)
+        record = work.current
+        if record is None or record.attempt != event.attempt or not record.is_running:
+            return
+        self._end(work, record, event)
+        self.sync(event.pod.uid, 0.0)
+
+    def _end(
+        self, work: ContainerWork, record: ContainerRecord, event: events.ContainerExited
+    ) -> None:
+        self.prober.stop(record.container_id)
+        work.current = attrs.evolve(
+            record,
+            is_running=False,
+            finished_at=event.time,
+            exit_code=event.exit_code,
+            signal=event.signal,
+            oom_killed=event.oom_killed,
+            message=event.message,
+        )
+        work.step = Step.NONE
+        work.has_started = work.is_ready = False
+        work.is_backing_off = False
+        work.retry_at = 0.0

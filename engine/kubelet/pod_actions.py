@@ -1,0 +1,212 @@
+"""What to do about a pod now: a pure function of its specification and its state.
+
+Source: computePodActions, kuberuntime_manager.go, kubernetes v1.34.
+"""
+
+from math import inf
+
+import attrs
+
+from engine.api.container import Container
+from engine.api.pod import Pod
+from engine.kubelet.crash_backoff import restart_time
+from engine.kubelet.pod_state import (
+    ContainerWork,
+    PodState,
+    SandboxStep,
+    Step,
+    is_sidecar,
+    is_terminal,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Backoff:
+    """A container that waits before it is started again."""
+
+    name: str
+    until: float
+
+
+@attrs.frozen(kw_only=True)
+class Kill:
+    """A container to stop, and why as its Killing event says it."""
+
+    name: str
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class PodActions:
+    """What to do, all at once; an empty value means that all is as it should be.
+
+    Attributes:
+        start: containers to start (pulling their image first).
+        backoffs: containers in CrashLoopBackOff.
+        wake_at: when to look again if nothing happens; infinite for never.
+        remove_sandbox: everything has ended and must go.
+        finish: nothing is left; the object may go from the API.
+    """
+
+    create_sandbox: bool = False
+    start: tuple[str, ...] = ()
+    kill: tuple[Kill, ...] = ()
+    backoffs: tuple[Backoff, ...] = ()
+    remove_sandbox: bool = False
+    finish: bool = False
+    is_initialized: bool = False
+    wake_at: float = inf
+
+
+def compute_pod_actions(pod: Pod, state: PodState, *, now: float) -> PodActions:
+    """What brings *state* closer to what *pod* asks for."""
+    if must_end(pod, state):
+        return _end(pod, state)
+    plan = _Plan(pod, state, now)
+    plan.initialize()
+    if plan.is_initialized:
+        for container in pod.spec.containers:
+            plan.keep_running(container, pod.spec.restart_policy or "Always")
+        if _is_complete(pod, state):
+            return PodActions(kill=_kill_sidecars(pod, state), is_initialized=True)
+    needs_sandbox = bool(plan.start) and state.sandbox is not SandboxStep.READY
+    start = () if needs_sandbox else tuple(plan.start)
+    create = needs_sandbox and state.sandbox is SandboxStep.ABSENT
+    if create and now < state.sandbox_retry_at:
+        create, plan.wake_at = False, min(plan.wake_at, state.sandbox_retry_at)
+    return PodActions(
+        create_sandbox=create,
+        start=start,
+        kill=tuple(plan.kill),
+        backoffs=tuple(plan.backoffs),
+        is_initialized=plan.is_initialized,
+        wake_at=min(plan.wake_at, _deadline(pod, state)),
+    )
+
+
+def must_end(pod: Pod, state: PodState) -> bool:
+    """Whether nothing of the pod may run any more."""
+    return (
+        state.is_gone
+        or pod.metadata.deletion_timestamp is not None
+        or bool(state.failed_reason)
+        or is_terminal(pod)
+    )
+
+
+def _end(pod: Pod, state: PodState) -> PodActions:
+    mains = {container.name for container in pod.spec.containers}
+    running = [work for work in state.containers.values() if work.is_running]
+    # Side-cars outlive the containers they serve.
+    first = [work for work in running if work.name in mains] or running
+    kill = tuple(
+        Kill(name=work.name, message=f"Stopping container {work.name}")
+        for work in first
+        if work.step is not Step.STOPPING
+    )
+    if state.is_anything_running or state.sandbox in {SandboxStep.CREATING, SandboxStep.REMOVING}:
+        return PodActions(kill=kill, is_initialized=state.is_initialized)
+    is_leaving = state.is_gone or pod.metadata.deletion_timestamp is not None
+    return PodActions(
+        remove_sandbox=is_leaving and state.sandbox is SandboxStep.READY,
+        finish=is_leaving and state.sandbox is SandboxStep.ABSENT,
+        is_initialized=state.is_initialized,
+    )
+
+
+def _is_complete(pod: Pod, state: PodState) -> bool:
+    """Whether every container has ended and none will be started again."""
+    for container in pod.spec.containers:
+        work = state.containers.get(container.name)
+        if work is None or work.current is None or work.is_running or work.step is not Step.NONE:
+            return False
+        if should_restart(work, pod.spec.restart_policy or "Always"):
+            return False
+    return bool(pod.spec.containers)
+
+
+def _kill_sidecars(pod: Pod, state: PodState) -> tuple[Kill, ...]:
+    names = [item.name for item in reversed(pod.spec.init_containers) if is_sidecar(item)]
+    return tuple(
+        Kill(name=name, message=f"Stopping container {name}")
+        for name in names
+        if state.work(name).is_running and state.work(name).step is not Step.STOPPING
+    )
+
+
+def should_restart(work: ContainerWork, policy: str) -> bool:
+    """Whether a container that has ended is to be started again."""
+    if work.current is None:
+        return True
+    if policy == "Always":
+        return True
+    return policy == "OnFailure" and work.current.exit_code != 0
+
+
+def _deadline(pod: Pod, state: PodState) -> float:
+    seconds = pod.spec.active_deadline_seconds
+    if seconds is None or not state.start_time:
+        return inf
+    return state.start_time + seconds
+
+
+@attrs.define(eq=False)
+class _Plan:
+    """Collects what a walk over the containers finds."""
+
+    pod: Pod
+    state: PodState
+    now: float
+    start: list[str] = attrs.field(factory=list)
+    kill: list[Kill] = attrs.field(factory=list)
+    backoffs: list[Backoff] = attrs.field(factory=list)
+    wake_at: float = inf
+    is_initialized: bool = False
+
+    def initialize(self) -> None:
+        """Walk the init containers in order, up to the first that is not done."""
+        policy = self.pod.spec.restart_policy or "Always"
+        was_initialized = self.state.is_initialized
+        for container in self.pod.spec.init_containers:
+            work = self.state.work(container.name)
+            if is_sidecar(container):
+                self.keep_running(container, "Always")
+                if not (was_initialized or (work.is_running and work.has_started)):
+                    return
+            elif not was_initialized and not self._has_run(container, work, policy):
+                return
+        self.is_initialized = True
+
+    def keep_running(self, container: Container, policy: str) -> None:
+        """Start the container if it should run and does not; stop it if it is outdated."""
+        work = self.state.work(container.name)
+        if work.step is not Step.NONE:
+            return
+        if work.is_running:
+            if work.wanted_image and work.wanted_image != container.image:
+                message = f"Container {container.name} definition changed, will be restarted"
+                self.kill.append(Kill(name=container.name, message=message))
+            return
+        if work.current is not None and not should_restart(work, policy):
+            return
+        self._start_in_time(work)
+
+    def _has_run(self, container: Container, work: ContainerWork, policy: str) -> bool:
+        if work.is_running or work.step is not Step.NONE:
+            return False
+        if work.current is not None:
+            if work.current.exit_code == 0:
+                return True
+            if policy == "Never":
+                return False
+        self._start_in_time(work)
+        return False
+
+    def _start_in_time(self, work: ContainerWork) -> None:
+        until = max(work.retry_at, restart_time(work))
+        if self.now < until:
+            self.wake_at = min(self.wake_at, until)
+            if work.retry_at <= self.now:
+                self.backoffs.append(Backoff(name=work.name, until=until))
+            return
+        self.start.append(work.name)

@@ -1,0 +1,203 @@
+"""Starts containers: image, configuration, start, post-start hook, probes.
+
+Source: startContainer, kuberuntime_container.go, kubernetes v1.34.
+"""
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from engine.api.container import Container
+from engine.api.core import Service
+from engine.api.pod import Pod
+from engine.client.recorder import EventRecorder
+from engine.cri.commands import UpdateVolume
+from engine.cri.events import CheckFinished
+from engine.cri.runtime import Runtime
+from engine.kernel.loop import Loop
+from engine.kubelet.checks import CheckRunner, make_check
+from engine.kubelet.config_source import ConfigSource, MissingConfigError
+from engine.kubelet.crash_backoff import next_delay
+from engine.kubelet.downward import PodFacts
+from engine.kubelet.environment import build_process
+from engine.kubelet.images import field_path
+from engine.kubelet.pod_state import ContainerWork, PodState, Step, find_container
+from engine.kubelet.prober import Prober, ProbeTarget
+from engine.kubelet.specs import start_command
+from engine.kubelet.volumes import VolumeError, build_volumes
+
+CONFIG_RETRY_SECONDS = 10.0
+HOOK_SECONDS = 60.0
+CONFIG_ERROR = "CreateContainerConfigError"
+
+KillIt = Callable[[Pod, PodState, ContainerWork, str], None]
+"""Called with (pod, state, work, message) when a hook has failed."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Starter:
+    """Starts one container at a time; what comes of it arrives as runtime events."""
+
+    loop: Loop
+    runtime: Runtime
+    recorder: EventRecorder
+    configs: ConfigSource
+    services: Callable[[], Iterable[Service]]
+    checks: CheckRunner
+    prober: Prober
+    kill: KillIt
+    node_ip: str = ""
+    node_cpu: int = 0
+    node_memory: int = 0
+
+    def facts(self, state: PodState) -> PodFacts:
+        """What a container may ask about itself."""
+        return PodFacts(
+            pod_ip=state.ip,
+            host_ip=self.node_ip,
+            node_cpu=self.node_cpu,
+            node_memory=self.node_memory,
+        )
+
+    def mount(self, pod: Pod, state: PodState) -> bool:
+        """Prepare the pod's volumes; False, with an Event, if one of them cannot be had."""
+        if not pod.spec.volumes:
+            return True
+        try:
+            state.volumes = build_volumes(pod, configs=self.configs, facts=self.facts(state))
+        except VolumeError as error:
+            if state.failed_mounts != str(error):
+                self.recorder.warning(pod, "FailedMount", str(error))
+            state.failed_mounts = str(error)
+            return False
+        state.failed_mounts = ""
+        return True
+
+    def refresh_volumes(self, pod: Pod, state: PodState) -> None:
+        """Give the runtime the content that has changed since the volumes were mounted."""
+        if not state.volumes:
+            return
+        try:
+            fresh = build_volumes(pod, configs=self.configs, facts=self.facts(state))
+        except VolumeError:
+            return  # as on a real node: what is mounted stays
+        for name, volume in fresh.items():
+            if volume.files is not None and volume != state.volumes.get(name):
+                self.runtime.submit(UpdateVolume(pod=state.identity, volume=volume))
+        state.volumes = fresh
+
+    def start(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
+        """Start the container, whose image is there."""
+        container = find_container(pod, work.name)
+        if container is None:
+            return
+        try:
+            process = build_process(
+                pod,
+                container,
+                services=self.services(),
+                configs=self.configs,
+                facts=self.facts(state),
+            )
+            command = start_command(
+                pod,
+                container,
+                state.identity,
+                sandbox_id=state.sandbox_id,
+                attempt=work.next_attempt,
+                process=process,
+                volumes=state.volumes,
+            )
+        except MissingConfigError as error:
+            self.refuse(pod, work, CONFIG_ERROR, str(error))
+            return
+        if work.current is not None:
+            work.crash_delay = next_delay(work)
+            work.crash_updated = self.loop.now
+        work.step = Step.STARTING
+        work.wanted_image = container.image
+        work.is_backing_off = False
+        self.runtime.submit(command)
+
+    def refuse(self, pod: Pod, work: ContainerWork, reason: str, message: str) -> None:
+        """The container cannot be started now; try again later."""
+        work.step = Step.NONE
+        work.waiting_reason, work.waiting_message = reason, message
+        work.retry_at = self.loop.now + CONFIG_RETRY_SECONDS
+        path = field_path(pod, work.name)
+        self.recorder.warning(pod, "Failed", f"Error: {message}", field_path=path)
+
+    def started(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
+        """The container runs: run its hook, then its probes."""
+        path = field_path(pod, work.name)
+        self.recorder.normal(pod, "Created", f"Created container: {work.name}", field_path=path)
+        self.recorder.normal(pod, "Started", f"Started container {work.name}", field_path=path)
+        container = find_container(pod, work.name)
+        record = work.current
+        if container is None or record is None:
+            return
+        hook = container.lifecycle.post_start if container.lifecycle else None
+        if hook is None:
+            self.begin_probes(pod, container, work)
+            return
+        if hook.sleep is not None:
+            self.loop.call_later(
+                float(hook.sleep.seconds),
+                self._after_hook,
+                pod,
+                container,
+                work,
+                record.container_id,
+            )
+            return
+        check = make_check(
+            container, command=hook.exec, http_get=hook.http_get, tcp_socket=hook.tcp_socket
+        )
+        if check is None:
+            self.begin_probes(pod, container, work)
+            return
+
+        def answer(event: CheckFinished) -> None:
+            if event.success:
+                self._after_hook(pod, container, work, record.container_id)
+                return
+            self.recorder.warning(
+                pod, "FailedPostStartHook", "PostStartHook failed", field_path=path
+            )
+            self.kill(pod, state, work, "FailedPostStartHook")
+
+        self.checks.run(record.container_id, check, timeout=HOOK_SECONDS, answer=answer)
+
+    def begin_probes(
+        self, pod: Pod, container: Container, work: ContainerWork, *, has_started: bool = False
+    ) -> None:
+        """Probe the container; what is not probed for is taken as given."""
+        assert work.current is not None
+        work.has_started = has_started or container.startup_probe is None
+        if container.readiness_probe is None:
+            work.is_ready = True
+        if container.startup_probe or container.readiness_probe or container.liveness_probe:
+            target = ProbeTarget(
+                pod_uid=pod.metadata.uid,
+                container=container,
+                container_id=work.current.container_id,
+                started_at=work.current.started_at,
+            )
+            self.prober.start(target, has_started=has_started)
+
+    def _after_hook(
+        self, pod: Pod, container: Container, work: ContainerWork, container_id: str
+    ) -> None:
+        record = work.current
+        if record is not None and record.is_running and record.container_id == container_id:
+            self.begin_probes(pod, container, work)
+            self.prober.verdict(
+                ProbeTarget(
+                    pod_uid=pod.metadata.uid,
+                    container=container,
+                    container_id=container_id,
+                    started_at=record.started_at,
+                ),
+                "hook",
+                True,  # noqa: FBT003 - a callback's third argument
+            )

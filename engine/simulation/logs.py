@@ -1,0 +1,41 @@
+"""Lines a simulated container has written, and the part of them that a reader asks for."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from engine.cri.runtime import LogOptions
+
+
+@attrs.frozen
+class LogLine:
+    """One line and when it was written, in epoch seconds."""
+
+    time: float
+    text: str
+
+
+def select(lines: Sequence[LogLine], options: LogOptions) -> Iterator[bytes]:
+    """The lines that *options* ask for, one piece each, with their line ends."""
+    chosen = [line for line in lines if options.since is None or line.time >= options.since]
+    if options.tail is not None:
+        chosen = chosen[-options.tail :] if options.tail else []
+    left = options.limit_bytes
+    for line in chosen:
+        piece = render(line, timestamps=options.timestamps)
+        if left is not None:
+            piece = piece[:left]
+            left -= len(piece)
+        if piece:
+            yield piece
+        if left == 0:
+            return
+
+
+def render(line: LogLine, *, timestamps: bool) -> bytes:
+    """One line as the reader gets it."""
+    if not timestamps:
+        return f"{line.text}\n".encode()
+    stamp = datetime.fromtimestamp(line.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"{stamp}000Z {line.text}\n".encode()

@@ -1,0 +1,538 @@
+"""The container runtime of one simulated node: containers are made of timers on the loop."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from math import inf
+from typing import Any, Protocol
+
+import attrs
+
+from engine.cri import commands, events
+from engine.cri.commands import Command, CreateSandbox, PodIdentity, StartContainer
+from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
+from engine.cri.status import ContainerUsage, ObservedContainer, ObservedSandbox, RuntimeInfo
+from engine.kernel.loop import Loop, Timer
+from engine.simulation.behaviors import Behavior, behavior_of, check_outcome
+from engine.simulation.images import DEMO, DEMO_VERSIONS, Image, Refusal, find_image
+from engine.simulation.load import usage_of
+from engine.simulation.logs import LogLine, select
+from engine.simulation.network import AddressPool
+
+VERSION = "1.0"
+LOG_LINES = 1000
+SANDBOX_SECONDS = 0.12
+REMOVE_SECONDS = 0.05
+REFUSAL_SECONDS = 0.8
+CHECK_SECONDS = 0.004
+TERM, KILL = 15, 9
+ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
+
+
+class Chance(Protocol):
+    """A random stream."""
+
+    def random(self) -> float:
+        """A number from 0 to below 1."""
+        ...
+
+    def getrandbits(self, k: int, /) -> int:
+        """A number of *k* bits."""
+        ...
+
+
+class Machine(Protocol):
+    """What a node is made of: a `NodeConfig`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - documented at NodeConfig
+    @property
+    def cpu(self) -> int: ...  # noqa: D102
+    @property
+    def memory(self) -> int: ...  # noqa: D102
+    @property
+    def pods(self) -> int: ...  # noqa: D102
+    @property
+    def pod_cidr(self) -> str: ...  # noqa: D102
+
+
+@attrs.define(eq=False, kw_only=True)
+class SimulatedContainer:
+    """One container."""
+
+    command: StartContainer
+    id: str
+    image_id: str
+    behavior: Behavior
+    started_at: float
+    log: deque[LogLine] = attrs.field(factory=lambda: deque(maxlen=LOG_LINES))
+    end: Timer | None = None
+    is_running: bool = True
+    finished_at: float = 0.0
+    exit_code: int = 0
+    signal: int = 0
+    oom_killed: bool = False
+    message: str = ""
+
+
+@attrs.define(eq=False, kw_only=True)
+class SimulatedSandbox:
+    """One pod's sandbox and its containers by id."""
+
+    command: CreateSandbox
+    id: str
+    ip: str
+    containers: dict[str, SimulatedContainer] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False, kw_only=True)
+class SimulatedRuntime:
+    """`engine.cri.runtime.Runtime` without containers.
+
+    *emit* is called from callbacks of the loop, never from within `submit`. *pause* is what a
+    follower of a log awaits between two looks; without it, following ends at the present.
+    """
+
+    loop: Loop
+    config: Machine
+    random: Chance
+    emit: Emit
+    pause: Callable[[], Awaitable[None]] | None = None
+    sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
+    is_down: bool = attrs.field(default=False, init=False)
+    _containers: dict[str, SimulatedContainer] = attrs.field(factory=dict, init=False)
+    _images: dict[str, Image] = attrs.field(factory=dict, init=False)
+    _lanes: dict[str, float] = attrs.field(factory=dict, init=False)
+    _kept: list[Command] = attrs.field(factory=list, init=False)
+    _boot: int = attrs.field(default=0, init=False)
+    _addresses: AddressPool = attrs.field(init=False)
+    _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._addresses = AddressPool(self.config.pod_cidr)
+        self._preload()
+        self._handlers = {
+            commands.CreateSandbox: self._submit_create,
+            commands.RemoveSandbox: self._submit_remove_sandbox,
+            commands.PullImage: self._submit_pull,
+            commands.StartContainer: self._submit_start,
+            commands.RemoveContainer: self._submit_remove_container,
+            commands.StopContainer: self._stop,
+            commands.SignalContainer: self._signal,
+            commands.RunCheck: self._submit_check,
+            commands.UpdateVolume: lambda _: None,  # nobody looks into simulated volumes
+        }
+
+    def submit(self, command: Command) -> None:
+        """Have *command* done."""
+        if self.is_down:
+            self._kept.append(command)
+        else:
+            self._handlers[type(command)](command)
+
+    def info(self) -> RuntimeInfo:
+        """Name, version and capacity."""
+        return RuntimeInfo(
+            name="simulated",
+            version=VERSION,
+            cpu=self.config.cpu,
+            memory=self.config.memory,
+            ephemeral_storage=100 * 2**30,
+            pods=self.config.pods,
+            os_image="Kubarium simulated node",
+            kernel_version="6.1.0-simulated",
+            architecture="amd64",
+        )
+
+    def power_off(self) -> None:
+        """Kill and forget everything at once; nothing of it is reported."""
+        self._boot += 1
+        for container in self._containers.values():
+            if container.end is not None:
+                container.end.cancel()
+        self.sandboxes.clear()
+        self._containers.clear()
+        self._lanes.clear()
+        self._kept.clear()
+        self.is_down = False
+        self._addresses = AddressPool(self.config.pod_cidr)
+
+    def go_down(self, message: str = "the runtime does not answer") -> None:
+        """Answer nothing until `come_up`; containers go on."""
+        if not self.is_down:
+            self.is_down = True
+            self.loop.call_soon(self.emit, events.RuntimeDown(message=message))
+
+    def come_up(self) -> None:
+        """Answer again, what was asked meanwhile first."""
+        if self.is_down:
+            self.is_down = False
+            self.loop.call_soon(self.emit, events.RuntimeUp(version=VERSION))
+            kept, self._kept = self._kept, []
+            for command in kept:
+                self.submit(command)
+
+    def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
+        """What this node has."""
+        return tuple(_observe(sandbox) for sandbox in self.sandboxes.values())
+
+    def usage(self) -> tuple[ContainerUsage, ...]:
+        """What the running containers use now."""
+        return tuple(
+            usage_of(
+                container.command, container.behavior, age=self.loop.now - container.started_at
+            )
+            for container in self._containers.values()
+            if container.is_running
+        )
+
+    def set_load(
+        self, container_id: str, *, cpu: int | None = None, memory: int | None = None
+    ) -> None:
+        """Let a container use so many millicores and bytes; None for what it would use by itself.
+
+        Raises:
+            RuntimeFailure: there is no such container.
+        """
+        container = self._container(container_id)
+        container.behavior = attrs.evolve(container.behavior, cpu=cpu, memory=memory)
+        limit = container.command.resources.memory_limit
+        if memory is not None and limit and memory > limit and container.is_running:
+            self._exit(container, 137, signal=KILL, oom_killed=True)
+
+    async def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """The container's log.
+
+        Raises:
+            RuntimeFailure: there is no such container.
+        """
+        container = self._container(container_id)
+        seen = 0.0
+        first = True
+        while True:
+            is_over = not container.is_running
+            lines = self._lines(container)
+            chosen = options if first else LogOptions(timestamps=options.timestamps)
+            fresh = lines if first else [line for line in lines if line.time > seen]
+            for piece in select(fresh, chosen):
+                yield piece
+            seen, first = (lines[-1].time if lines else seen), False
+            if not options.follow or is_over or self.pause is None:
+                return
+            await self.pause()
+
+    def _preload(self) -> None:
+        for version in DEMO_VERSIONS:
+            image = find_image(f"{DEMO}:{version}")
+            assert isinstance(image, Image)
+            self._images[image.name] = image
+
+    def _container(self, container_id: str) -> SimulatedContainer:
+        found = self._containers.get(container_id)
+        if found is None:
+            raise RuntimeFailure(f"no container {container_id[:12]!r} on node {self.config.name}")
+        return found
+
+    def _lines(self, container: SimulatedContainer) -> list[LogLine]:
+        """What it has said by now; the future part of its course is not shown yet."""
+        return [line for line in container.log if line.time <= self.loop.now]
+
+    def _later(self, delay: float, callback: Callable[..., None], *args: object) -> Timer:
+        return self.loop.call_later(delay, self._unless_rebooted, self._boot, callback, args)
+
+    def _unless_rebooted(
+        self, boot: int, callback: Callable[..., None], args: tuple[object, ...]
+    ) -> None:
+        if boot == self._boot:
+            callback(*args)
+
+    def _in_turn(
+        self, pod: PodIdentity, seconds: float, callback: Callable[..., None], *args: object
+    ) -> None:
+        """Run *callback* when the pod's earlier commands are done and *seconds* have passed."""
+        begin = max(self.loop.now, self._lanes.get(pod.uid, 0.0))
+        done = begin + seconds * (0.8 + 0.4 * self.random.random())
+        self._lanes[pod.uid] = done
+        self._later(done - self.loop.now, callback, *args)
+
+    def _submit_create(self, command: CreateSandbox) -> None:
+        self._in_turn(command.pod, SANDBOX_SECONDS, self._create, command)
+
+    def _create(self, command: CreateSandbox) -> None:
+        for sandbox in self.sandboxes.values():
+            if sandbox.command.pod == command.pod and sandbox.command.attempt == command.attempt:
+                break
+        else:
+            ip = "" if command.host_network else self._addresses.take()
+            if ip is None:
+                message = f"no free address in {self.config.pod_cidr}"
+                self.emit(events.SandboxFailed(pod=command.pod, message=message))
+                return
+            sandbox = SimulatedSandbox(command=command, id=self._new_id(), ip=ip)
+            self.sandboxes[sandbox.id] = sandbox
+        self.emit(
+            events.SandboxReady(
+                pod=command.pod, sandbox_id=sandbox.id, ip=sandbox.ip, attempt=command.attempt
+            )
+        )
+
+    def _submit_remove_sandbox(self, command: commands.RemoveSandbox) -> None:
+        sandbox = self.sandboxes.get(command.sandbox_id)
+        if sandbox is None:
+            pod = PodIdentity(namespace="", name="", uid="")
+            gone = events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id)
+            self._later(0.0, self.emit, gone)
+            return
+        self._in_turn(sandbox.command.pod, REMOVE_SECONDS, self._remove_sandbox, sandbox)
+
+    def _remove_sandbox(self, sandbox: SimulatedSandbox) -> None:
+        for container in tuple(sandbox.containers.values()):
+            if container.is_running:
+                self._exit(container, 137, signal=KILL)
+            self._containers.pop(container.id, None)
+        if self.sandboxes.pop(sandbox.id, None) is not None:
+            self._addresses.give_back(sandbox.ip)
+        pod = sandbox.command.pod
+        self._lanes.pop(pod.uid, None)
+        self.emit(events.SandboxRemoved(pod=pod, sandbox_id=sandbox.id))
+
+    def _submit_pull(self, command: commands.PullImage) -> None:
+        found = find_image(command.image)
+        if isinstance(found, Image):
+            is_present = found.name in self._images
+            if is_present and command.only_if_absent:
+                self._in_turn(command.pod, 0.002, self._pulled, command, found, 0.0)
+                return
+            if command.never_pull and not is_present:
+                found = Refusal(
+                    reason="ErrImageNeverPull",
+                    message=f'Container image "{command.image}" is not present with pull policy'
+                    " of Never",
+                )
+        if isinstance(found, Refusal):
+            seconds = REFUSAL_SECONDS if found.reason == "ErrImagePull" else 0.01
+            failed = events.ImagePullFailed(
+                pod=command.pod, image=command.image, reason=found.reason, message=found.message
+            )
+            self._in_turn(command.pod, seconds, self.emit, failed)
+            return
+        seconds = 0.2 if found.name in self._images else found.pull_seconds
+        self._in_turn(command.pod, seconds, self._pulled, command, found, seconds)
+
+    def _pulled(self, command: commands.PullImage, image: Image, seconds: float) -> None:
+        self._images[image.name] = image
+        self.emit(
+            events.ImagePulled(
+                pod=command.pod,
+                image=command.image,
+                image_id=_image_id(image),
+                size=image.size,
+                seconds=seconds,
+                was_present=seconds == 0.0,
+            )
+        )
+
+    def _submit_start(self, command: StartContainer) -> None:
+        sandbox = self.sandboxes.get(command.sandbox_id)
+        annotations = sandbox.command.annotations if sandbox is not None else {}
+        behavior = behavior_of(command, annotations)
+        self._in_turn(command.pod, behavior.start_seconds, self._start, command, behavior)
+
+    def _start(self, command: StartContainer, behavior: Behavior) -> None:
+        sandbox = self.sandboxes.get(command.sandbox_id)
+        image = find_image(command.image)
+        reason = message = ""
+        if sandbox is None:
+            reason = "RunContainerError"
+            message = f"failed to find sandbox {command.sandbox_id!r}: not found"
+        elif isinstance(image, Refusal) or image.name not in self._images:
+            reason = "CreateContainerError"
+            message = f'failed to create container: image "{command.image}" not found'
+        if sandbox is None or isinstance(image, Refusal) or reason:
+            failed = events.ContainerStartFailed(
+                pod=command.pod,
+                name=command.name,
+                attempt=command.attempt,
+                reason=reason,
+                message=message,
+            )
+            self.emit(failed)
+            return
+        for container in sandbox.containers.values():
+            known = container.command
+            if known.name == command.name and known.attempt == command.attempt:
+                break
+        else:
+            container = self._run(sandbox, command, behavior, image)
+        self.emit(
+            events.ContainerStarted(
+                pod=command.pod,
+                name=command.name,
+                attempt=command.attempt,
+                container_id=container.id,
+                image_id=container.image_id,
+                time=container.started_at,
+            )
+        )
+
+    def _run(
+        self,
+        sandbox: SimulatedSandbox,
+        command: StartContainer,
+        behavior: Behavior,
+        image: Image,
+    ) -> SimulatedContainer:
+        now = self.loop.now
+        container = SimulatedContainer(
+            command=command,
+            id=self._new_id(),
+            image_id=_image_id(image),
+            behavior=behavior,
+            started_at=now,
+        )
+        container.log.extend(LogLine(now + at, text) for at, text in behavior.output)
+        sandbox.containers[container.id] = self._containers[container.id] = container
+        if behavior.exit_after is not None:
+            container.end = self._later(behavior.exit_after, self._end, container)
+        return container
+
+    def _end(self, container: SimulatedContainer) -> None:
+        behavior = container.behavior
+        self._exit(
+            container,
+            behavior.exit_code,
+            signal=KILL if behavior.oom_killed else 0,
+            oom_killed=behavior.oom_killed,
+            message=behavior.exit_message,
+        )
+
+    def _stop(self, command: commands.StopContainer) -> None:
+        self._ask_to_end(command.container_id, grace=command.grace)
+
+    def _signal(self, command: commands.SignalContainer) -> None:
+        container = self._containers.get(command.container_id)
+        if container is None or not container.is_running:
+            return
+        if command.signal == "SIGKILL":
+            self._later(0.0, self._exit, container, 128 + KILL, KILL)
+        elif command.signal in ENDING_SIGNALS:
+            self._ask_to_end(command.container_id, grace=inf)
+
+    def _ask_to_end(self, container_id: str, *, grace: float) -> None:
+        container = self._containers.get(container_id)
+        if container is None or not container.is_running:
+            return
+        behavior = container.behavior
+        if behavior.stop_seconds <= grace:
+            delay, code, signal = behavior.stop_seconds, behavior.stop_code, 0
+        else:
+            delay, code, signal = grace, 128 + KILL, KILL
+        if delay == inf:
+            return
+        if container.end is not None and container.end.is_pending:
+            if container.end.when <= self.loop.now + delay:
+                return
+            container.end.cancel()
+        container.end = self._later(delay, self._exit, container, code, signal)
+
+    def _exit(
+        self,
+        container: SimulatedContainer,
+        code: int,
+        signal: int = 0,
+        *,
+        oom_killed: bool = False,
+        message: str = "",
+    ) -> None:
+        if not container.is_running:
+            return
+        if container.end is not None:
+            container.end.cancel()
+        container.is_running = False
+        container.finished_at = self.loop.now
+        container.exit_code, container.signal = code, signal
+        container.oom_killed, container.message = oom_killed, message
+        command = container.command
+        self.emit(
+            events.ContainerExited(
+                pod=command.pod,
+                name=command.name,
+                attempt=command.attempt,
+                container_id=container.id,
+                exit_code=code,
+                time=self.loop.now,
+                signal=signal,
+                oom_killed=oom_killed,
+                message=message,
+            )
+        )
+
+    def _submit_remove_container(self, command: commands.RemoveContainer) -> None:
+        container = self._containers.get(command.container_id)
+        if container is None:
+            pod = PodIdentity(namespace="", name="", uid="")
+            gone = events.ContainerRemoved(pod=pod, container_id=command.container_id)
+            self._later(0.0, self.emit, gone)
+            return
+        self._in_turn(container.command.pod, 0.01, self._remove_container, container)
+
+    def _remove_container(self, container: SimulatedContainer) -> None:
+        self._exit(container, 137, signal=KILL)
+        self._containers.pop(container.id, None)
+        for sandbox in self.sandboxes.values():
+            if sandbox.id == container.command.sandbox_id:
+                sandbox.containers.pop(container.id, None)
+        gone = events.ContainerRemoved(pod=container.command.pod, container_id=container.id)
+        self.emit(gone)
+
+    def _submit_check(self, command: commands.RunCheck) -> None:
+        self._later(CHECK_SECONDS, self._check, command)
+
+    def _check(self, command: commands.RunCheck) -> None:
+        container = self._containers.get(command.container_id)
+        success, message = False, "container is not running"
+        if container is not None and container.is_running:
+            age = self.loop.now - container.started_at
+            outcome = check_outcome(command, container.behavior, age=age)
+            success, message = outcome.success, outcome.message
+        self.emit(
+            events.CheckFinished(
+                token=command.token,
+                container_id=command.container_id,
+                success=success,
+                message=message,
+            )
+        )
+
+    def _new_id(self) -> str:
+        return f"{self.random.getrandbits(256):064x}"
+
+
+def _image_id(image: Image) -> str:
+    return f"simulated/{image.name}"
+
+
+def _observe(sandbox: SimulatedSandbox) -> ObservedSandbox:
+    return ObservedSandbox(
+        pod=sandbox.command.pod,
+        sandbox_id=sandbox.id,
+        ip=sandbox.ip,
+        attempt=sandbox.command.attempt,
+        containers=tuple(_observe_containers(sandbox)),
+    )
+
+
+def _observe_containers(sandbox: SimulatedSandbox) -> Iterator[ObservedContainer]:
+    for container in sandbox.containers.values():
+        yield ObservedContainer(
+            name=container.command.name,
+            attempt=container.command.attempt,
+            container_id=container.id,
+            image=container.command.image,
+            image_id=container.image_id,
+            state="running" if container.is_running else "exited",
+            started_at=container.started_at,
+            finished_at=container.finished_at,
+            exit_code=container.exit_code,
+            oom_killed=container.oom_killed,
+            message=container.message,
+        )
