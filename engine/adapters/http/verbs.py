@@ -12,7 +12,7 @@ from engine.api.autoscaling import Scale
 from engine.api.codec import DecodeError, decode_as, encode_json
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
-from engine.apiserver.body import decode_body
+from engine.apiserver.body import Body, decode_body
 from engine.apiserver.errors import (
     ApiError,
     BadRequestError,
@@ -21,6 +21,7 @@ from engine.apiserver.errors import (
     NotFoundError,
 )
 from engine.apiserver.patch import APPLY_PATCH
+from engine.apiserver.protobuf.decoding import CONTENT_TYPE, decode_protobuf
 from engine.apiserver.request import PatchBody
 from engine.apiserver.reviews import review
 from engine.apiserver.schema.node import of_kind
@@ -162,7 +163,7 @@ class Verbs:
     def _patch(self, request: ApiRequest) -> ApiResponse:
         target = request.target
         type_ = request.content_type.partition(";")[0].strip().lower()
-        body = decode_body(request.body, request.content_type, wants_duplicates=False)
+        body = _body(request, wants_duplicates=False)
         patch = PatchBody(
             type=type_,
             data=body.value,
@@ -241,7 +242,7 @@ class Verbs:
     def _put_scale(self, request: ApiRequest) -> ApiResponse:
         target = request.target
         try:
-            scale = decode_as(Scale, _object(decode_body(request.body, request.content_type).value))
+            scale = decode_as(Scale, _object(_body(request).value))
         except DecodeError as error:
             raise BadRequestError(str(error)) from error
         metadata = attrs.evolve(scale.metadata, name=target.name, namespace=target.namespace)
@@ -256,7 +257,7 @@ class Verbs:
         )
 
     def _evict(self, request: ApiRequest) -> ApiResponse:
-        body = _object(decode_body(request.body, request.content_type).value)
+        body = _object(_body(request).value)
         self.server.evict(
             request.target.name,
             namespace=request.target.namespace,
@@ -267,7 +268,7 @@ class Verbs:
         return self._json(201, _SUCCESS)
 
     def _bind(self, request: ApiRequest) -> ApiResponse:
-        body = _object(decode_body(request.body, request.content_type).value)
+        body = _object(_body(request).value)
         name = request.target.name or str((body.get("metadata") or {}).get("name", ""))
         self.server.bind(
             name,
@@ -299,16 +300,14 @@ class Verbs:
     def _optional_body(self, request: ApiRequest) -> Any:
         if not request.body:
             return None
-        return decode_body(request.body, request.content_type, wants_duplicates=False).value
+        return _body(request, wants_duplicates=False).value
 
     def _read_body(
         self, request: ApiRequest, resource: Resource
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The object in the body, checked against its schema, and what the client is warned of."""
         strictness = self._strictness(request)
-        body = decode_body(
-            request.body, request.content_type, wants_duplicates=strictness != "Ignore"
-        )
+        body = _body(request, wants_duplicates=strictness != "Ignore")
         value = _object(body.value)
         kind, version = value.get("kind"), value.get("apiVersion")
         if (kind and kind != resource.kind) or (version and version != resource.api_version):
@@ -375,6 +374,12 @@ class Verbs:
         return ApiResponse(
             status=status, body=orjson.dumps(value), revision=self.server.store.revision
         )
+
+
+def _body(request: ApiRequest, *, wants_duplicates: bool = False) -> Body:
+    if request.content_type.startswith(CONTENT_TYPE):
+        return Body(decode_protobuf(request.body))
+    return decode_body(request.body, request.content_type, wants_duplicates=wants_duplicates)
 
 
 def _include(request: ApiRequest) -> str:
