@@ -1,4 +1,4 @@
-"""What a kubelet makes of what it finds when it starts: containers it adopts, runs that were lost."""
+"""What a kubelet makes of what it finds at its start: containers to adopt, runs that were lost."""
 
 from engine.api.container import ContainerStatus
 from engine.api.pod import Pod

@@ -1,6 +1,6 @@
 """ConfigMaps and Secrets that this node's pods refer to, each watched by name while it is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -11,6 +11,8 @@ from engine.client.informer import Informer
 
 Reference = tuple[type[ConfigMap] | type[Secret], str, str]
 """Class, namespace and name."""
+
+Named = tuple[type[ConfigMap] | type[Secret], str]
 
 
 class MissingConfigError(Exception):
@@ -110,32 +112,28 @@ class ConfigSource:
 def references(pod: Pod) -> tuple[Reference, ...]:
     """The ConfigMaps and Secrets that *pod* names, each once, in order."""
     namespace = pod.metadata.namespace
-    found: dict[Reference, bool] = {}
+    named = [*_of_containers(pod), *_of_volumes(pod)]
+    named += [(Secret, secret.name) for secret in pod.spec.image_pull_secrets]
+    return tuple(dict.fromkeys((cls, namespace, name) for cls, name in named if name))
 
-    def add(cls: type[ConfigMap] | type[Secret], name: str) -> None:
-        if name:
-            found[cls, namespace, name] = True
 
+def _of_containers(pod: Pod) -> Iterator[Named]:
     for container in (*pod.spec.init_containers, *pod.spec.containers):
         for source in container.env_from:
-            if source.config_map_ref is not None:
-                add(ConfigMap, source.config_map_ref.name)
-            if source.secret_ref is not None:
-                add(Secret, source.secret_ref.name)
+            yield ConfigMap, source.config_map_ref.name if source.config_map_ref else ""
+            yield Secret, source.secret_ref.name if source.secret_ref else ""
         for variable in container.env:
             origin = variable.value_from
-            if origin is not None and origin.config_map_key_ref is not None:
-                add(ConfigMap, origin.config_map_key_ref.name)
-            if origin is not None and origin.secret_key_ref is not None:
-                add(Secret, origin.secret_key_ref.name)
+            if origin is not None:
+                wanted = origin.config_map_key_ref
+                yield ConfigMap, wanted.name if wanted else ""
+                yield Secret, origin.secret_key_ref.name if origin.secret_key_ref else ""
+
+
+def _of_volumes(pod: Pod) -> Iterator[Named]:
     for volume in pod.spec.volumes:
-        if volume.config_map is not None:
-            add(ConfigMap, volume.config_map.name)
-        if volume.secret is not None:
-            add(Secret, volume.secret.secret_name)
+        yield ConfigMap, volume.config_map.name if volume.config_map else ""
+        yield Secret, volume.secret.secret_name if volume.secret else ""
         for part in (volume.projected or {}).get("sources", ()):
-            add(ConfigMap, part.get("configMap", {}).get("name", ""))
-            add(Secret, part.get("secret", {}).get("name", ""))
-    for secret in pod.spec.image_pull_secrets:
-        add(Secret, secret.name)
-    return tuple(found)
+            yield ConfigMap, part.get("configMap", {}).get("name", "")
+            yield Secret, part.get("secret", {}).get("name", "")

@@ -1,6 +1,6 @@
 """How long a container that ended waits before it is started again. Pure arithmetic.
 
-Source: kubelet doBackOff, kuberuntime_manager.go, and client-go flowcontrol.Backoff, kubernetes v1.34.
+Source: kubelet doBackOff, kuberuntime_manager.go, and client-go flowcontrol.Backoff, v1.34.
 """
 
 from engine.kubelet.pod_state import ContainerWork

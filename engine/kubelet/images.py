@@ -36,7 +36,7 @@ def field_path(pod: Pod, name: str) -> str:
 
 @attrs.define(eq=False)
 class ImageManager:
-    """Has images pulled before their containers are started, and waits longer after each failure."""
+    """Has images pulled before their containers start, and waits longer after each failure."""
 
     loop: Loop
     runtime: Runtime

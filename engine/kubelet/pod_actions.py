@@ -173,7 +173,7 @@ class _Plan:
                 self.keep_running(container, "Always")
                 if not (was_initialized or (work.is_running and work.has_started)):
                     return
-            elif not was_initialized and not self._has_run(container, work, policy):
+            elif not was_initialized and not self._has_run(work, policy):
                 return
         self.is_initialized = True
 
@@ -191,7 +191,7 @@ class _Plan:
             return
         self._start_in_time(work)
 
-    def _has_run(self, container: Container, work: ContainerWork, policy: str) -> bool:
+    def _has_run(self, work: ContainerWork, policy: str) -> bool:
         if work.is_running or work.step is not Step.NONE:
             return False
         if work.current is not None:
