@@ -323,6 +323,28 @@ async def test_host_network_and_shared_processes(node: Driver) -> None:
     assert "12321" in processes.message
 
 
+async def test_host_port_leads_to_the_pod(node: Driver) -> None:
+    """A published port answers on the node's address while the pod is there; it can be taken."""
+    ports = (cri.PortMapping(container_port=8080, host_port=18997, host_ip="127.0.0.1"),)
+    pod, rival = node.pod(), node.pod("rival")
+    sandbox = await node.sandbox(pod, ports=ports)
+    container = await node.start(pod, sandbox.sandbox_id)
+    await node.http(container.container_id, "/")
+    through_port = cri.HttpCheck(host="127.0.0.1", port=18997)
+
+    answer = await node.check(container.container_id, through_port)
+    node.runtime.submit(cri.CreateSandbox(pod=rival, hostname="rival", ports=ports))
+    refused = await node.expect(events.SandboxFailed)
+    node.runtime.submit(cri.RemoveSandbox(sandbox_id=sandbox.sandbox_id))
+    await node.expect(events.ContainerExited)
+    await node.expect(events.SandboxRemoved)
+    again = await node.sandbox(rival, ports=ports)
+
+    assert pod.name in answer.message
+    assert "hostPort 18997" in refused.message
+    assert again.ip
+
+
 async def test_usage_is_measured(node: Driver) -> None:
     """Memory is what the container uses now; CPU what it used since the last look."""
     _, container = await node.run()

@@ -142,6 +142,7 @@ class PodmanHost:
             around=self._around,
             owner=Owner(instance=self.instance, node=node, state=self.state),
             addresses=Addresses(self.slot.node_pod_cidr(index).rpartition(".")[0]),
+            address=self.slot.node_address(index),
             emit=emit,
             facts=self.facts(),
         )
@@ -194,7 +195,7 @@ class PodmanHost:
             with contextlib.suppress(PodmanError):
                 found = await self.client.get(f"/containers/{entry['Id']}/json")
                 containers.append(parse.container(found, sandbox))
-        runtime.adopt(sandbox, containers, boot=boot)
+        await runtime.adopt(sandbox, containers, boot=boot)
 
     async def _remove_leftovers(self) -> None:
         try:

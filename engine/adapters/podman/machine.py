@@ -18,6 +18,7 @@ from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.containers import Containers
+from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import send_signal
@@ -60,6 +61,7 @@ class Machine:
     around: Surroundings
     owner: Owner
     addresses: Addresses
+    ports: HostPorts
     emit: Emit
     sandboxes: dict[str, Sandbox] = attrs.field(factory=dict, init=False)
     containers: Containers = attrs.field(init=False)
@@ -97,9 +99,13 @@ class Machine:
             lambda done: self._chains.pop(pod.uid) if self._chains.get(pod.uid) is done else None
         )
 
-    def adopt(self, sandbox: Sandbox, containers: list[Container]) -> None:
+    async def adopt(self, sandbox: Sandbox, containers: list[Container]) -> None:
         """Take over what an earlier run of us left running."""
         self.sandboxes[sandbox.id] = sandbox
+        try:
+            await self.ports.open(sandbox.pod.uid, sandbox.ip, sandbox.ports)
+        except AdapterError as error:
+            log.warning("host ports lost pod=%s error=%s", sandbox.pod.name, error)
         if sandbox.ip:
             self.addresses.claim(sandbox.ip)
         for container in containers:
@@ -108,6 +114,7 @@ class Machine:
     def power_off(self) -> None:
         """Kill everything at once and report nothing any more; call `sweep` afterwards."""
         self._is_on = False
+        self.ports.close_all()
         for container in self.containers.by_id.values():
             send_signal(container, "SIGKILL")
         for sandbox in self.sandboxes.values():
@@ -144,6 +151,7 @@ class Machine:
     async def close(self) -> None:
         """Forget everything under way; what runs in Podman is left as it is."""
         self._is_on = False
+        self.ports.close_all()
         await self.tasks.cancel(after=CLOSE_SECONDS)
         for container in self.containers.by_id.values():
             if container.exit is not None:
@@ -206,16 +214,21 @@ class Machine:
             if not command.host_network:
                 ip = self.addresses.take()
             prepare_files(command, self.owner, ip=ip, host_resolv=self.around.host_resolv)
+            await self.ports.open(command.pod.uid, ip, command.ports)
             sandbox = await self.around.strategy.create(command, self.owner, ip=ip)
         except PodmanGone:
-            self.addresses.release(ip)
+            self._release(command.pod, ip)
             raise
         except (AdapterError, OSError) as error:
-            self.addresses.release(ip)
+            self._release(command.pod, ip)
             self.report(events.SandboxFailed(pod=command.pod, message=str(error)))
             return
         self.sandboxes[sandbox.id] = sandbox
         self._sandbox_ready(sandbox)
+
+    def _release(self, pod: cri.PodIdentity, ip: str) -> None:
+        self.addresses.release(ip)
+        self.ports.close(pod.uid)
 
     def _sandbox_ready(self, sandbox: Sandbox) -> None:
         self.report(
@@ -231,7 +244,7 @@ class Machine:
             await self.around.strategy.remove(sandbox, self.owner)
             del self.sandboxes[sandbox.id]
             self.containers.forget(sandbox)
-            self.addresses.release(sandbox.ip)
+            self._release(pod, sandbox.ip)
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
                 PodVolumes.of(self.owner, pod).remove()
                 shutil.rmtree(sandbox.folder, ignore_errors=True)

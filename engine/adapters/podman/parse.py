@@ -1,5 +1,6 @@
 """Podman's JSON as our records. Pure functions."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +14,14 @@ from engine.adapters.podman.records import (
     CONTAINER,
     IP,
     MESSAGE_FILE,
+    PORTS,
     SANDBOX_ATTEMPT,
     Container,
     Owner,
     Sandbox,
     pod_of,
 )
+from engine.cri.commands import PortMapping
 
 
 def time_of(stamp: str) -> float:
@@ -76,4 +79,5 @@ def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
         ip=ip,
         folder=owner.pod_folder(identity),
         host_network=not ip,
+        ports=tuple(PortMapping(**port) for port in json.loads(labels.get(PORTS, "[]"))),
     )

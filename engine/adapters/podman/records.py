@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from engine.adapters.podman.processes import Exit
-from engine.cri.commands import PodIdentity
+from engine.cri.commands import PodIdentity, PortMapping
 from engine.cri.status import ObservedContainer, ObservedSandbox
 
 PREFIX = "kubarium.dev/"
@@ -21,6 +21,7 @@ NAMESPACE = PREFIX + "namespace"
 UID = PREFIX + "uid"
 SANDBOX_ATTEMPT = PREFIX + "sandbox-attempt"
 IP = PREFIX + "ip"
+PORTS = PREFIX + "ports"
 BOOT = PREFIX + "boot"
 CONTAINER = PREFIX + "container"
 ATTEMPT = PREFIX + "attempt"
@@ -89,6 +90,7 @@ class Sandbox:
     host_network: bool = False
     share_process_namespace: bool = False
     interface: str = ""
+    ports: tuple[PortMapping, ...] = ()
     containers: dict[str, "Container"] = attrs.field(factory=dict)
 
     def observed(self) -> ObservedSandbox:

@@ -7,6 +7,7 @@ import attrs
 from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.logs import read_log
 from engine.adapters.podman.machine import Machine, Surroundings
+from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.stats import Meter
 from engine.adapters.podman.tasks import Tasks
@@ -20,12 +21,14 @@ from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
 class PodmanRuntime:
     """One node's `engine.cri.runtime.Runtime`, made by `PodmanHost.runtime`.
 
-    After `power_off` a new machine takes over at once, while the old one is swept up behind it.
+    *address* is the node's own. After `power_off` a new machine takes over at once, while the old
+    one is swept up behind it.
     """
 
     around: Surroundings
     owner: Owner
     addresses: Addresses
+    address: str
     emit: Emit
     facts: RuntimeInfo
     machine: Machine = attrs.field(init=False)
@@ -81,11 +84,11 @@ class PodmanRuntime:
         """Measure what the containers use now, for `usage`."""
         self._usage = self._meter.measure(self.machine.containers.by_id.values())
 
-    def adopt(self, sandbox: Sandbox, containers: list[Container], *, boot: int) -> None:
+    async def adopt(self, sandbox: Sandbox, containers: list[Container], *, boot: int) -> None:
         """Take over what an earlier run of us left running, in its boot number *boot*."""
         if self.machine.owner.boot < boot:
             self.machine = self._boot(attrs.evolve(self.owner, boot=boot))
-        self.machine.adopt(sandbox, containers)
+        await self.machine.adopt(sandbox, containers)
 
     def reconcile(self) -> None:
         """Look at everything again, after Podman was away."""
@@ -102,4 +105,4 @@ class PodmanRuntime:
         await self._sweeps.cancel()
 
     def _boot(self, owner: Owner) -> Machine:
-        return Machine(self.around, owner, self.addresses, self.emit)
+        return Machine(self.around, owner, self.addresses, HostPorts(self.address), self.emit)

@@ -5,6 +5,7 @@ It knows network namespaces and Podman pods; not what runs in them.
 
 import asyncio
 import contextlib
+import json
 import os
 import shlex
 import subprocess
@@ -17,7 +18,7 @@ import attrs
 from engine.adapters.network.rtnetlink import route_to_interface
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
-from engine.adapters.podman.records import IP, SANDBOX_ATTEMPT, Owner, Sandbox
+from engine.adapters.podman.records import IP, PORTS, SANDBOX_ATTEMPT, Owner, Sandbox
 from engine.cri.commands import CreateSandbox
 from engine.errors import AdapterError
 
@@ -187,7 +188,11 @@ async def make_pod(
 ) -> str:
     """Make the Podman pod, or find the one made before; its id."""
     name = sandbox_name(command, owner)
-    labels = owner.labels(command.pod) | {SANDBOX_ATTEMPT: str(command.attempt), IP: ip}
+    labels = owner.labels(command.pod) | {
+        SANDBOX_ATTEMPT: str(command.attempt),
+        IP: ip,
+        PORTS: json.dumps([attrs.asdict(port) for port in command.ports]),
+    }
     body: dict[str, object] = {"name": name, "labels": {**command.labels, **labels}}
     body |= {"no_infra": True, **settings}
     try:
