@@ -1,4 +1,4 @@
-"""Request bodies: JSON or YAML text as plain values, with what was said twice, and within limits.
+"""Request bodies as plain values, with what was said twice, and within limits.
 
 Knows media types and syntax, nothing about kinds.
 """
@@ -9,12 +9,14 @@ import attrs
 import orjson
 
 from engine.apiserver.errors import BadRequestError, UnsupportedMediaTypeError
+from engine.apiserver.protobuf_body import read_protobuf
 from engine.apiserver.schema.checker import Finding
 from engine.apiserver.schema.duplicates import duplicates
 from engine.apiserver.yaml_body import read_yaml
 
 JSON_TYPES = ("application/json", "")
 YAML_TYPES = ("application/yaml", "application/apply-patch+yaml")
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 @attrs.frozen
@@ -34,17 +36,19 @@ def decode_body(data: bytes, content_type: str, *, wants_duplicates: bool = True
         wants_duplicates: look for fields that are named twice, which costs as much as decoding.
 
     Raises:
-        UnsupportedMediaTypeError: the media type is neither JSON nor YAML.
+        UnsupportedMediaTypeError: the media type is neither JSON, YAML nor protobuf.
         BadRequestError: the text is not what it says it is, or is nested too deeply.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in YAML_TYPES:
         value, repeated = read_yaml(data)
         return Body(value, repeated)
+    if media_type == PROTOBUF:
+        return Body(read_protobuf(data))
     if media_type not in JSON_TYPES and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError(
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json, application/yaml"
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         )
     try:
         value = orjson.loads(data)
