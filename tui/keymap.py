@@ -105,7 +105,9 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 def bindings() -> list[Binding]:
     """Key bindings of all actions; an action that does not apply is skipped by `check_action`."""
-    made = [Binding(a.keys, f"do('{a.id}')", a.title, show=a.is_shown, id=a.id) for a in ACTIONS]
+    # What always applies comes first, so that a narrow footer still shows the way to help.
+    ordered = sorted(ACTIONS, key=lambda action: action.group != _AROUND)
+    made = [Binding(a.keys, f"do('{a.id}')", a.title, show=a.is_shown, id=a.id) for a in ordered]
     made += [
         Binding(
             str(number), f"namespace({number})", "Namespace", show=False, id=f"namespace_{number}"

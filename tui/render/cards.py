@@ -118,13 +118,13 @@ def chip(
     tag = "" if state.tone in ("bad", "gone") else pods_.tag(pod)
     note = fit_middle(tag, 8) if state.tone == "ok" else state.word
     note = fit(note, min(len(note), max(0, cells - 14)))
-    name_cells = cells - 3 - len(note) - (1 if note else 0)
+    name_cells = cells - 3 - len(note) - (2 if note else 0)
     name = fit(fit_middle(pods_.short_name(pod), name_cells), name_cells)
     note_tone = body if is_selected or is_fresh else "dim" if state.tone == "ok" else state.tone
     return [
         Span(f" {state.symbol} ", symbol_tone, is_bold=True, on=ground),
         Span(name, body, on=ground),
-        Span(f"{note} " if note else "", note_tone, on=ground),
+        Span(f" {note} " if note else "", note_tone, on=ground),
     ]
 
 

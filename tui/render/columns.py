@@ -141,7 +141,7 @@ _POD = (
     ),
     _col("IP", lambda pod: pod.status.pod_ip or "<none>", is_spare=True, tone=lambda _: "dim"),
     _col("NODE", lambda pod: pod.spec.node_name or "<none>", sort=lambda p: p.spec.node_name),
-    _col("TAG", pods_.tag, tone=lambda _: "info", sort=pods_.tag),
+    _col("TAG", pods_.tag, is_spare=True, tone=lambda _: "info", sort=pods_.tag),
     AGE,
     _col("READINESS GATES", lambda _: "<none>", is_wide=True),
 )  # fmt: skip

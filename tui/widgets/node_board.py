@@ -249,7 +249,9 @@ class NodeBoard(ScrollView, can_focus=True):
             self._forget_card_of(changed)
         for known, region in self._targets:
             if known == target:
-                self.scroll_to_region(region, animate=False)
+                kind, _, name = known.partition("/")
+                card = self._card_region(name) if kind == "node" else None
+                self.scroll_to_region(card or region, animate=False)
         self.refresh()
         self.post_message(self.Selected(self.selected))
 

@@ -251,6 +251,9 @@ class ObjectTable(ScrollView, can_focus=True):
         """The head, or one row."""
         paint = self._paint = self._paint or Paint.of(self.app)
         cells = self.size.width
+        if len(self._widths) != len(self._columns):
+            # The first paint may come before the first resize event.
+            self._measure()
         if y == 0:
             return paint.strip(self._head(), cells, base=self.rich_style)
         row = y - 1 + self.scroll_offset.y
