@@ -7,7 +7,7 @@ messages are written inline in JSON is told by the published schema.
 import base64
 import functools
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
 
@@ -29,8 +29,24 @@ _GROUPS = {
     "apiextensions.k8s.io": "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions",
 }
 _RAW = (f"{_META}FieldsV1", f"{_MACHINERY}runtime.RawExtension")
+# Protobuf writes these out even when they are not set, and JSON does not.
+_FLAGS = frozenset(
+    {
+        "externalID", "globalDefault", "hostIPC", "hostNetwork", "hostPID", "paused",
+        "publishNotReadyAddresses", "readOnly", "stdin", "stdinOnce", "tty", "unschedulable",
+    }
+)  # fmt: skip
 
 Fields = dict[str, list[Any]]
+
+_SCALARS: dict[str, Callable[[Any], Any]] = {
+    "s": lambda raw: raw.decode(),
+    "i": lambda raw: raw - 2**64 if raw >= 2**63 else raw,
+    "b": bool,
+    "y": lambda raw: base64.b64encode(raw).decode(),
+    "d": lambda raw: struct.unpack("<d", raw)[0],
+    "f": lambda raw: struct.unpack("<f", raw)[0],
+}
 
 
 def decode_protobuf(data: bytes) -> dict[str, Any]:
@@ -103,25 +119,15 @@ def _message(name: str, data: bytes, depth: int) -> dict[str, Any]:
             value.setdefault(key, []).append(part)
         elif key in inlined:
             value.update(part)
-        elif part is not None and part != "":
+        elif part is not None and part != "" and not (part is False and key in _FLAGS):
             value[key] = part
     return value
 
 
 def _value(kind: str, raw: Any, depth: int) -> Any:
-    match kind:
-        case "s":
-            return raw.decode()
-        case "i":
-            return raw - 2**64 if raw >= 2**63 else raw
-        case "b":
-            return bool(raw)
-        case "y":
-            return base64.b64encode(raw).decode()
-        case "d":
-            return struct.unpack("<d", raw)[0]
-        case "f":
-            return struct.unpack("<f", raw)[0]
+    scalar = _SCALARS.get(kind)
+    if scalar is not None:
+        return scalar(raw)
     content = _message(kind, raw, depth)
     name = kind.rpartition(".")[2]
     if name in ("Time", "MicroTime") and kind.startswith(_META):
