@@ -9,14 +9,14 @@ import attrs
 import orjson
 
 from engine.apiserver.errors import BadRequestError, UnsupportedMediaTypeError
-from engine.apiserver.protobuf_body import read_protobuf
+from engine.apiserver.protobuf.decoding import CONTENT_TYPE, decode_protobuf
 from engine.apiserver.schema.checker import Finding
 from engine.apiserver.schema.duplicates import duplicates
 from engine.apiserver.yaml_body import read_yaml
 
 JSON_TYPES = ("application/json", "")
 YAML_TYPES = ("application/yaml", "application/apply-patch+yaml")
-PROTOBUF = "application/vnd.kubernetes.protobuf"
+PROTOBUF = CONTENT_TYPE
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ def decode_body(data: bytes, content_type: str, *, wants_duplicates: bool = True
         value, repeated = read_yaml(data)
         return Body(value, repeated)
     if media_type == PROTOBUF:
-        return Body(read_protobuf(data))
+        return Body(decode_protobuf(data))
     if media_type not in JSON_TYPES and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError(
             "the body of the request was in an unknown format - accepted media types include: "

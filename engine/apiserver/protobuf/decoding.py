@@ -37,6 +37,12 @@ _FLAGS = frozenset(
     }
 )  # fmt: skip
 
+# What reading a message as another one, or no message at all, runs into.
+_MALFORMED = (
+    ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, OSError,
+    struct.error,
+)  # fmt: skip
+
 Fields = dict[str, list[Any]]
 
 _SCALARS: dict[str, Callable[[Any], Any]] = {
@@ -63,7 +69,7 @@ def decode_protobuf(data: bytes) -> dict[str, Any]:
         api_version, kind = str(types.get("apiVersion", "")), str(types.get("kind", ""))
         raw = base64.b64decode(envelope.get("raw", ""))
         value = _message(_message_of(api_version, kind), raw, 0)
-    except (IndexError, struct.error, UnicodeDecodeError, ValueError, OverflowError) as error:
+    except _MALFORMED as error:
         raise BadRequestError(f"the body is not a Kubernetes protobuf object: {error}") from error
     return {"apiVersion": api_version, "kind": kind, **value}
 

