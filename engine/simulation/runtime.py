@@ -89,7 +89,8 @@ class SimulatedRuntime:
     """`engine.cri.runtime.Runtime` without containers.
 
     *emit* is called from callbacks of the loop, never from within `submit`. *pause* is what a
-    follower of a log awaits between two looks; without it, following ends at the present.
+    follower of a log awaits between two looks; without it, following ends at the present. No
+    container looks into its volumes: *on_volume* hears of updates instead.
     """
 
     loop: Loop
@@ -97,6 +98,7 @@ class SimulatedRuntime:
     random: Chance
     emit: Emit
     pause: Callable[[], Awaitable[None]] | None = None
+    on_volume: Callable[[commands.UpdateVolume], None] = lambda _: None
     sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
     is_down: bool = attrs.field(default=False, init=False)
     _containers: dict[str, SimulatedContainer] = attrs.field(factory=dict, init=False)
@@ -119,7 +121,7 @@ class SimulatedRuntime:
             commands.StopContainer: self._stop,
             commands.SignalContainer: self._signal,
             commands.RunCheck: self._submit_check,
-            commands.UpdateVolume: lambda _: None,  # nobody looks into simulated volumes
+            commands.UpdateVolume: lambda command: self.on_volume(command),
         }
 
     def submit(self, command: Command) -> None:
