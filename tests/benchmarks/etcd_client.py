@@ -3,6 +3,7 @@
 HTTP/2 frames by hand, headers without compression state, answers counted by their last frame.
 """
 
+import asyncio
 import socket
 import struct
 from collections.abc import Iterable
@@ -49,6 +50,79 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
+# Both windows as large as they may be, so that answers of any size need no updates.
+_PREFACE = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    + _frame(_SETTINGS, 0, 0, struct.pack(">HI", 4, 2**31 - 1))
+    + _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _HUGE))
+)
+
+
+def _headers(method: str) -> bytes:
+    return b"".join(
+        (
+            _literal(":method", "POST"),
+            _literal(":scheme", "http"),
+            _literal(":path", f"/etcdserverpb.KV/{method}"),
+            _literal(":authority", "localhost"),
+            _literal("content-type", "application/grpc"),
+            _literal("te", "trailers"),
+        )
+    )
+
+
+def _call(stream: int, headers: bytes, request: bytes) -> bytes:
+    body = b"\0" + struct.pack(">I", len(request)) + request
+    data = _frame(_DATA, _END_STREAM, stream, body)
+    return _frame(_HEADERS, _END_HEADERS, stream, headers) + data
+
+
+class AsyncGrpcClient(asyncio.Protocol):
+    """One connection whose calls are awaited, as an asyncio program would use etcd."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._next_stream = 1
+        self._buffer = bytearray()
+        self._headers = _headers("Put")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(_PREFACE)
+
+    def put(self, request: bytes) -> "asyncio.Future[None]":
+        """Put; done when etcd has answered."""
+        stream, self._next_stream = self._next_stream, self._next_stream + 2
+        done = self._waiting[stream] = asyncio.get_running_loop().create_future()
+        self._transport.write(_call(stream, self._headers, request))
+        return done
+
+    def data_received(self, data: bytes) -> None:
+        """Wake who waits for the answers in *data*."""
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        while len(buffer) - at >= 9:
+            length = int.from_bytes(buffer[at : at + 3])
+            if len(buffer) - at < 9 + length:
+                break
+            kind, flags = buffer[at + 3], buffer[at + 4]
+            if kind in (_SETTINGS, _PING) and not flags & _ACK:
+                payload = bytes(buffer[at + 9 : at + 9 + length]) if kind == _PING else b""
+                self._transport.write(_frame(kind, _ACK, 0, payload))
+            elif kind in (_HEADERS, _DATA) and flags & _END_STREAM:
+                stream = int.from_bytes(buffer[at + 5 : at + 9])
+                self._waiting.pop(stream).set_result(None)
+            at += 9 + length
+        del buffer[:at]
+
+    def close(self) -> None:
+        """End the connection."""
+        self._transport.close()
+
+
 @attrs.define(eq=False)
 class GrpcClient:
     """One connection to etcd, with as many calls in flight as asked for."""
@@ -62,11 +136,7 @@ class GrpcClient:
     def __attrs_post_init__(self) -> None:
         self._socket = socket.create_connection(("127.0.0.1", self.port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        settings = struct.pack(">HI", 4, 2**31 - 1)
-        window = _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _HUGE))
-        self._socket.sendall(
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, settings) + window
-        )
+        self._socket.sendall(_PREFACE)
 
     def close(self) -> None:
         """End the connection."""
@@ -74,16 +144,7 @@ class GrpcClient:
 
     def call_all(self, method: str, requests: Iterable[bytes], *, in_flight: int = 1) -> int:
         """Make all calls, *in_flight* at a time, each answer letting the next one go; how many."""
-        headers = b"".join(
-            (
-                _literal(":method", "POST"),
-                _literal(":scheme", "http"),
-                _literal(":path", f"/etcdserverpb.KV/{method}"),
-                _literal(":authority", "localhost"),
-                _literal("content-type", "application/grpc"),
-                _literal("te", "trailers"),
-            )
-        )
+        headers = _headers(method)
         waiting, done = 0, 0
         source = iter(requests)
         free = in_flight
@@ -91,9 +152,7 @@ class GrpcClient:
             out = bytearray()
             while free and (request := next(source, None)) is not None:
                 stream, self._next_stream = self._next_stream, self._next_stream + 2
-                body = b"\0" + struct.pack(">I", len(request)) + request
-                out += _frame(_HEADERS, _END_HEADERS, stream, headers)
-                out += _frame(_DATA, _END_STREAM, stream, body)
+                out += _call(stream, headers, request)
                 free, waiting = free - 1, waiting + 1
             if out:
                 self._socket.sendall(out)

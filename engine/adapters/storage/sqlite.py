@@ -122,9 +122,8 @@ class SqliteLog(Generic[V]):
         self._writer.put(After(callback, lambda: self._db.execute("VACUUM")))
 
     def size(self) -> int:
-        """The bytes the log takes on disk."""
-        names = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(name.stat().st_size for name in names if name.exists())
+        """The bytes of the file; the write-ahead log beside it takes a few megabytes more."""
+        return self.path.stat().st_size
 
     def close(self) -> None:
         """Write what is still waiting and stop the thread."""
@@ -232,7 +231,7 @@ class SqliteLog(Generic[V]):
             self._db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
             (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
             if not free:
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._db.execute("PRAGMA wal_checkpoint").fetchall()
         except sqlite3.OperationalError as error:
             log.warning("could not shrink path=%s reason=%s", self.path, error)
             return False

@@ -4,6 +4,7 @@ It knows nothing about threads or about what the values mean.
 """
 
 import fcntl
+import logging
 import os
 import sqlite3
 import zlib
@@ -16,9 +17,16 @@ import attrs
 from engine.store.errors import DamagedLogError, NewerFormatError, StoreError
 from engine.store.revision import unpack
 
+log = logging.getLogger(__name__)
+
 # "Kuba" in ASCII: how `file` and we tell our files from other SQLite databases.
 APPLICATION_ID = 0x4B756261
 FORMAT = 1
+
+# SQLite moves its write-ahead log into the file after this many pages and starts it over.
+_WAL_PAGES = 1000
+# A page of the write-ahead log with its header.
+_FRAME = 4096 + 24
 
 _SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -100,11 +108,14 @@ def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         raise DamagedLogError(f"{path} cannot be opened: {error}") from error
     try:
         db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA wal_autocheckpoint = 1000")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit = {16 * _WAL_PAGES * _FRAME}")
         if not read_only and _is_blank(db):
             db.executescript(_SCHEMA.format(application_id=APPLICATION_ID, format=FORMAT))
             _sync_directory(path.parent)
         _check_format(path, db)
+        if not read_only:
+            _fill_ahead(path.with_name(path.name + "-wal"))
     except sqlite3.Error as error:
         db.close()
         raise damaged(path, str(error)) from error
@@ -196,6 +207,23 @@ def _check_format(path: Path, db: sqlite3.Connection) -> None:
             f"{path} has format {version}, written by a newer Kubarium; this one reads up to"
             f" format {FORMAT}. Update Kubarium, or restore a snapshot of the older format."
         )
+
+
+def _fill_ahead(wal: Path) -> None:
+    """Let the write-ahead log have its full size from the beginning.
+
+    Syncing a file that grows also writes its metadata, which makes each of the first thousand
+    commits a third slower. Zeros after the last frame are no frames to SQLite.
+    """
+    missing = _WAL_PAGES * _FRAME - (wal.stat().st_size if wal.exists() else 0)
+    if missing > 0:
+        try:
+            with wal.open("ab") as handle:
+                handle.write(bytes(missing))
+                handle.flush()
+                os.fsync(handle.fileno())
+        except OSError as error:
+            log.warning("could not fill ahead path=%s reason=%s", wal, error)
 
 
 def _sync_directory(directory: Path) -> None:
