@@ -35,7 +35,12 @@ async def remove_containers(client: PodmanClient, instance: str) -> int:
         with contextlib.suppress(PodmanError):
             await client.delete(path, force="true", timeout="0")
 
-    await asyncio.gather(*(remove(f"/pods/{pod['Id']}") for pod in pods))
+    async def remove_pod(identity: str) -> None:
+        with contextlib.suppress(PodmanError):  # or it would wait for each to end by itself
+            await client.post(f"/pods/{identity}/kill", signal="SIGKILL")
+        await remove(f"/pods/{identity}")
+
+    await asyncio.gather(*(remove_pod(pod["Id"]) for pod in pods))
     await asyncio.gather(*(remove(f"/containers/{identity}") for identity in ids))
     for network in await client.get("/networks/json", filters=filters) or []:
         await remove(f"/networks/{network['name']}")

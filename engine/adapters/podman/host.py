@@ -12,13 +12,13 @@ import platform
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from engine.adapters.images.archive import build_archive
+from engine.adapters.images.archive import Image, build_archive
 from engine.adapters.images.demo import demo_images
 from engine.adapters.network.host import link_name
 from engine.adapters.network.slots import Slot, SlotRecord, acquire
@@ -26,7 +26,7 @@ from engine.adapters.podman import parse
 from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
-from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
 from engine.adapters.podman.preflight import Preflight, inspect_host
@@ -221,21 +221,25 @@ class PodmanHost:
             AdapterError: Podman refuses; pods that ask for one of our images fail then.
         """
         try:
-            await self._load_missing()
+            images = await asyncio.to_thread(demo_images)
+            while True:
+                await self._available.wait()
+                with contextlib.suppress(PodmanGone):
+                    await self._load_missing(images)
+                    break
+                await asyncio.sleep(RESTART_SECONDS)
         except (AdapterError, OSError, subprocess.SubprocessError) as error:
             log.warning("own images were not loaded error=%s", error)
             raise AdapterError(f"the demo image could not be loaded: {error}") from error
         finally:
             self._own_images.set()
 
-    async def _load_missing(self) -> None:
-        images = await asyncio.to_thread(demo_images)
+    async def _load_missing(self, images: Sequence[Image]) -> None:
         present = await self.client.get("/images/json") or []
-        known = {f"sha256:{image['Id']}".removeprefix("sha256:sha256:") for image in present}
+        known = {found["Id"] for found in present}
         missing = [image for image in images if image.id.removeprefix("sha256:") not in known]
         if missing:
-            archive = await asyncio.to_thread(build_archive, missing)
-            await self.client.load_image(archive)
+            await self.client.load_image(await asyncio.to_thread(build_archive, missing))
 
     async def _supervise(self) -> None:
         """Start the service again whenever it ends; tell the runtimes."""
