@@ -1,11 +1,11 @@
 """Pods as words: their state as kubectl puts it, their short name, their image's tag."""
 
 import re
-from functools import lru_cache
 
 from engine.api.meta import condition_of, controller_of, is_true
 from engine.api.pod import Pod
 from engine.api.quantity import parse_int, parse_millis
+from tui.render.identity import by_identity
 from tui.render.text import State
 
 _BAD = re.compile(r"BackOff|Err|Error|OOMKilled|Invalid|Failed|Evicted|Unknown|NodeLost")
@@ -66,7 +66,7 @@ def is_finished(pod: Pod) -> bool:
     return pod.status.phase in ("Succeeded", "Failed")
 
 
-@lru_cache(maxsize=16384)
+@by_identity
 def pod_state(pod: Pod) -> State:
     """How the pod is doing, in one symbol, one word and one tone."""
     word = status_word(pod)
@@ -121,7 +121,7 @@ def short_name(pod: Pod) -> str:
     return f"{app_name(pod)}·{end}" if end else pod.metadata.name
 
 
-@lru_cache(maxsize=16384)
+@by_identity
 def requests(pod: Pod) -> tuple[int, int]:
     """CPU (millicores) and memory (bytes) that the pod reserves."""
     cpu = memory = 0

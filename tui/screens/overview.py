@@ -18,8 +18,9 @@ from engine.api.pod import Pod
 from tui.render import events as events_
 from tui.render import overview
 from tui.screens.view import View
-from tui.session import Delta
+from tui.session import Delta, Session
 from tui.widgets.node_board import NodeBoard
+from tui.widgets.pace import Pace
 from tui.widgets.panel import Panel
 
 
@@ -53,6 +54,10 @@ class OverviewScreen(View):
                 yield Panel("Rollouts", id="rollouts")
                 yield Panel("Services", id="services")
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._pace = Pace(self, self._panels)
+
     def rebuild(self) -> None:
         """Show everything as it is now."""
         session = self.session
@@ -66,7 +71,7 @@ class OverviewScreen(View):
             self.board.apply(delta, namespace=self.session.namespace)
         if delta.touches(Fault):
             self._mark_faults()
-        self._panels()
+        self._pace.ask()
 
     def on_second(self) -> None:
         """Let ages move on."""

@@ -10,6 +10,7 @@ from engine.api.pod import Pod
 from tui.render import pulse as pulse_
 from tui.render.text import Line, fit_line
 from tui.session import Delta, Session
+from tui.widgets.pace import Pace
 from tui.widgets.painting import Paint
 
 
@@ -25,6 +26,7 @@ class ClusterHeader(Widget):
         self._session = session
         self._pulse = pulse_.Pulse()
         self._shown: list[Line] = []
+        self._pace = Pace(self, self._take)
 
     def on_mount(self) -> None:
         """Follow the cluster."""
@@ -36,13 +38,13 @@ class ClusterHeader(Widget):
         if not self.screen.is_current:
             return
         if delta.touches(Node, Pod, Deployment):
-            self._take()
-        self._refresh_if_changed()
+            self._pace.ask()
+        else:
+            self._refresh_if_changed()
 
     def _on_tick(self, _now: float) -> None:
         if self.screen.is_current:
-            self._take()
-            self._refresh_if_changed()
+            self._pace.ask()
 
     def _take(self) -> None:
         session = self._session
@@ -52,6 +54,7 @@ class ClusterHeader(Widget):
             session.selected(Deployment),
             events_per_second=session.events_per_second(),
         )
+        self._refresh_if_changed()
 
     def _lines(self) -> list[Line]:
         session, cells = self._session, self.size.width

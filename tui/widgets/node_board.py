@@ -66,7 +66,8 @@ class NodeBoard(ScrollView, can_focus=True):
         self._names: list[str] = []
         self._shape = cards.choose_shape((), cells=80, lines=20)
         self._lines: dict[str, list[Strip]] = {}
-        self._targets: list[tuple[str, Region]] = []
+        self._where: dict[str, str] = {}
+        self._known_targets: list[tuple[str, Region]] | None = None
         self._selected = ""
         self._fresh: dict[str, int] = {}
         self._ghosts: dict[str, list[str]] = {}
@@ -80,10 +81,8 @@ class NodeBoard(ScrollView, can_focus=True):
         kind, _, key = self._selected.partition("/")
         if kind == "node":
             return self._node_map.get(key)
-        for pods in self._pod_map.values():
-            if key in pods:
-                return pods[key]
-        return None
+        where = self._where.get(key)
+        return None if where is None else self._pod_map[where][key]
 
     def on_mount(self) -> None:
         """Repaint when the theme changes."""
@@ -93,6 +92,7 @@ class NodeBoard(ScrollView, can_focus=True):
         """Show exactly these."""
         self._node_map = {node.metadata.name: node for node in nodes}
         self._pod_map = {}
+        self._where = {}
         for pod in pods:
             self._place(pod)
         self._fresh.clear()
@@ -136,6 +136,7 @@ class NodeBoard(ScrollView, can_focus=True):
         before = old.spec.node_name if old else None
         if old is not None and (new is None or new.spec.node_name != before):
             self._pod_map.get(old.spec.node_name, {}).pop(key, None)
+            self._where.pop(key, None)
             touched.add(old.spec.node_name)
             if old.spec.node_name:
                 self._ghosts.setdefault(old.spec.node_name, []).append(pods_.short_name(old))
@@ -149,6 +150,7 @@ class NodeBoard(ScrollView, can_focus=True):
 
     def _place(self, pod: Pod) -> None:
         self._pod_map.setdefault(pod.spec.node_name, {})[pod.key] = pod
+        self._where[pod.key] = pod.spec.node_name
 
     def _settle(self, generation: int) -> None:
         touched = {
@@ -188,7 +190,7 @@ class NodeBoard(ScrollView, can_focus=True):
             self._lines.pop(name, None)
         rows = -(-len(names) // shape.columns)
         self.virtual_size = Size(cells, LANE + rows * shape.card_height)
-        self._find_targets()
+        self._known_targets = None
         self._keep_selection()
         if touched is None:
             self.refresh()
@@ -210,8 +212,16 @@ class NodeBoard(ScrollView, can_focus=True):
             shape.card_height,
         )
 
-    def _find_targets(self) -> None:
-        shape, targets = self._shape, []
+    @property
+    def _targets(self) -> list[tuple[str, Region]]:
+        """Where each node and pod stands; found when a key or the mouse asks."""
+        if self._known_targets is None:
+            self._known_targets = self._find_targets()
+        return self._known_targets
+
+    def _find_targets(self) -> list[tuple[str, Region]]:
+        shape = self._shape
+        targets: list[tuple[str, Region]] = []
         x = 16
         for pod in cards.order(self._pod_map.get("", {})):
             targets.append((f"pod/{pod.key}", Region(x, 0, 20, 1)))
@@ -233,12 +243,11 @@ class NodeBoard(ScrollView, can_focus=True):
                         ),
                     )
                 )
-        self._targets = targets
+        return targets
 
     def _keep_selection(self) -> None:
-        known = [target for target, _ in self._targets]
-        if self._selected not in known:
-            self._selected = next((t for t in known if t.startswith("node/")), "")
+        if self.selected is None:
+            self._selected = f"node/{self._names[0]}" if self._names else ""
         self.post_message(self.Selected(self.selected))
 
     def _select(self, target: str) -> None:
@@ -260,9 +269,7 @@ class NodeBoard(ScrollView, can_focus=True):
         if kind == "node":
             self._lines.pop(key, None)
             return
-        for name, pods in self._pod_map.items():
-            if key in pods:
-                self._lines.pop(name, None)
+        self._lines.pop(self._where.get(key, ""), None)
 
     def action_move(self, dx: int, dy: int) -> None:
         """Move the cursor to the nearest target in that direction."""
