@@ -64,7 +64,6 @@ class SqliteLog(Generic[V]):
     _writer: GroupWriter[V] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = sqlite_file.lock(self.path)
         try:
             self._db = sqlite_file.open_file(self.path)

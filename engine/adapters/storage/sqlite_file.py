@@ -28,6 +28,16 @@ _WAL_PAGES = 1000
 # A page of the write-ahead log with its header.
 _FRAME = 4096 + 24
 
+# Errors that say something about the disk or the rights to it, not about the file's content.
+_OUTSIDE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY,
+)
+
 _SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
@@ -63,6 +73,10 @@ class FileInUseError(StoreError):
     """Another process has the file open for writing."""
 
 
+class FileUnusableError(StoreError):
+    """The file cannot be opened or written, for a reason outside of it."""
+
+
 @attrs.frozen
 class Head:
     """Where a file stands."""
@@ -81,8 +95,13 @@ def lock(path: Path) -> BinaryIO:
 
     Raises:
         FileInUseError: another process holds it.
+        FileUnusableError: the directory cannot be made or written to.
     """
-    handle = path.with_name(path.name + ".lock").open("ab")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.with_name(path.name + ".lock").open("ab")
+    except OSError as error:
+        raise _unusable(path, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -99,13 +118,14 @@ def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Raises:
         DamagedLogError: it is no store of ours, or damaged.
         NewerFormatError: a newer version wrote it.
+        FileUnusableError: it cannot be opened, or its disk is full.
     """
     mode = "ro" if read_only else "rwc"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise DamagedLogError(f"{path} cannot be opened: {error}") from error
+        raise _unusable(path, error) from error
     try:
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
@@ -118,6 +138,8 @@ def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             _fill_ahead(path.with_name(path.name + "-wal"))
     except sqlite3.Error as error:
         db.close()
+        if error.sqlite_errorcode & 0xFF in _OUTSIDE:
+            raise _unusable(path, error) from error
         raise damaged(path, str(error)) from error
     except StoreError:
         db.close()
@@ -186,6 +208,12 @@ def read_rows(path: Path, db: sqlite3.Connection) -> Iterator[Row]:
             yield row
     except sqlite3.Error as error:
         raise damaged(path, str(error)) from error
+
+
+def _unusable(path: Path, error: Exception) -> FileUnusableError:
+    return FileUnusableError(
+        f"{path} cannot be used ({error}); check its permissions and the space on its disk"
+    )
 
 
 def _is_blank(db: sqlite3.Connection) -> bool:

@@ -183,6 +183,16 @@ def test_a_second_process_is_refused(path: Path) -> None:
     opened.store.close()
 
 
+@pytest.mark.parametrize("name", ["file/store.db", "folder"])
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path, name: str) -> None:
+    """Nobody is told that a file is damaged when its disk or its rights are the matter."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(sqlite_file.FileUnusableError, match="check its permissions"):
+        Opened(tmp_path / name)
+
+
 def test_a_newer_format_is_refused(path: Path) -> None:
     """The message says who wrote it and what to do."""
     Opened(path).store.close()
