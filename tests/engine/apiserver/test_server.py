@@ -11,6 +11,7 @@ from engine.api.core import ConfigMap, Namespace
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta
 from engine.api.pod import Pod, PodSpec
+from engine.api.wire import Time
 from engine.apiserver.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -63,7 +64,7 @@ def test_created_objects_carry_identity_and_revision(
 
     assert pod is server.get(Pod, "web", namespace="default", request=request_info)
     assert pod.metadata.uid
-    assert pod.metadata.creation_timestamp == 1_700_000_000
+    assert pod.metadata.creation_timestamp == Time(1_700_000_000)
     assert pod.revision == server.store.revision
     assert pod.status.phase == "Pending"
 
@@ -175,7 +176,7 @@ def test_a_running_pod_ends_gracefully(server: ApiServer, request_info: RequestI
     )
 
     assert marked is not None
-    assert marked.metadata.deletion_timestamp == 1_700_000_030
+    assert marked.metadata.deletion_timestamp == Time(1_700_000_030)
     assert gone is None
     with pytest.raises(NotFoundError):
         server.get(Pod, "web", namespace="default", request=request_info)
