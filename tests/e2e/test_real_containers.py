@@ -23,9 +23,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def node_port(served: Served) -> str:
-    """The URL of the demo's service from this host."""
+    """The URL of the demo's service from this host.
+
+    By a node's own address: another cluster on this host may have the same port on 127.0.0.1.
+    """
     port = served.get("service", "hello")["spec"]["ports"][0]["nodePort"]
-    return f"http://127.0.0.1:{port}/"
+    addresses = served.get("node", "control-plane")["status"]["addresses"]
+    return f"http://{addresses[0]['address']}:{port}/"
 
 
 def test_the_service_is_answered_by_different_pods(served: Served) -> None:

@@ -154,7 +154,9 @@ class Demo:
         host, port = query.get("host", "kubernetes"), int(query.get("port", "80"))
         request = f"GET {query.get('path', '/')} HTTP/1.0\r\nHost: {host}\r\n\r\n"
         try:
-            with socket.create_connection((host, port), timeout=3.0) as connection:
+            # As bytes, since for text Python wants its codec of international names, not shipped.
+            address: tuple[bytes, int] = (host.encode(), port)
+            with socket.create_connection(address, timeout=3.0) as connection:  # type: ignore[arg-type]  # typeshed wants text
                 connection.sendall(request.encode())
                 pieces = list(iter(lambda: connection.recv(65536), b""))
         except OSError as error:
