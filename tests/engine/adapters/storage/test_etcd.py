@@ -1,6 +1,8 @@
 """The change log in a real etcd, and who may write to it."""
 
 import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,6 +151,30 @@ def test_a_standby_takes_over_when_the_leader_dies(etcd: EtcdProcess) -> None:
     assert two.store.get(b"key") == one.store.get(b"key")
     two.store.close()
     one.store.close()
+
+
+def test_what_a_killed_leader_acknowledged_is_there_for_the_next(etcd: EtcdProcess) -> None:
+    """Several leaders in a row, each killed in the middle of its writing."""
+    script = Path(__file__).with_name("etcd_leader.py")
+    for kill_after in (7, 60, 150):
+        with subprocess.Popen(
+            [sys.executable, script, str(etcd.port)], stdout=subprocess.PIPE, text=True
+        ) as leader:
+            assert leader.stdout is not None
+            acked = [int(leader.stdout.readline()) for _ in range(kill_after)][-1]
+            leader.kill()
+            acked = max([acked, *map(int, leader.stdout.read().split())])
+
+        successor = Server(etcd)
+
+        store = successor.store
+        assert store.revision >= acked
+        for kv in store.range(b"", FROM_KEY).kvs:
+            assert kv.value == b"%d" % kv.mod_revision
+            assert kv.key == b"key/%02d" % (kv.mod_revision % 50)
+        newest = [kv.mod_revision for kv in store.range(b"", FROM_KEY, sort_by="mod").kvs]
+        assert newest == list(range(max(2, store.revision - 49), store.revision + 1))
+        store.close()
 
 
 def test_a_leader_that_was_replaced_writes_no_more(etcd: EtcdProcess) -> None:
