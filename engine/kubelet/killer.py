@@ -39,6 +39,7 @@ class Killer:
     runtime: Runtime
     checks: CheckRunner
     recorder: EventRecorder
+    is_stopped: bool = attrs.field(default=False, init=False)
 
     def kill(
         self, pod: Pod, state: PodState, work: ContainerWork, *, message: str, grace: float
@@ -99,7 +100,9 @@ class Killer:
 
     def _stop(self, work: ContainerWork, container_id: str) -> None:
         record = work.current
-        if record is None or not record.is_running or record.container_id != container_id:
+        if self.is_stopped or record is None or not record.is_running:
+            return
+        if record.container_id != container_id:
             return
         left = work.stop_deadline - self.loop.now
         grace = max(left, LEAST_GRACE_SECONDS) if left > 0 else 0.0

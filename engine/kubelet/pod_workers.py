@@ -160,6 +160,7 @@ class PodWorkers:
         self.statuses.stop()
         self._prober.stop_all()
         self._checks.clear()
+        self._killer.is_stopped = self._starter.is_stopped = True
         self._images.stop()
         self.configs.stop()
 

@@ -49,6 +49,7 @@ class Starter:
     node_ip: str = ""
     node_cpu: int = 0
     node_memory: int = 0
+    is_stopped: bool = attrs.field(default=False, init=False)
 
     def facts(self, state: PodState) -> PodFacts:
         """What a container may ask about itself."""
@@ -189,7 +190,9 @@ class Starter:
         self, pod: Pod, container: Container, work: ContainerWork, container_id: str
     ) -> None:
         record = work.current
-        if record is not None and record.is_running and record.container_id == container_id:
+        if self.is_stopped or record is None or not record.is_running:
+            return
+        if record.container_id == container_id:
             self.begin_probes(pod, container, work)
             self.prober.verdict(
                 ProbeTarget(

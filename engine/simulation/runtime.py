@@ -1,87 +1,36 @@
 """The container runtime of one simulated node: containers are made of timers on the loop."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
 from engine.cri import commands, events
 from engine.cri.commands import Command, CreateSandbox, PodIdentity, StartContainer
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
-from engine.cri.status import ContainerUsage, ObservedContainer, ObservedSandbox, RuntimeInfo
+from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
 from engine.kernel.loop import Loop, Timer
 from engine.simulation.behaviors import Behavior, behavior_of, check_outcome
+from engine.simulation.containers import (
+    Chance,
+    Machine,
+    SimulatedContainer,
+    SimulatedSandbox,
+    observe,
+)
 from engine.simulation.images import DEMO, DEMO_VERSIONS, Image, Refusal, find_image
 from engine.simulation.load import usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
 
 VERSION = "1.0"
-LOG_LINES = 1000
 SANDBOX_SECONDS = 0.12
 REMOVE_SECONDS = 0.05
 REFUSAL_SECONDS = 0.8
 CHECK_SECONDS = 0.004
 TERM, KILL = 15, 9
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
-
-
-class Chance(Protocol):
-    """A random stream."""
-
-    def random(self) -> float:
-        """A number from 0 to below 1."""
-        ...
-
-    def getrandbits(self, k: int, /) -> int:
-        """A number of *k* bits."""
-        ...
-
-
-class Machine(Protocol):
-    """What a node is made of: a `NodeConfig`."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - documented at NodeConfig
-    @property
-    def cpu(self) -> int: ...  # noqa: D102
-    @property
-    def memory(self) -> int: ...  # noqa: D102
-    @property
-    def pods(self) -> int: ...  # noqa: D102
-    @property
-    def pod_cidr(self) -> str: ...  # noqa: D102
-
-
-@attrs.define(eq=False, kw_only=True)
-class SimulatedContainer:
-    """One container."""
-
-    command: StartContainer
-    id: str
-    image_id: str
-    behavior: Behavior
-    started_at: float
-    log: deque[LogLine] = attrs.field(factory=lambda: deque(maxlen=LOG_LINES))
-    end: Timer | None = None
-    is_running: bool = True
-    finished_at: float = 0.0
-    exit_code: int = 0
-    signal: int = 0
-    oom_killed: bool = False
-    message: str = ""
-
-
-@attrs.define(eq=False, kw_only=True)
-class SimulatedSandbox:
-    """One pod's sandbox and its containers by id."""
-
-    command: CreateSandbox
-    id: str
-    ip: str
-    containers: dict[str, SimulatedContainer] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -121,7 +70,7 @@ class SimulatedRuntime:
             commands.StopContainer: self._stop,
             commands.SignalContainer: self._signal,
             commands.RunCheck: self._submit_check,
-            commands.UpdateVolume: lambda command: self.on_volume(command),
+            commands.UpdateVolume: self._update_volume,
         }
 
     def submit(self, command: Command) -> None:
@@ -175,7 +124,7 @@ class SimulatedRuntime:
 
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has."""
-        return tuple(_observe(sandbox) for sandbox in self.sandboxes.values())
+        return tuple(observe(sandbox) for sandbox in self.sandboxes.values())
 
     def usage(self) -> tuple[ContainerUsage, ...]:
         """What the running containers use now."""
@@ -255,6 +204,9 @@ class SimulatedRuntime:
         done = begin + seconds * (0.8 + 0.4 * self.random.random())
         self._lanes[pod.uid] = done
         self._later(done - self.loop.now, callback, *args)
+
+    def _update_volume(self, command: commands.UpdateVolume) -> None:
+        self.on_volume(command)
 
     def _submit_create(self, command: CreateSandbox) -> None:
         self._in_turn(command.pod, SANDBOX_SECONDS, self._create, command)
@@ -511,30 +463,3 @@ class SimulatedRuntime:
 
 def _image_id(image: Image) -> str:
     return f"simulated/{image.name}"
-
-
-def _observe(sandbox: SimulatedSandbox) -> ObservedSandbox:
-    return ObservedSandbox(
-        pod=sandbox.command.pod,
-        sandbox_id=sandbox.id,
-        ip=sandbox.ip,
-        attempt=sandbox.command.attempt,
-        containers=tuple(_observe_containers(sandbox)),
-    )
-
-
-def _observe_containers(sandbox: SimulatedSandbox) -> Iterator[ObservedContainer]:
-    for container in sandbox.containers.values():
-        yield ObservedContainer(
-            name=container.command.name,
-            attempt=container.command.attempt,
-            container_id=container.id,
-            image=container.command.image,
-            image_id=container.image_id,
-            state="running" if container.is_running else "exited",
-            started_at=container.started_at,
-            finished_at=container.finished_at,
-            exit_code=container.exit_code,
-            oom_killed=container.oom_killed,
-            message=container.message,
-        )

@@ -19,10 +19,14 @@ POD = PodIdentity(namespace="default", name="web", uid="00000000-0000-4000-8000-
 class Harness(Protocol):
     """One node's runtime and what it has reported."""
 
-    runtime: Runtime
     demo: str
     shell: str
     events: list[object]
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime under test."""
+        ...
 
     def submit(self, command: Command) -> None:
         """Have a command done."""

@@ -8,7 +8,7 @@ import attrs
 from engine.api.codec import decode
 from engine.api.container import ContainerStatus
 from engine.api.events import Event
-from engine.api.meta import condition_of
+from engine.api.meta import ApiObject, condition_of
 from engine.api.pod import Pod
 from engine.apiserver.errors import NotFoundError
 from engine.apiserver.server import ApiServer
@@ -77,7 +77,7 @@ class Station:
         **container: Any,
     ) -> Pod:
         """Create a pod with one container ``main`` on the node."""
-        return self.create(
+        created = self.create(
             {
                 "apiVersion": "v1",
                 "kind": "Pod",
@@ -93,8 +93,10 @@ class Station:
                 },
             }
         )
+        assert isinstance(created, Pod)
+        return created
 
-    def create(self, manifest: Mapping[str, Any]) -> Any:
+    def create(self, manifest: Mapping[str, Any]) -> ApiObject:
         """Create an object from its wire form."""
         return self.client.create(decode(manifest))
 
