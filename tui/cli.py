@@ -65,6 +65,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cluster_options(play, is_scenario=True)
     play.set_defaults(run=_play)
 
+    saved = commands.add_parser("snapshot", help="save, restore or check a cluster's store")
+    _add_snapshot_actions(saved)
+    saved.set_defaults(run=_snapshot)
+
     doctor = commands.add_parser("doctor", help="say what works on this machine")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -137,6 +141,18 @@ def _address(text: str) -> tuple[str, int]:
         msg = f"HOST:PORT was expected, such as 127.0.0.1:6443, not {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return host.strip("[]"), int(port)
+
+
+def _add_snapshot_actions(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.snapshot import add_parser
+
+    add_parser(parser)
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    from tui.commands.snapshot import run
+
+    return run(options)
 
 
 def _open(options: argparse.Namespace) -> int:
