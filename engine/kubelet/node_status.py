@@ -257,8 +257,7 @@ class NodeReporter:
             )
             self._reported_at = now
         except NotFoundError:
-            self._node = None
-            self._again("register", RETRY_SECONDS, self._register)
+            return  # deleted by someone: as on a real node, only a restart registers it again
         except ApiError:
             self._again("report", RETRY_SECONDS, self._report)
 

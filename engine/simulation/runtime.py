@@ -19,7 +19,7 @@ from engine.simulation.containers import (
     SimulatedSandbox,
     observe,
 )
-from engine.simulation.images import DEMO, DEMO_VERSIONS, Image, Refusal, find_image
+from engine.simulation.image_store import ImageStore, Pull
 from engine.simulation.load import usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
@@ -27,7 +27,6 @@ from engine.simulation.network import AddressPool
 VERSION = "1.0"
 SANDBOX_SECONDS = 0.12
 REMOVE_SECONDS = 0.05
-REFUSAL_SECONDS = 0.8
 CHECK_SECONDS = 0.004
 TERM, KILL = 15, 9
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
@@ -51,7 +50,7 @@ class SimulatedRuntime:
     sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
     is_down: bool = attrs.field(default=False, init=False)
     _containers: dict[str, SimulatedContainer] = attrs.field(factory=dict, init=False)
-    _images: dict[str, Image] = attrs.field(factory=dict, init=False)
+    _images: ImageStore = attrs.field(factory=ImageStore, init=False)
     _lanes: dict[str, float] = attrs.field(factory=dict, init=False)
     _kept: list[Command] = attrs.field(factory=list, init=False)
     _boot: int = attrs.field(default=0, init=False)
@@ -60,7 +59,6 @@ class SimulatedRuntime:
 
     def __attrs_post_init__(self) -> None:
         self._addresses = AddressPool(self.config.pod_cidr)
-        self._preload()
         self._handlers = {
             commands.CreateSandbox: self._submit_create,
             commands.RemoveSandbox: self._submit_remove_sandbox,
@@ -171,12 +169,6 @@ class SimulatedRuntime:
                 return
             await self.pause()
 
-    def _preload(self) -> None:
-        for version in DEMO_VERSIONS:
-            image = find_image(f"{DEMO}:{version}")
-            assert isinstance(image, Image)
-            self._images[image.name] = image
-
     def _container(self, container_id: str) -> SimulatedContainer:
         found = self._containers.get(container_id)
         if found is None:
@@ -250,40 +242,13 @@ class SimulatedRuntime:
         self.emit(events.SandboxRemoved(pod=pod, sandbox_id=sandbox.id))
 
     def _submit_pull(self, command: commands.PullImage) -> None:
-        found = find_image(command.image)
-        if isinstance(found, Image):
-            is_present = found.name in self._images
-            if is_present and command.only_if_absent:
-                self._in_turn(command.pod, 0.002, self._pulled, command, found, 0.0)
-                return
-            if command.never_pull and not is_present:
-                found = Refusal(
-                    reason="ErrImageNeverPull",
-                    message=f'Container image "{command.image}" is not present with pull policy'
-                    " of Never",
-                )
-        if isinstance(found, Refusal):
-            seconds = REFUSAL_SECONDS if found.reason == "ErrImagePull" else 0.01
-            failed = events.ImagePullFailed(
-                pod=command.pod, image=command.image, reason=found.reason, message=found.message
-            )
-            self._in_turn(command.pod, seconds, self.emit, failed)
-            return
-        seconds = 0.2 if found.name in self._images else found.pull_seconds
-        self._in_turn(command.pod, seconds, self._pulled, command, found, seconds)
+        pull = self._images.plan(command)
+        self._in_turn(command.pod, pull.seconds, self._pulled, pull)
 
-    def _pulled(self, command: commands.PullImage, image: Image, seconds: float) -> None:
-        self._images[image.name] = image
-        self.emit(
-            events.ImagePulled(
-                pod=command.pod,
-                image=command.image,
-                image_id=_image_id(image),
-                size=image.size,
-                seconds=seconds,
-                was_present=seconds == 0.0,
-            )
-        )
+    def _pulled(self, pull: Pull) -> None:
+        if pull.image is not None:
+            self._images.add(pull.image)
+        self.emit(pull.answer)
 
     def _submit_start(self, command: StartContainer) -> None:
         sandbox = self.sandboxes.get(command.sandbox_id)
@@ -293,30 +258,21 @@ class SimulatedRuntime:
 
     def _start(self, command: StartContainer, behavior: Behavior) -> None:
         sandbox = self.sandboxes.get(command.sandbox_id)
-        image = find_image(command.image)
-        reason = message = ""
+        image_id = self._images.id_of(command.image)
         if sandbox is None:
-            reason = "RunContainerError"
             message = f"failed to find sandbox {command.sandbox_id!r}: not found"
-        elif isinstance(image, Refusal) or image.name not in self._images:
-            reason = "CreateContainerError"
+            self._refuse(command, "RunContainerError", message)
+            return
+        if not image_id:
             message = f'failed to create container: image "{command.image}" not found'
-        if sandbox is None or isinstance(image, Refusal) or reason:
-            failed = events.ContainerStartFailed(
-                pod=command.pod,
-                name=command.name,
-                attempt=command.attempt,
-                reason=reason,
-                message=message,
-            )
-            self.emit(failed)
+            self._refuse(command, "CreateContainerError", message)
             return
         for container in sandbox.containers.values():
             known = container.command
             if known.name == command.name and known.attempt == command.attempt:
                 break
         else:
-            container = self._run(sandbox, command, behavior, image)
+            container = self._run(sandbox, command, behavior, image_id)
         self.emit(
             events.ContainerStarted(
                 pod=command.pod,
@@ -328,18 +284,28 @@ class SimulatedRuntime:
             )
         )
 
+    def _refuse(self, command: StartContainer, reason: str, message: str) -> None:
+        failed = events.ContainerStartFailed(
+            pod=command.pod,
+            name=command.name,
+            attempt=command.attempt,
+            reason=reason,
+            message=message,
+        )
+        self.emit(failed)
+
     def _run(
         self,
         sandbox: SimulatedSandbox,
         command: StartContainer,
         behavior: Behavior,
-        image: Image,
+        image_id: str,
     ) -> SimulatedContainer:
         now = self.loop.now
         container = SimulatedContainer(
             command=command,
             id=self._new_id(),
-            image_id=_image_id(image),
+            image_id=image_id,
             behavior=behavior,
             started_at=now,
         )
@@ -459,7 +425,3 @@ class SimulatedRuntime:
 
     def _new_id(self) -> str:
         return f"{self.random.getrandbits(256):064x}"
-
-
-def _image_id(image: Image) -> str:
-    return f"simulated/{image.name}"

@@ -1,0 +1,91 @@
+"""The node as the API shows it."""
+
+import attrs
+
+from engine.api.coordination import Lease
+from engine.api.meta import condition_of
+from engine.api.node import Node
+from tests.engine.kubelet.station import NODE, Station
+
+
+def node(station: Station) -> Node:
+    """The node as stored."""
+    return station.client.get(Node, NODE.name)
+
+
+def ready(station: Station) -> str:
+    """The node's Ready condition."""
+    found = condition_of(node(station).status.conditions, "Ready")
+    return found.status if found else ""
+
+
+def test_node_registers_and_is_ready(station: Station) -> None:
+    """A started kubelet makes its node known, with room, address and network."""
+    found = node(station)
+
+    assert ready(station) == "True"
+    assert found.status.allocatable["cpu"] == "4"
+    assert found.status.allocatable["memory"] == "8Gi"
+    assert found.spec.pod_cidr == NODE.pod_cidr
+    assert found.metadata.labels["kubernetes.io/hostname"] == NODE.name
+
+
+def test_lease_is_renewed_every_ten_seconds(station: Station) -> None:
+    """The heartbeat is the lease; the node object is left alone while nothing changes."""
+    before = node(station).revision
+    station.run(100.0)
+
+    lease = station.client.get(Lease, NODE.name, namespace="kube-node-lease")
+    assert lease.spec.renew_time is not None
+    assert station.loop.now - lease.spec.renew_time <= 10.0
+    assert lease.spec.lease_duration_seconds == 40
+    assert node(station).revision == before
+
+
+def test_status_is_reported_every_five_minutes(station: Station) -> None:
+    """Even an unchanged status is written now and then."""
+    before = node(station).revision
+
+    station.run(310.0)
+
+    assert node(station).revision > before
+
+
+def test_node_is_not_ready_without_its_runtime(station: Station) -> None:
+    """A runtime that does not answer makes the node NotReady, until it answers again."""
+    station.runtime.go_down("no answer")
+    station.run(1.0)
+    assert ready(station) == "False"
+
+    station.runtime.come_up()
+    station.run(1.0)
+
+    assert ready(station) == "True"
+
+
+def test_what_others_said_of_readiness_is_corrected(station: Station) -> None:
+    """A kubelet that lives says so, whatever was concluded from its silence."""
+    found = node(station)
+    unknown = tuple(
+        attrs.evolve(item, status="Unknown") if item.type == "Ready" else item
+        for item in found.status.conditions
+    )
+    status = attrs.evolve(found.status, conditions=unknown)
+    station.client.update_status(attrs.evolve(found, status=status))
+
+    station.run(11.0)
+
+    assert ready(station) == "True"
+
+
+def test_deleted_node_registers_again_when_its_kubelet_restarts(station: Station) -> None:
+    """A node that someone deleted stays away until its kubelet is started anew."""
+    station.client.delete(Node, NODE.name)
+    station.run(600.0)
+    assert not station.client.list(Node).items
+
+    station.kubelet.stop()
+    station.kubelet.start()
+    station.run(1.0)
+
+    assert ready(station) == "True"
