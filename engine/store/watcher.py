@@ -200,8 +200,10 @@ class WatcherIndex(Generic[V]):
         if group is not None:
             yield group
         prefixes = self._prefixes
+        size = len(key)
         for length in tuple(self._lengths):
-            group = prefixes.get(key[:length])
+            # A shorter key sliced to this length is itself, and was found at its own length.
+            group = prefixes.get(key[:length]) if length <= size else None
             if group is not None:
                 yield group
         if self._ranges:

@@ -1,7 +1,7 @@
 """Finding the watchers of a key."""
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import example, given
 
 from engine.store.kv import FROM_KEY, in_range, prefix_end
 from engine.store.watcher import Watcher, WatcherIndex
@@ -30,6 +30,7 @@ def make_watcher(number: int, start: bytes, end: bytes | None) -> Watcher[bytes]
     removed=st.sets(st.integers(0, 11)),
     keys=st.lists(KEYS, min_size=1, max_size=8),
 )
+@example(ranges=[(b"a", b"b"), (b"ab", b"ac")], removed=set(), keys=[b"a"])
 def test_the_index_finds_whom_a_search_through_all_finds(
     ranges: list[tuple[bytes, bytes | None]], removed: set[int], keys: list[bytes]
 ) -> None:
