@@ -5,6 +5,8 @@ from typing import Any
 
 import attrs
 
+from engine.api.codec import encode, format_time
+from engine.api.frozen import freeze
 from engine.api.meta import ObjectMeta
 from engine.api.scheme import Resource
 from engine.apiserver.admission.attributes import Attributes
@@ -16,7 +18,9 @@ from engine.apiserver.errors import (
     InvalidError,
     MethodNotAllowedError,
 )
+from engine.apiserver.managed_fields import Manager, track_update
 from engine.apiserver.request import RequestInfo
+from engine.apiserver.schema.node import of_kind
 from engine.apiserver.storage import MODIFIED, ObjectStorage, origin_for
 from engine.apiserver.strategies.registry import strategy_for
 from engine.apiserver.strategy import Strategy, Surroundings
@@ -113,10 +117,31 @@ class Writer:
                 new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, generation=generation))
         if new == old:
             return old
+        if (
+            old.metadata.managed_fields
+            and new.metadata.managed_fields == old.metadata.managed_fields
+        ):
+            new = self._tracked(resource, new, old, subresource, request)
         if may_go(new, strategy) and not dry_run:
             remove(resource, attrs.evolve(new, metadata=_at(new.metadata, old.metadata)), request)
             return new
         return self.storage.replace(resource, new, old, origin=origin_for(request), dry_run=dry_run)
+
+    def _tracked(
+        self, resource: Resource, new: Any, old: Any, subresource: str, request: RequestInfo
+    ) -> Any:
+        """*new* with what the writer changed put down as his, for objects somebody applied."""
+        manager = Manager(
+            name=request.actor or request.user or "unknown",
+            operation="Update",
+            api_version=resource.api_version,
+            subresource=subresource,
+        )
+        node = of_kind(resource.group, resource.version, resource.kind)
+        now = format_time(self.around.now)
+        tracked = track_update(encode(old), encode(new), manager=manager, node=node, now=now)
+        managed = freeze(tracked["metadata"].get("managedFields", ()))
+        return attrs.evolve(new, metadata=attrs.evolve(new.metadata, managed_fields=managed))
 
     def _new_metadata(self, resource: Resource, meta: ObjectMeta, strategy: Strategy) -> ObjectMeta:
         name = meta.name
@@ -162,6 +187,7 @@ def _kept_metadata(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
         uid=old.uid,
         resource_version=old.resource_version,
         generation=old.generation,
+        managed_fields=meta.managed_fields or old.managed_fields,
         creation_timestamp=old.creation_timestamp,
         deletion_timestamp=old.deletion_timestamp,
         deletion_grace_period_seconds=old.deletion_grace_period_seconds,

@@ -1,6 +1,8 @@
 """Which kind is written by which strategy."""
 
 from engine.api.scheme import Resource
+from engine.apiserver.strategies import carried
+from engine.apiserver.strategies.carried import CarriedStrategy
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
 from engine.apiserver.strategies.node import NodeStrategy
@@ -22,8 +24,17 @@ STRATEGIES: dict[str, Strategy] = {
     "namespaces": NamespaceStrategy(),
     "networkpolicies.networking.k8s.io": _GENERATION_ONLY,
     "nodes": NodeStrategy(),
-    "persistentvolumeclaims": _WITHOUT_GENERATION,
-    "persistentvolumes": _WITHOUT_GENERATION,
+    "jobs.batch": CarriedStrategy(carried.JOB),
+    "cronjobs.batch": CarriedStrategy(carried.CRON_JOB),
+    "daemonsets.apps": CarriedStrategy(carried.DAEMON_SET),
+    "persistentvolumeclaims": CarriedStrategy(
+        carried.CLAIM, first_status={"phase": "Pending"}, has_generation=False
+    ),
+    "persistentvolumes": CarriedStrategy(
+        carried.VOLUME, first_status={"phase": "Pending"}, has_generation=False
+    ),
+    "replicationcontrollers": CarriedStrategy({"replicas": 1}),
+    "statefulsets.apps": CarriedStrategy(carried.STATEFUL_SET),
     "pods": PodStrategy(),
     "replicasets.apps": ReplicaSetStrategy(),
     "resourcequotas": _WITHOUT_GENERATION,
