@@ -254,7 +254,7 @@ class GarbageCollector:
             ):
                 return
         node, former = self.graph.put(new)
-        for uid in former:
+        for uid in (*former, *_no_longer_blocked(old, new)):
             found = self.graph.nodes.get(uid)
             if found is not None and found.waits_for_dependents:
                 self.queue.add(uid)
@@ -271,3 +271,15 @@ class GarbageCollector:
                 self.queue.add(node.identity.uid)
             elif found is not None and found.is_virtual:
                 self.queue.add(owner.uid)
+
+
+def _no_longer_blocked(old: ApiObject | None, new: ApiObject) -> tuple[str, ...]:
+    """The uids of owners that the object held back until this change."""
+    if old is None or old.metadata.owner_references == new.metadata.owner_references:
+        return ()
+    before = {owner.uid for owner in old.metadata.owner_references if owner.block_owner_deletion}
+    return tuple(
+        owner.uid
+        for owner in new.metadata.owner_references
+        if owner.uid in before and not owner.block_owner_deletion
+    )

@@ -30,7 +30,7 @@ T = TypeVar("T", bound=ApiObject)
 START = 1_700_000_000.0
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Plant:
     """What a test turns. Bound pods become ready *start_delay* seconds later and end when asked.
 
