@@ -14,7 +14,6 @@ from engine.api.wire import Time
 from engine.apiserver.admission.registry import Admission
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
-from engine.apiserver.keys import key_of
 from engine.apiserver.patching import Patcher
 from engine.apiserver.read import ListQuery, list_objects
 from engine.apiserver.request import (
@@ -396,11 +395,6 @@ class ApiServer:
         old = self.storage.read(resource, meta.namespace, meta.name)
         new = with_scale(old, scale)
         return scale_of(self.update(new, request=request, dry_run=dry_run))
-
-    def version_of(self, resource: Resource, namespace: str, name: str) -> int:
-        """How often the object has been written; 0 if there is none, 1 if it is new."""
-        kv = self.store.get(key_of(resource, namespace, name))
-        return 0 if kv is None else kv.version
 
     def _check_scales(self, resource: Resource) -> None:
         if "scale" not in resource.subresources:

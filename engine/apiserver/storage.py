@@ -77,6 +77,11 @@ class ObjectStorage:
             raise NotFoundError.of(resource.plural, name, group=resource.group)
         return obj
 
+    def version_of(self, resource: Resource, namespace: str, name: str) -> int:
+        """How often the object has been written; 0 if there is none, 1 if it is new."""
+        kv = self.store.get(key_of(resource, namespace, name))
+        return 0 if kv is None else kv.version
+
     def range(
         self, start: bytes, end: bytes, *, revision: int = 0, limit: int = 0
     ) -> RangeResult[Any]:

@@ -286,7 +286,7 @@ class Verbs:
 
     def _version_of(self, request: ApiRequest) -> int:
         target = request.target
-        return self.server.version_of(target.resource, target.namespace, target.name)
+        return self.server.storage.version_of(target.resource, target.namespace, target.name)
 
     def _strictness(self, request: ApiRequest) -> str:
         given = request.query.get("fieldValidation", "") or "Warn"
