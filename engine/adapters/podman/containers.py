@@ -14,7 +14,7 @@ from engine.adapters.podman import exits, parse, processes, specs
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
-from engine.adapters.podman.signals import send_signal
+from engine.adapters.podman.signals import catches, send_signal
 from engine.adapters.podman.tasks import Tasks
 from engine.adapters.podman.volumes import PodVolumes
 from engine.cri import commands as cri
@@ -23,6 +23,7 @@ from engine.cri.runtime import Emit
 from engine.errors import AdapterError
 
 KILLED_SECONDS = 5.0
+YOUNG_SECONDS = 0.5
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -102,10 +103,24 @@ class Containers:
         container = self.by_id.get(command.container_id)
         if container is None or not container.is_running:
             return
+        if command.grace > 0:
+            await self._until_listening(container)
         await self.signal(container.id, container.stop_signal if command.grace > 0 else "SIGKILL")
         if command.grace > 0:
             loop = asyncio.get_running_loop()
             loop.call_later(command.grace, self._kill_late, container)
+
+    async def _until_listening(self, container: Container) -> None:
+        """Give a process that has only just started a moment to set up its signal handler.
+
+        As process 1 of its namespace it would never see a signal that comes before.
+        """
+        while (  # noqa: ASYNC110 - the kernel tells nobody
+            container.is_running
+            and self.clock() - container.started_at < YOUNG_SECONDS
+            and not catches(container.pid, container.stop_signal)
+        ):
+            await asyncio.sleep(0.01)
 
     async def signal(self, container_id: str, name: str) -> None:
         """Send a signal to the container's process, if it runs."""

@@ -126,6 +126,7 @@ class PodmanHost:
             clock=self.clock,
             available=self._available,
             own_images=self._own_images,
+            loop=asyncio.get_running_loop(),
             exits=self.service.exits,
             host_resolv=_host_resolv(),
         )

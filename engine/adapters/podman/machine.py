@@ -50,6 +50,7 @@ class Surroundings:
     clock: Callable[[], float]
     available: asyncio.Event
     own_images: asyncio.Event
+    loop: asyncio.AbstractEventLoop
     exits: Path | None = None
     host_resolv: str = ""
 
@@ -70,7 +71,7 @@ class Machine:
     _is_on: bool = attrs.field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.tasks = Tasks(self.owner.node)
+        self.tasks = Tasks(self.owner.node, self.around.loop)
         self.containers = Containers(
             client=self.around.client,
             owner=self.owner,

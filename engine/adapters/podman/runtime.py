@@ -37,7 +37,7 @@ class PodmanRuntime:
     _usage: tuple[ContainerUsage, ...] = attrs.field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._sweeps = Tasks(f"sweep {self.owner.node}")
+        self._sweeps = Tasks(f"sweep {self.owner.node}", self.around.loop)
         self.machine = self._boot(self.owner)
 
     def submit(self, command: Command) -> None:

@@ -25,6 +25,17 @@ def send_signal(container: Container, name: str) -> bool:
     return True
 
 
+def catches(pid: int, name: str) -> bool:
+    """Whether process *pid* has a handler for signal *name*; True where that cannot be told."""
+    number = signal_number(name)
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return True
+    caught = next((int(line[7:], 16) for line in lines if line.startswith("SigCgt:")), None)
+    return number is None or caught is None or bool(caught >> (number - 1) & 1)
+
+
 def signal_number(name: str) -> int | None:
     """The number of ``SIGTERM``, ``TERM`` or ``15``; None for what is none."""
     if name.isdigit():

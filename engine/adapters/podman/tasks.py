@@ -15,11 +15,12 @@ class Tasks:
     """The tasks of one owner; *name* is said in the log when one fails."""
 
     name: str
+    loop: asyncio.AbstractEventLoop
     _running: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Have *work* done."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = self.loop.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
         return task
