@@ -229,13 +229,9 @@ class ApiServer:
             return cast("T", self._subresources.finalize(obj, request=request, dry_run=dry_run))
         if subresource not in ("", *resource.subresources):
             raise NotFoundError(f"{resource.plural} have no subresource {subresource}")
+        remove = self._deleter.remove
         stored = self._writer.update(
-            resource,
-            obj,
-            subresource=subresource,
-            request=request,
-            dry_run=dry_run,
-            remove=self._deleter.remove,
+            resource, obj, subresource=subresource, request=request, dry_run=dry_run, remove=remove
         )
         return cast("T", stored)
 

@@ -26,6 +26,7 @@ class SlowLog:
 
     tell: Callable[[int], object] = print
     appended: int = 1
+    has_commit: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     def load(self) -> Recovered[Any]:
         """Nothing was kept."""
@@ -40,9 +41,11 @@ class SlowLog:
     def append(self, changes: Sequence[Change[Any]]) -> None:
         """Take a commit; it is not on disk yet."""
         self.appended = changes[-1].revision
+        self.has_commit.set()
 
     def catch_up(self) -> None:
         """The disk has it all."""
+        self.has_commit.clear()
         self.tell(self.appended)
 
     def compact(self, revision: int, dropped: Sequence[tuple[int, bytes]]) -> None:
@@ -75,8 +78,8 @@ async def test_an_answer_waits_for_the_disk() -> None:
     async with aiohttp.ClientSession() as client:
         url = f"http://127.0.0.1:{http.port}/api/v1/namespaces"
         asking = asyncio.ensure_future(client.post(url, json=body))
-        while log.appended == store.durable_revision:
-            await asyncio.sleep(0)
+        await log.has_commit.wait()
+        await asyncio.sleep(0)
         was_early = asking.done()
         log.catch_up()
         answer = await asking
