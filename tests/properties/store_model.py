@@ -31,7 +31,7 @@ class Model:
         """The newest state."""
         return self.states[self.revision]
 
-    def write(self, writes: list[Write], time: float) -> None:
+    def write(self, writes: list[Write], time: float, origin: object = None) -> None:
         """Make the next revision, unless nothing changes."""
         state, main = dict(self.now), self.revision + 1
         made: list[Change[bytes]] = []
@@ -42,11 +42,11 @@ class Model:
                 version = prev.version + 1 if prev else 1
                 kv = KeyValue(key, value, created, main, version, lease)
                 state[key] = kv
-                made.append(Change(main, len(made), "put", kv, prev, None, time))
+                made.append(Change(main, len(made), "put", kv, prev, origin, time))
             elif prev:
                 del state[key]
                 mark: KeyValue[bytes] = tombstone(key, main)
-                made.append(Change(main, len(made), "delete", mark, prev, None, time))
+                made.append(Change(main, len(made), "delete", mark, prev, origin, time))
         if made:
             self.states[main] = state
             self.revision = main

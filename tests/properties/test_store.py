@@ -26,6 +26,7 @@ from engine.store.errors import (
     StoreError,
 )
 from engine.store.kv import FROM_KEY, Change, prefix_end
+from engine.store.lease import LeaseExpired
 from engine.store.txn import Compare, DeleteRange, Operation, Put
 from engine.store.watchable_store import Store
 from engine.store.watcher import WatchBatch, Watcher
@@ -174,6 +175,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.watched.append(seen)
         return seen
 
+    @rule(target=seen, key=KEYS)
+    def watch_prefix_from_now(self, key: bytes) -> Any:
+        """What most watchers do: a prefix, from the newest revision on."""
+        return self.watch(key, prefix_end(key), 0, None, prev_kv=True)
+
     @rule(seen=seen)
     def pause(self, seen: Seen) -> None:
         """A reader that takes nothing for a while."""
@@ -233,13 +239,13 @@ class StoreMachine(RuleBasedStateMachine):
         until = self.loop.now + seconds
         due = sorted((end, lease) for lease, (_, end) in self.leases.items() if end <= until)
         for end, lease in due:
-            self._end_lease(lease, end)
+            self._end_lease(lease, end, LeaseExpired(lease))
         self.loop.run_until(until)
 
-    def _end_lease(self, lease: int, time: float) -> None:
+    def _end_lease(self, lease: int, time: float, origin: object = None) -> None:
         del self.leases[lease]
         doomed = [kv.key for kv in self.model.keys(b"", FROM_KEY) if kv.lease == lease]
-        self.model.write([Write(key, None) for key in doomed], time)
+        self.model.write([Write(key, None) for key in doomed], time, origin)
 
     @rule(back=st.integers(0, 8))
     def compact(self, back: int) -> None:
