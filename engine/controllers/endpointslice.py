@@ -23,7 +23,9 @@ from engine.controllers.endpoint_slices import (
     plan,
 )
 from engine.controllers.own_writes import OwnWrites
+from engine.controllers.pod_state import is_ready
 from engine.controllers.service_pods import (
+    can_be_endpoint,
     has_endpoint_changed,
     index_pods_by_label,
     index_services_by_selector,
@@ -31,6 +33,9 @@ from engine.controllers.service_pods import (
     selecting_services,
 )
 from engine.kernel.loop import Loop
+
+BATCH_PERIOD = 0.1
+"""Seconds in which pods that become ready are gathered; one that is lost is taken out at once."""
 
 _SERVICE_INDEX = "service"
 _CACHE_WAIT = 1.0
@@ -109,10 +114,13 @@ class EndpointSliceController:
     def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
         if old is not None and new is not None and not has_endpoint_changed(old, new):
             return
-        for pod in (old, new):
-            if pod is not None:
-                for service in selecting_services(self._services, pod):
-                    self.queue.add(service.key)
+        pods = [pod for pod in (old, new) if pod is not None]
+        if not any(can_be_endpoint(pod) for pod in pods):
+            return
+        is_gain = new is not None and new.metadata.deletion_timestamp is None and is_ready(new)
+        for pod in pods:
+            for service in selecting_services(self._services, pod):
+                self.queue.add_after(service.key, BATCH_PERIOD if is_gain else 0.0)
 
     def _on_slice(self, key: str, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         found = new or old
