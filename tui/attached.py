@@ -301,7 +301,7 @@ class AttachedSource:
                     raise await _refusal(response)
                 yield response
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            msg = f"cannot reach {self.access.server}: {str(error) or type(error).__name__}"
+            msg = f"cannot reach {self.access.server}: {_why(error)}"
             raise UnavailableError(msg) from error
         except orjson.JSONDecodeError as error:
             msg = f"{self.access.server}{path} did not answer in JSON"
@@ -317,6 +317,14 @@ def _path(cls: type[ApiObject], namespace: str = "", name: str = "", subresource
     parts.append(resource.plural)
     parts.extend(part for part in (name, subresource) if part)
     return "/".join(parts)
+
+
+def _why(error: Exception) -> str:
+    inner = getattr(error, "os_error", None) or error
+    words = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    if "Connect call failed" in words:
+        return "connection refused"
+    return str(words)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -70,7 +70,7 @@ def choose_shape(pod_counts: Sequence[int], *, cells: int, lines: int) -> Shape:
             shape = Shape(
                 columns=columns,
                 card_width=card_width,
-                chip_rows=min(max(rows, min(room, 4)), 24) if fits else rows,
+                chip_rows=min(max(rows, min(room, 10)), 24) if fits else rows,
                 chips_per_row=per_row,
                 mode=mode,
             )
@@ -211,12 +211,12 @@ def _top(
 
 
 def _bottom(node: Node, cells: int, *, edge: str) -> Line:
-    taints = [t.key.rpartition("/")[2] for t in node.spec.taints if t.effect != "PreferNoSchedule"]
+    taints = nodes_.taints(node)
     words = [nodes_.address(node)]
     if nodes_.roles(node) != "<none>":
         words.append(nodes_.roles(node))
     left = [Span("╰─ ", edge), Span(" · ".join(words) + " ", "dim")]
-    right = [Span(f" {fit_middle(','.join(taints), cells // 2)} ", "wait")] if taints else []
+    right = [Span(f" {fit_middle(taints, cells // 2)} ", "wait")] if taints else []
     right.append(Span("─╯", edge))
     gap = cells - width(left) - width(right)
     if gap < 0:

@@ -156,7 +156,7 @@ _NODE = (
     _col("ROLES", nodes_.roles, sort=nodes_.roles),
     _col("VERSION", lambda n: getattr(n.status.node_info, "kubelet_version", ""), is_spare=True),
     _col("INTERNAL-IP", nodes_.address, is_spare=True, tone=lambda _: "dim"),
-    _col("TAINTS", lambda n: ",".join(t.key.rpartition("/")[2] for t in n.spec.taints) or "<none>",
+    _col("TAINTS", lambda n: nodes_.taints(n) or "<none>",
          tone=lambda n: "wait" if n.spec.taints else "dim"),
     AGE,
     _col("OS-IMAGE", lambda n: n.status.node_info.os_image if n.status.node_info else "",

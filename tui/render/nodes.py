@@ -60,6 +60,12 @@ def pressures(node: Node) -> list[str]:
     return [c.type for c in node.status.conditions if c.type != "Ready" and c.status == "True"]
 
 
+def taints(node: Node) -> str:
+    """The keys of the taints that keep pods away, each once, without their prefix."""
+    keys = [t.key.rpartition("/")[2] for t in node.spec.taints if t.effect != "PreferNoSchedule"]
+    return ",".join(dict.fromkeys(keys))
+
+
 def roles(node: Node) -> str:
     """``control-plane``, or ``<none>``."""
     found = sorted(key[len(_ROLE) :] for key in node.metadata.labels if key.startswith(_ROLE))

@@ -45,15 +45,16 @@ def rollout_lines(
 
 
 def ready_endpoints(slices: Iterable[EndpointSlice], service: Service) -> tuple[int, int]:
-    """Ready endpoints of a service, and all."""
+    """Ready endpoints of a service, and all that are not on their way out."""
     ready = total = 0
     for item in slices:
         if item.metadata.namespace != service.metadata.namespace:
             continue
         if item.metadata.labels.get(SERVICE_NAME) != service.metadata.name:
             continue
-        total += len(item.endpoints)
-        ready += sum(1 for endpoint in item.endpoints if endpoint.conditions.ready is not False)
+        staying = [e for e in item.endpoints if not e.conditions.terminating]
+        total += len(staying)
+        ready += sum(1 for endpoint in staying if endpoint.conditions.ready is not False)
     return ready, total
 
 
