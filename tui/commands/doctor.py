@@ -1,6 +1,7 @@
 """`kubarium doctor`: what works on this machine, and what to do about what does not."""
 
 import argparse
+import os
 
 from engine.adapters.podman.preflight import inspect_host
 
@@ -13,7 +14,7 @@ def run(_options: argparse.Namespace) -> int:
         print("Kubarium runs simulated containers until that is mended.")
         return 1
     print(f"containers: yes, with podman {found.version} and {found.runtime}")
-    print(f"privileges: {'rootless' if found.is_rootless else 'root'}")
+    print(f"privileges: {'root' if os.geteuid() == 0 else 'rootless'}")
     network = "routed pods, services on nftables" if found.is_routed else "a bridge per node"
     print(f"network:    {network}")
     return 0
