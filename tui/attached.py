@@ -34,7 +34,7 @@ CLOSE_ENOUGH = 30.0
 _LINE_LIMIT = 64 * 2**20
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class AttachedSource:
     """List, then watch, kind by kind; a broken watch is resumed, an outdated one begun anew.
 

@@ -18,7 +18,7 @@ T = TypeVar("T", bound=ApiObject)
 CHANNEL = "tui"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class EmbeddedSource:
     """A client and caches of our own, over a link of our own; writes enter through the journal."""
 
@@ -151,7 +151,7 @@ class EmbeddedSource:
             self._on_change(cls, key, old, new)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Clock:
     """The cluster's time, which is ours to stop."""
 

@@ -56,7 +56,7 @@ class Delta:
         return cast("Mapping[str, tuple[T | None, T | None]]", self.changes.get(cls, _NOTHING))
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Session:
     """A source's objects by kind and key, current to the last turn.
 
