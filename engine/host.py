@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -19,7 +20,7 @@ from engine.adapters.network.stack import NetworkStack
 from engine.adapters.pacer import Pacer
 from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import inspect_host
-from engine.adapters.storage.sqlite import SqliteLog
+from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
 from engine.api.core import Service
 from engine.api.pod import Pod
 from engine.bootstrap import publish_apiserver
@@ -43,6 +44,7 @@ class HostOptions:
         workers: nodes beside the control plane.
         runtime: auto, podman or simulated.
         data: where the cluster is kept; None for a cluster that ends with the process.
+        store: the etcd in which the cluster is kept instead, led by one of us at a time.
         listen: host and port of the API server; port 0 for any free one.
         kubeconfig: where to write the kubeconfig; None for the usual place.
         seed: seed of all chance.
@@ -53,6 +55,7 @@ class HostOptions:
     workers: int = 3
     runtime: str = "auto"
     data: Path | None = None
+    store: StoreOptions | None = None
     listen: tuple[str, int] = ("127.0.0.1", 6443)
     kubeconfig: Path | None = None
     seed: int = 1
@@ -79,10 +82,16 @@ class Host:
         * after `start` kubectl is answered and the kubeconfig is written;
         * `stop` may be called at any time, also after a `start` that failed, and leaves nothing of
           ours on the machine but what `data` keeps;
-        * a bug inside the cluster ends `failed` with its exception.
+        * a bug inside the cluster ends `failed` with its exception, and so does the loss of
+          leadership, with `LeadershipLostError`.
+
+    *on_waiting* hears why we do not lead yet; *on_alarm* why the store takes no writes, and None
+    when it does again.
     """
 
     options: HostOptions
+    on_waiting: Callable[[str], object] = attrs.field(default=bool, kw_only=True)
+    on_alarm: Callable[[str | None], object] = attrs.field(default=bool, kw_only=True)
     notice: str = attrs.field(default="", init=False)
     cluster: Cluster = attrs.field(init=False)
     pacer: Pacer = attrs.field(init=False)
@@ -91,7 +100,11 @@ class Host:
     http: HttpServer | None = attrs.field(default=None, init=False)
     network: NetworkStack | None = attrs.field(default=None, init=False)
     fetcher: Fetcher | None = attrs.field(default=None, init=False)
+    _storage: Storage[Any] = attrs.field(init=False)
     _is_started: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._storage = Storage(OBJECT_CODEC, self.options.data, self.options.store)
 
     @property
     def kubeconfig(self) -> Path:
@@ -113,14 +126,26 @@ class Host:
             f" API at http://{self.options.listen[0]}:{port}"
         )
 
+    async def lead(self) -> None:
+        """Wait until the store is ours to write: at once, unless it is an etcd that another leads.
+
+        May be cancelled; `start` does it too.
+
+        Raises:
+            EngineError: the etcd cannot be used; the message says why.
+        """
+        await self._storage.lead(self.on_waiting)
+
     async def start(self, *, is_driven: bool = True) -> None:
         """Start everything; without *is_driven* time stands still until `play` moves it.
 
         Raises:
             EngineError: it cannot be done; the message says what to do. Call `stop` all the same.
         """
+        await self.lead()
         await self._start_podman()
         self.cluster = self._make_cluster(is_live=is_driven)
+        self.cluster.store.on_alarm_changed = self._alarm
         self.pacer = Pacer(self.cluster.loop, self.cluster.journal, self.options.speed)
         if not is_driven:
             self.pacer.pause()
@@ -141,7 +166,7 @@ class Host:
         self._is_started = True
         self.cluster.start()
         publish_apiserver(self.cluster.admin, host, self.http.port)
-        self.failed = asyncio.create_task(self.pacer.run(), name="pacer")
+        self.failed = asyncio.create_task(self._drive(), name="pacer")
         if self.options.demo:
             self.deploy_demo()
         self._write_kubeconfig(f"http://{host}:{self.http.port}")
@@ -161,6 +186,7 @@ class Host:
             await self.network.stop()
         if self.podman is not None:
             await self.podman.stop()
+        await asyncio.to_thread(self._storage.release)
 
     def deploy_demo(self) -> None:
         """Create the demo application in the namespace default, unless it is there."""
@@ -222,6 +248,17 @@ class Host:
         if self.failed.done():
             self.failed.result()
 
+    async def _drive(self) -> None:
+        await self.pacer.run()
+        alarm = self.cluster.store.alarm
+        if alarm is not None and self._storage.is_final(alarm):
+            raise LeadershipLostError(alarm)
+
+    def _alarm(self, alarm: str | None) -> None:
+        self.on_alarm(alarm)
+        if self._storage.is_final(alarm):
+            self.pacer.stop()
+
     def _write_kubeconfig(self, server: str) -> None:
         try:
             write_kubeconfig(self.kubeconfig, server=server, name=self.cluster.config.name)
@@ -270,10 +307,7 @@ class Host:
 
     def _make_cluster(self, *, is_live: bool) -> Cluster:
         options = self.options
-        log = None
-        if options.data is not None:
-            post = asyncio.get_running_loop().call_soon_threadsafe
-            log = SqliteLog(options.data / "store.db", OBJECT_CODEC, post)
+        log = self._storage.open(asyncio.get_running_loop().call_soon_threadsafe)
         start_time = time.time() if is_live else SIMULATED_EPOCH
         if self.podman is None:
             nodes = make_nodes(options.workers)

@@ -39,12 +39,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"kubarium {metadata.version('kubarium')}"
     )
     _add_cluster_options(parser)
+    _add_store_options(parser)
     parser.add_argument("--no-demo", action="store_true", help="start without the demo application")
     parser.set_defaults(run=_open)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run a cluster without a screen, for kubectl")
     _add_cluster_options(serve)
+    _add_store_options(serve)
     serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
     serve.set_defaults(run=_serve)
 
@@ -111,6 +113,23 @@ def _add_cluster_options(parser: argparse.ArgumentParser, *, is_scenario: bool =
         metavar="X",
         help="seconds of the cluster per second (1; simulated containers only)",
     )
+
+
+def _add_store_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="keep the cluster in an etcd, etcd://HOST:PORT[,HOST:PORT] or etcds:// for TLS, and"
+        " stand by while another Kubarium leads it; the password is read from"
+        " KUBARIUM_STORE_PASSWORD",
+    )
+    for name, metavar, help_text in (
+        ("cacert", "PATH", "who signed the etcd's certificate"),
+        ("cert", "PATH", "our certificate for the etcd"),
+        ("key", "PATH", "the key of our certificate"),
+        ("user", "NAME", "our name in the etcd"),
+    ):
+        parser.add_argument(f"--store-{name}", metavar=metavar, help=help_text)
 
 
 def _count(text: str) -> int:

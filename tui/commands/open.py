@@ -5,8 +5,7 @@ import asyncio
 import contextlib
 
 from engine.host import Host
-
-from tui.commands.serve import host_options
+from tui.commands.serve import host_options, tell_waiting
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,7 +22,7 @@ async def show(options: argparse.Namespace) -> int:
     from tui.app import KubariumApp
     from tui.embedded import EmbeddedSource
 
-    host = Host(host_options(options, demo=not options.no_demo))
+    host = Host(host_options(options, demo=not options.no_demo), on_waiting=tell_waiting)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(host.stop)
         await host.start()

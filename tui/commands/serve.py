@@ -3,8 +3,11 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 
+from engine.adapters.storage.choose import StoreOptions
 from engine.host import Host, HostOptions
 
 
@@ -19,12 +22,38 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         workers=options.nodes or 3,
         runtime=options.runtime,
         data=options.data,
+        store=store_options(options),
         listen=options.listen,
         kubeconfig=options.kubeconfig,
         seed=options.seed if options.seed is not None else 1,
         speed=options.speed,
         demo=demo,
     )
+
+
+def store_options(options: argparse.Namespace) -> StoreOptions | None:
+    """The etcd that the command line names, if it names one."""
+    if getattr(options, "store", None) is None:
+        return None
+    return StoreOptions(
+        url=options.store,
+        ca_file=options.store_cacert,
+        cert_file=options.store_cert,
+        key_file=options.store_key,
+        user=options.store_user,
+        password=os.environ.get("KUBARIUM_STORE_PASSWORD"),
+    )
+
+
+def tell_waiting(reason: str) -> None:
+    """Say why this cluster does not start yet."""
+    print(f"kubarium: standing by; {reason}", flush=True)
+
+
+def tell_alarm(alarm: str | None) -> None:
+    """Say that the store takes no writes, or takes them again."""
+    text = "the store takes writes again" if alarm is None else f"the store is read-only: {alarm}"
+    print(f"kubarium: {text}", file=sys.stderr, flush=True)
 
 
 async def serve(options: argparse.Namespace) -> int:
@@ -37,9 +66,19 @@ async def serve(options: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    host = Host(host_options(options, demo=options.demo))
+    host = Host(
+        host_options(options, demo=options.demo), on_waiting=tell_waiting, on_alarm=tell_alarm
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(host.stop)
+        stopped = asyncio.create_task(stop.wait())
+        leading = asyncio.create_task(host.lead())
+        await asyncio.wait({stopped, leading}, return_when=asyncio.FIRST_COMPLETED)
+        if not leading.done():
+            leading.cancel()
+            await asyncio.wait({leading})
+            return 0
+        leading.result()
         await host.start()
         if host.notice:
             print(host.notice, flush=True)
@@ -47,7 +86,6 @@ async def serve(options: argparse.Namespace) -> int:
             f"kubarium: {host.summary}; try: kubectl --kubeconfig {host.kubeconfig} get nodes",
             flush=True,
         )
-        stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, host.failed}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if host.failed.done():

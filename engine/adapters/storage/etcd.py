@@ -40,7 +40,8 @@ FORMAT = 1
 _OPERATIONS = 100
 _BYTES = 1_000_000
 _PAGE = 500
-_LOST = "another Kubarium leads this store now; this one writes no more, restart it to stand by"
+# The alarm of a leader that is none any more; nothing heals it.
+LOST = "another Kubarium leads this store now; this one writes no more, restart it to stand by"
 
 
 @attrs.define(eq=False)
@@ -105,7 +106,7 @@ class EtcdLog(Generic[V]):
         self, on_durable: Callable[[int], object], on_alarm: Callable[[str | None], object]
     ) -> None:
         """Start the writer thread; see `ChangeLog.start`."""
-        self.election.on_lost = lambda: self.post(partial(on_alarm, _LOST))
+        self.election.on_lost = lambda: self.post(partial(on_alarm, LOST))
         self._writer.start(on_durable, on_alarm)
 
     def append(self, changes: Sequence[Change[V]]) -> None:
@@ -224,7 +225,7 @@ class EtcdLog(Generic[V]):
             return
         found = [response["response_range"].get("kvs") for response in answer["responses"]]
         if not found[0] or int(found[0][0]["create_revision"]) != self.election.created:
-            raise WriteRefusedError(_LOST, is_final=True)
+            raise WriteRefusedError(LOST, is_final=True)
         # A transaction whose answer was lost has arrived; writing the same again is harmless.
         self._head_revision = int(found[1][0]["mod_revision"]) if found[1] else 0
         raise EtcdUnavailableError("etcd took a transaction without an answer")

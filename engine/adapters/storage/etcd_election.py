@@ -40,9 +40,13 @@ class Election:
 
         Raises:
             EtcdUnavailableError: etcd does not answer.
+            EtcdRefusedError: etcd does not let us in.
         """
         gateway = EtcdGateway(self.address)
         try:
+            # A lease that was granted long ago would end soon after the place is won.
+            if self._lease and not self._renew(gateway):
+                self._lease = 0
             if not self._lease:
                 granted = gateway.call("/v3/lease/grant", {"TTL": self.ttl})
                 self._lease = int(granted["ID"])
@@ -55,24 +59,39 @@ class Election:
                 self.created = int(holder["create_revision"])
             else:
                 self.created = int(answer["header"]["revision"])
-        except EtcdRefusedError:
-            # Waiting took longer than the lease lives; the next try takes a new one.
-            self._lease = 0
-            return "unknown"
         finally:
             gateway.close()
         self._thread = threading.Thread(target=self._keep, name="store-leader", daemon=True)
         self._thread.start()
         return None
 
-    def campaign(self, stop: threading.Event, *, interval: float = 1.0) -> bool:
-        """Try until the place is ours, or until *stop* is set (False); blocks."""
+    def campaign(
+        self,
+        stop: threading.Event,
+        *,
+        interval: float = 1.0,
+        on_waiting: Callable[[str], object] = bool,
+    ) -> bool:
+        """Try until the place is ours, or until *stop* is set (False); blocks.
+
+        *on_waiting* hears why we wait, and again when the reason has changed.
+
+        Raises:
+            EtcdRefusedError: etcd does not let us in.
+        """
+        told = ""
         while not stop.is_set():
             try:
-                if self.try_acquire() is None:
+                holder = self.try_acquire()
+            except EtcdUnavailableError as error:
+                reason = str(error)
+            else:
+                if holder is None:
                     return True
-            except EtcdUnavailableError:
-                pass
+                reason = f"{holder} is the leader"
+            if reason != told:
+                told = reason
+                on_waiting(reason)
             stop.wait(interval)
         return False
 
@@ -86,7 +105,10 @@ class Election:
         }
 
     def resign(self) -> None:
-        """Give the place up at once, so that nobody waits for the lease to end."""
+        """Give the place up at once, so that nobody waits for the lease to end.
+
+        Resigning twice is allowed.
+        """
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -99,6 +121,12 @@ class Election:
                 pass
             finally:
                 gateway.close()
+            self._lease = 0
+
+    def _renew(self, gateway: EtcdGateway) -> bool:
+        """Let the lease live its whole time again; False if it has ended."""
+        answer = gateway.call("/v3/lease/keepalive", {"ID": self._lease})
+        return int(answer.get("result", {}).get("TTL", 0)) > 0
 
     def _claim(self) -> dict[str, Any]:
         key = b64(self.key)
@@ -115,11 +143,11 @@ class Election:
         try:
             while not self._stop.wait(self.ttl / 3):
                 try:
-                    answer = gateway.call("/v3/lease/keepalive", {"ID": self._lease})
+                    is_ours = self._renew(gateway)
                 except (EtcdUnavailableError, EtcdRefusedError):
                     # The fence decides; as long as etcd is away nobody else gets the place either.
                     continue
-                if int(answer.get("result", {}).get("TTL", 0)) <= 0:
+                if not is_ours:
                     self.on_lost()
                     return
         finally:
