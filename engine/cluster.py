@@ -31,6 +31,7 @@ from engine.proxy.proxier import Proxier
 from engine.proxy.rules import RecordingSink, RuleSink
 from engine.scheduler.scheduler import Scheduler
 from engine.simulation.runtime import SimulatedRuntime
+from engine.store.compactor import KEEP_A_SESSION, Compactor, Retention
 from engine.store.log import ChangeLog, Codec
 from engine.store.watchable_store import Store
 
@@ -43,7 +44,7 @@ OBJECT_CODEC: Codec[Any] = Codec(encode=encode_json, decode=decode_json)
 """How objects lie on disk: as the JSON that clients see."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class NodeParts:
     """What runs on one node."""
 
@@ -53,23 +54,27 @@ class NodeParts:
     link: Link
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Cluster:
     """A whole cluster in one process.
 
     Without *make_runtime* containers are simulated; without *log* nothing is kept; without *sink*
-    service rules are only remembered. Each component talks over a link of its own, found in
-    `links` by the component's name.
+    service rules are only remembered. History is kept as *retention* says, measured in bytes by
+    *log_size*. Each component talks over a link of its own, found in `links` by the component's
+    name.
     """
 
     config: ClusterConfig
     make_runtime: RuntimeFactory | None = None
     log: ChangeLog[Any] | None = None
+    log_size: Callable[[], int] | None = None
+    retention: Retention = KEEP_A_SESSION
     sink: RuleSink = attrs.field(factory=RecordingSink)
     loop: Loop = attrs.field(init=False)
     journal: Journal = attrs.field(init=False)
     random: RandomStreams = attrs.field(init=False)
     store: Store[Any] = attrs.field(init=False)
+    compactor: Compactor[Any] = attrs.field(init=False)
     server: ApiServer = attrs.field(init=False)
     links: dict[str, Link] = attrs.field(factory=dict, init=False)
     nodes: dict[str, NodeParts] = attrs.field(factory=dict, init=False)
@@ -85,6 +90,9 @@ class Cluster:
         self.journal = Journal(self.loop)
         self.random = RandomStreams(config.seed)
         self.store = Store(self.loop, self.log, index_of=index_of)
+        self.compactor = Compactor(
+            self.loop, self.store.kv, self.store.compact, self.retention, size=self.log_size
+        )
         self.server = ApiServer(
             loop=self.loop,
             store=self.store,
@@ -121,6 +129,7 @@ class Cluster:
     def start(self) -> None:
         """Create the objects a cluster begins with and let every part work."""
         bootstrap(self.client("bootstrap", groups=("system:masters",)), self.config)
+        self.compactor.start()
         self.injector.informers.start()
         self.injector.start()
         self.manager.start()
@@ -137,6 +146,7 @@ class Cluster:
         self.proxier.stop()
         self.scheduler.stop()
         self.manager.stop()
+        self.compactor.stop()
         self.store.close()
 
     def run_for(self, seconds: float) -> None:

@@ -74,7 +74,7 @@ def default_kubeconfig() -> Path:
     return state_folder() / "kubeconfig"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Host:
     """One cluster and what connects it to this machine.
 
@@ -312,7 +312,7 @@ class Host:
         if self.podman is None:
             nodes = make_nodes(options.workers)
             config = ClusterConfig(nodes=nodes, seed=options.seed, start_time=start_time)
-            return Cluster(config=config, log=log)
+            return Cluster(config=config, log=log, log_size=self._storage.size)
         slot = self.podman.slot
         facts = self.podman.facts()
         nodes = make_nodes(
@@ -331,7 +331,11 @@ class Host:
         )
         assert self.network is not None
         return Cluster(
-            config=config, log=log, make_runtime=self._make_runtime, sink=self.network.sink
+            config=config,
+            log=log,
+            log_size=self._storage.size,
+            make_runtime=self._make_runtime,
+            sink=self.network.sink,
         )
 
     def _make_runtime(self, node: NodeConfig, index: int, emit: Emit) -> Runtime:

@@ -21,7 +21,7 @@ class FetchAnswer:
     body: str
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Fetcher:
     """Asks from this machine; the answers enter the cluster through the journal."""
 

@@ -13,7 +13,7 @@ from engine.kernel.loop import Loop
 FRAME_BUDGET = 0.008
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Pacer:
     """Drives a `Loop` on the asyncio thread.
 

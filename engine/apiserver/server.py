@@ -36,7 +36,7 @@ T = TypeVar("T", bound=ApiObject)
 _DEFAULT_DELETE = DeleteOptions()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ApiServer:
     """The request pipeline over one store.
 

@@ -29,7 +29,7 @@ PATCH_TYPES = {
 """Media types of the four kinds of patches."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Client:
     """Reads and writes API objects.
 

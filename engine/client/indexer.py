@@ -12,7 +12,7 @@ T = TypeVar("T", bound=ApiObject)
 IndexFunction = Callable[[T], Iterable[str]]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Indexer(Generic[T]):
     """Objects by key (``namespace/name``) and by any number of named indexes.
 

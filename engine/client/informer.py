@@ -21,7 +21,7 @@ Handler = Callable[[str, T | None, T | None], None]
 """Called with (key, old, new); old is None for an addition, new is None for a removal."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Informer(Generic[T]):
     """The cache of one kind (and selection), kept current by a reflector.
 
@@ -121,7 +121,7 @@ class Informer(Generic[T]):
             handler(key, old, new)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class InformerFactory:
     """One informer per kind and selection, shared by all who use this factory (and its link)."""
 

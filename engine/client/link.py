@@ -14,7 +14,7 @@ from engine.kernel.loop import Loop
 R = TypeVar("R")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Link:
     """One component's connection.
 

@@ -15,7 +15,7 @@ from engine.client.client import Client
 from engine.kernel.rng import Stream
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class EventRecorder:
     """Writes Events about objects in the name of one component.
 

@@ -17,7 +17,7 @@ from engine.telemetry.trace import context_after
 T = TypeVar("T", bound=ApiObject)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Reflector(Generic[T]):
     """Lists and watches one kind, and tells a sink.
 

@@ -24,7 +24,7 @@ class Result:
 Reconcile = Callable[[str], Result | None]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class WorkQueue:
     """Calls *reconcile* with one key per loop step, *cost* virtual seconds apart.
 

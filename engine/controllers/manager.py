@@ -21,7 +21,7 @@ SYNC_PERIOD = 0.1
 """Seconds between looks at whether the caches hold the whole state."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ControllerManager:
     """Builds every controller of the registry and starts them once the caches are complete.
 

@@ -16,14 +16,14 @@ from engine.kernel.loop import Timer
 log = logging.getLogger(__name__)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Active:
     fault: Fault
     recovery: Recovery | None
     timer: Timer | None = None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Injector:
     """Watches Faults and pulls their levers.
 

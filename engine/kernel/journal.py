@@ -31,7 +31,7 @@ class InputContext:
     channel: str
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Journal:
     """Brings outside inputs into the loop, in order, and remembers them.
 

@@ -13,7 +13,7 @@ import attrs
 _Callback = Callable[..., object]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Timer:
     """One scheduled callback; `cancel` makes it never run."""
 
@@ -33,7 +33,7 @@ class Timer:
         self.args = ()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Loop:
     """A deterministic event loop in virtual time.
 

@@ -19,7 +19,7 @@ from engine.kubelet.specs import DnsSettings
 SYNC_CHECK_SECONDS = 1.0
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Kubelet:
     """Keeps the containers of one node as the API says, and the API informed about them.
 

@@ -31,7 +31,7 @@ POLL_SECONDS = 0.25
 """How often a wait looks again, in the cluster's time."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Player:
     """Runs the steps of one scenario in file order and keeps the results.
 

@@ -19,7 +19,7 @@ Fetch = Callable[[str, Callable[[HttpAnswer], None]], None]
 """Gets ``http://host:port/path`` and calls back with the answer, in a step of the loop."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ClusterView:
     """Looks objects up, and asks services over HTTP through *fetch*."""
 

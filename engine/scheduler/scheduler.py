@@ -43,7 +43,7 @@ class Chance(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Scheduler:
     """Binds pods that have no node.
 

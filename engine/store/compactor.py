@@ -27,6 +27,10 @@ class Retention:
     size: int | None = None
 
 
+# A session of teaching is kept whole; what runs for days keeps its last one.
+KEEP_A_SESSION = Retention(revisions=500_000, age=24 * 3600.0, size=256 * 2**20)
+
+
 @attrs.define(eq=False)
 class Compactor(Generic[V]):
     """Compacts every *interval* seconds to what *retention* allows."""

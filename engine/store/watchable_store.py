@@ -32,7 +32,7 @@ V = TypeVar("V")
 _PURGE_SLICE = 2000
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Store(Generic[V]):
     """Multi-version keys with etcd's promises, for one thread.
 

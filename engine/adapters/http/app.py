@@ -38,7 +38,7 @@ _LARGEST_BODY = 3 * 2**20
 _STREAMS = ("exec", "attach", "portforward", "proxy")
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class HttpServer:
     """Serves an API server on a TCP port.
 

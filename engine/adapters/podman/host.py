@@ -46,7 +46,7 @@ USAGE_SECONDS = 5.0
 INTERFACE_TRIES = 300
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class PodmanHost:
     """Podman for one cluster: *instance* is its name in labels, *state* its folder.
 

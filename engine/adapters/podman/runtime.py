@@ -17,7 +17,7 @@ from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
 from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class PodmanRuntime:
     """One node's `engine.cri.runtime.Runtime`, made by `PodmanHost.runtime`.
 
