@@ -1,0 +1,31 @@
+"""What this machine lacks is a skip for a contributor and a failure in CI."""
+
+import os
+from functools import cache
+
+import pytest
+
+from engine.adapters.podman.preflight import inspect_host
+from tests.e2e.served import find_kubectls
+
+
+@cache
+def missing(marker: str) -> str:
+    """Why tests of *marker* cannot run on this machine; empty if they can."""
+    if marker == "podman":
+        found = inspect_host()
+        if not found.usable:
+            return found.reason
+        return "" if found.is_routed else "these tests make network namespaces, which needs root"
+    if marker == "kubectl" and not find_kubectls():
+        return "no kubectl of 1.27 or later was found"
+    return ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, outside CI, what this machine cannot run."""
+    for marker in ("podman", "kubectl"):
+        if item.get_closest_marker(marker) is not None and (why := missing(marker)):
+            if os.environ.get("CI") == "true":
+                pytest.fail(why)
+            pytest.skip(why)
