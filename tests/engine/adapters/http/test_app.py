@@ -152,6 +152,63 @@ async def test_a_watch_delivers_lines_as_they_happen(site: Site) -> None:
     assert added["object"]["metadata"]["name"] == "a"
 
 
+async def test_a_list_at_a_revision_is_what_a_watcher_had_seen_then(site: Site) -> None:
+    """After every change, updates and deletions too; also page by page, and a single object."""
+    start = (await site.ask("GET", CONFIG_MAPS))[1]["metadata"]["resourceVersion"]
+    seen: dict[str, Any] = {}
+    async with site.client.get(
+        f"{site.base}{CONFIG_MAPS}?watch=true&resourceVersion={start}"
+    ) as answer:
+        for name in ("a", "b", "c"):
+            await site.ask("POST", CONFIG_MAPS, config_map(name, n="1"))
+        await site.ask("PUT", f"{CONFIG_MAPS}/b", config_map("b", n="2"))
+        await site.ask("DELETE", f"{CONFIG_MAPS}/a")
+        await site.ask("POST", CONFIG_MAPS, config_map("a", n="3"))
+
+        for _ in range(6):
+            event = json.loads(await answer.content.readline())
+            obj = event["object"]
+            name, revision = obj["metadata"]["name"], obj["metadata"]["resourceVersion"]
+            seen.pop(name, None)
+            if event["type"] != "DELETED":
+                seen[name] = obj
+            at = f"resourceVersion={revision}&resourceVersionMatch=Exact"
+            expected = [seen[name] for name in sorted(seen)]
+
+            status, listed, _ = await site.ask("GET", f"{CONFIG_MAPS}?{at}")
+            assert (status, listed["items"]) == (200, expected)
+            assert listed["metadata"]["resourceVersion"] == revision
+            _, page, _ = await site.ask("GET", f"{CONFIG_MAPS}?{at}&limit=1")
+            assert page["items"] == expected[:1]
+            if "continue" in page["metadata"]:
+                token = page["metadata"]["continue"]
+                _, rest, _ = await site.ask("GET", f"{CONFIG_MAPS}?continue={token}")
+                assert rest["items"] == expected[1:]
+            status, one, _ = await site.ask("GET", f"{CONFIG_MAPS}/{name}?{at}")
+            assert (status, one if status == 200 else None) == (
+                200 if name in seen else 404,
+                seen.get(name),
+            )
+
+
+async def test_a_revision_that_is_compacted_or_yet_to_come_is_refused(site: Site) -> None:
+    """410 for what is gone, as for an expired list; 504 for what is not there yet."""
+    for name in ("a", "b", "c"):
+        await site.ask("POST", CONFIG_MAPS, config_map(name))
+    newest = site.http.store.revision
+    site.http.store.compact(newest)
+
+    for path in (CONFIG_MAPS, f"{CONFIG_MAPS}/a"):
+        for revision, code, reason in (
+            (newest - 1, 410, "Expired"),
+            (newest + 5, 504, "Timeout"),
+        ):
+            status, body, _ = await site.ask(
+                "GET", f"{path}?resourceVersion={revision}&resourceVersionMatch=Exact"
+            )
+            assert (status, body["reason"]) == (code, reason)
+
+
 async def test_a_watch_ends_when_its_time_is_over(site: Site) -> None:
     """The answer ends cleanly, so that clients begin a new one."""
     async with site.client.get(f"{site.base}{PODS}?watch=true&timeoutSeconds=1") as answer:
