@@ -46,10 +46,15 @@ class EmbeddedSource:
             now=host.cluster.loop.now,
             speed=host.pacer.speed,
             is_paused=host.pacer.is_paused,
-            problem=(
-                "behind its time" if host.pacer.lag > 2.0 * max(1.0, host.pacer.speed) else ""
-            ),
+            problem=self._problem,
         )
+
+    @property
+    def _problem(self) -> str:
+        pacer = self.host.pacer
+        if self.host.cluster.store.alarm is not None:
+            return "the store is read-only"
+        return "behind its time" if pacer.lag > 2.0 * max(1.0, pacer.speed) else ""
 
     @property
     def controls(self) -> "Clock":
@@ -123,7 +128,9 @@ class EmbeddedSource:
             follow=options.follow, tail=options.tail_lines, timestamps=options.timestamps
         )
         rest = b""
-        chunks = self.host.logs(namespace, pod, options.container, wanted)
+        chunks = self.host.logs(
+            namespace, pod, options.container, wanted, previous=options.previous
+        )
         async for chunk in chunks:
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:

@@ -3,8 +3,10 @@
 import json
 import signal
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,34 +40,32 @@ class Member:
 
     process: "subprocess.Popen[str]"
     output: IO[str]
-    errors: Path
     base: str = ""
 
     @classmethod
     def start(cls, folder: Path, url: str) -> "Member":
         """Start one; it may have to stand by."""
-        folder.mkdir()
-        errors = folder / "stderr"
-        with errors.open("w") as sink:
-            process = subprocess.Popen(
-                [
-                    *(str(KUBARIUM), "serve", "--runtime", "simulated", "--store", url),
-                    *("--nodes", "1", "--listen", "127.0.0.1:0"),
-                    *("--kubeconfig", str(folder / "kubeconfig")),
-                ],
-                stdout=subprocess.PIPE,
-                stderr=sink,
-                text=True,
-            )
+        process = subprocess.Popen(
+            [
+                *(str(KUBARIUM), "serve", "--runtime", "simulated", "--store", url),
+                *("--nodes", "1", "--listen", "127.0.0.1:0"),
+                *("--kubeconfig", str(folder / "kubeconfig")),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         assert process.stdout is not None
-        return cls(process, process.stdout, errors)
+        return cls(process, process.stdout)
 
     def until(self, words: str) -> str:
         """The next line that holds *words*."""
+        said: list[str] = []
         for line in self.output:
+            said.append(line)
             if words in line:
                 return line
-        raise AssertionError(f"it ended without {words!r}: {self.errors.read_text()}")
+        raise AssertionError(f"it ended without {words!r}: {said}")
 
     def until_serving(self) -> None:
         """Wait until it answers."""
@@ -85,9 +85,7 @@ class Member:
     def end(self, signum: signal.Signals = signal.SIGKILL) -> int:
         """Send *signum*; the exit code."""
         self.process.send_signal(signum)
-        code = self.process.wait(timeout=60)
-        self.output.close()
-        return code
+        return self.process.wait(timeout=60)
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ def test_a_standby_can_be_stopped(members: tuple[Member, Member]) -> None:
     _, standby = members
 
     assert standby.end(signal.SIGTERM) == 0
-    assert standby.errors.read_text() == ""
+    assert standby.output.read() == ""
 
 
 def test_a_leader_that_lost_its_place_ends_and_says_why(
@@ -159,10 +157,32 @@ def test_a_leader_that_lost_its_place_ends_and_says_why(
     etcd.call("/v3/lease/revoke", {"ID": lease})
 
     assert leader.process.wait(timeout=60) == 1
-    last = leader.errors.read_text().splitlines()[-1]
-    assert last.startswith("kubarium: another Kubarium leads this store now")
-    assert "Traceback" not in leader.errors.read_text()
+    said = leader.output.read()
+    assert said.splitlines()[-1].startswith("kubarium: another Kubarium leads this store now")
+    assert "Traceback" not in said
     standby.until_serving()
+
+
+def test_a_leader_without_its_etcd_is_read_only_until_it_is_back(
+    members: tuple[Member, Member], etcd: EtcdProcess
+) -> None:
+    """Reads are answered, /readyz says why writes are not; the write that waited is answered."""
+    leader, _ = members
+    etcd.kill()
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(leader.ask, DEPLOYMENTS, DEPLOYMENT)
+        leader.until("the store is read-only: etcd at ")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            leader.ask("/readyz")
+        reason = refused.value.read().decode()
+        refused.value.close()
+
+        etcd.start()
+        leader.until("the store takes writes again")
+        created = writing.result()
+
+    assert "[-]store failed: read-only: etcd at " in reason
+    assert leader.ask(f"{DEPLOYMENTS}/web")["metadata"]["uid"] == created["metadata"]["uid"]
 
 
 def test_an_etcd_and_a_folder_exclude_each_other(tmp_path: Path) -> None:

@@ -81,12 +81,21 @@ class Documents:
         name, _, _ = path.strip("/").partition("/")
         if f"/{name}" not in _HEALTH:
             return None
-        checks = {"ping": True, "api": self.server.is_up, "store": self.server.store.alarm is None}
-        is_well = all(checks.values())
+        # The reason why a check fails, or None if it is well.
+        checks = {
+            "ping": None,
+            "api": None if self.server.is_up else "the API server is down",
+            "store": None,
+        }
+        if self.server.store.alarm is not None:
+            checks["store"] = f"read-only: {self.server.store.alarm}"
+        is_well = not any(checks.values())
         if is_well and "verbose" not in query:
             return _bytes(b"ok", "text/plain; charset=utf-8")
-        lines = [f"[{'+' if well else '-'}]{check} {'ok' if well else 'failed'}"
-                 for check, well in checks.items()]  # fmt: skip
+        lines = [
+            f"[+]{check} ok" if reason is None else f"[-]{check} failed: {reason}"
+            for check, reason in checks.items()
+        ]
         lines.append(f"{name} check {'passed' if is_well else 'failed'}")
         return ApiResponse(
             status=200 if is_well else 500,
