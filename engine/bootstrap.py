@@ -1,6 +1,5 @@
 """The objects a cluster begins with: namespaces, the service `kubernetes`, the DNS service."""
 
-
 import attrs
 
 from engine.api.core import (
