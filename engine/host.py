@@ -23,6 +23,7 @@ from engine.adapters.podman.preflight import inspect_host
 from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
 from engine.api.core import Service
 from engine.api.pod import Pod
+from engine.apiserver.errors import BadRequestError
 from engine.bootstrap import publish_apiserver
 from engine.cluster import OBJECT_CODEC, Cluster
 from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
@@ -194,17 +195,28 @@ class Host:
         apply_yaml(self.cluster.admin, text, "default")
 
     def logs(
-        self, namespace: str, pod: str, container: str, options: LogOptions
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        options: LogOptions,
+        *,
+        previous: bool = False,
     ) -> AsyncIterator[bytes]:
-        """The log of a container.
+        """The log of a container: of its run before the last one if *previous*.
 
         Raises:
             NotFoundError: there is no such pod.
-            RuntimeFailure: there is no such container, or it has not run yet.
+            BadRequestError: the pod has no such container, or none that has run (or run before).
         """
         found = self.cluster.get(Pod, pod, namespace=namespace)
-        node = self.cluster.nodes[found.spec.node_name]
-        container_id = node.kubelet.container_id_for(found, container)
+        node = self.cluster.nodes.get(found.spec.node_name)
+        if node is None:
+            raise BadRequestError(f"pod {pod} does not have a host assigned")
+        container_id = node.kubelet.container_id_for(found, container, previous=previous)
+        if not container_id:
+            when = "before" if previous else "yet"
+            raise BadRequestError(f'container "{container}" in pod "{pod}" has not run {when}')
         return node.runtime.logs(container_id, options)
 
     def _node_logs(self, node: str, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
