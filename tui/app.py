@@ -4,20 +4,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import attrs
 from textual.app import App
 from textual.binding import Binding
 from textual.worker import Worker, WorkerState
 
-from engine.api.apps import Deployment, ReplicaSet
-from engine.api.core import Namespace, Service
+from engine.api.core import Namespace
 from engine.api.meta import ApiObject
-from engine.api.node import Node
 from engine.api.scheme import SCHEME, Resource
-from engine.api.selectors import format_selector
 from engine.errors import EngineError
 from engine.scenario.player import Player
 from tui.palette import KubariumCommands
+from tui.places import History, Place, inside
 from tui.render.story import story_line
 from tui.screens.acting import Actor
 from tui.screens.detail import DetailScreen
@@ -31,22 +28,13 @@ from tui.screens.services import ServicesScreen
 from tui.screens.view import VIEWS, View
 from tui.session import Session
 from tui.source import Source
-from tui.themes import THEMES
+from tui.themes import THEMES, theme_after
 
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
     "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen,
 }  # fmt: skip
 _DETAILS = ("describe", "yaml", "events")
-
-
-@attrs.frozen
-class Place:
-    """Where the user is or was."""
-
-    view: str
-    kind: str = ""
-    filter_text: str = ""
 
 
 def _given(screen: View) -> View:
@@ -82,16 +70,10 @@ class KubariumApp(App[None]):
         self.session.bind(self)
         self.notice = notice
         self.actor = Actor(self)
-        self.command_names = [
-            name
-            for resource in SCHEME
-            for name in (resource.plural, resource.singular, *resource.short_names)
-        ] + [name for name, _, _ in VIEWS]
         self._screens_by_view = {name: cls(self.session) for name, cls in _SCREENS.items()}
         for name, screen in self._screens_by_view.items():
             self.add_mode(name, partial(_given, screen))
-        self._history: list[Place] = []
-        self._place = -1
+        self._history = History()
         if keys:
             self.set_keymap(keys)
 
@@ -115,10 +97,8 @@ class KubariumApp(App[None]):
 
     def go(self, place: Place, *, is_new: bool = True) -> None:
         """Show a place; *is_new* writes it into the history."""
-        if is_new and (not self._history or self._history[self._place] != place):
-            del self._history[self._place + 1 :]
-            self._history.append(place)
-            self._place = len(self._history) - 1
+        if is_new:
+            self._history.visit(place)
         screen = self._screens_by_view[place.view]
         if isinstance(screen, ResourcesScreen) and place.kind:
             resource = SCHEME.find(place.kind)
@@ -128,13 +108,9 @@ class KubariumApp(App[None]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
-    def show_view(self, name: str) -> None:
-        """Show one of the views."""
-        self.go(Place(name))
-
     def action_view(self, name: str) -> None:
         """Show one of the views."""
-        self.show_view(name)
+        self.go(Place(name))
 
     def back(self) -> None:
         """Leave what lies on top, or go to the place before."""
@@ -144,10 +120,9 @@ class KubariumApp(App[None]):
             self._travel(-1)
 
     def _travel(self, step: int) -> None:
-        place = self._place + step
-        if 0 <= place < len(self._history):
-            self._place = place
-            self.go(self._history[place], is_new=False)
+        place = self._history.travel(step)
+        if place is not None:
+            self.go(place, is_new=False)
 
     def open_detail(self, obj: ApiObject, tab: str) -> None:
         """Show one object in full."""
@@ -159,18 +134,13 @@ class KubariumApp(App[None]):
 
     def open_object(self, obj: ApiObject) -> None:
         """Go into an object: its pods if it has any, or its description."""
-        if isinstance(obj, Deployment | ReplicaSet):
-            self._show_kind("pods", f"-l {format_selector(obj.spec.selector)}")
-        elif isinstance(obj, Service) and obj.spec.selector:
-            wanted = ",".join(f"{key}={value}" for key, value in obj.spec.selector.items())
-            self._show_kind("pods", f"-l {wanted}")
-        elif isinstance(obj, Node):
-            self._show_kind("pods", rf"\b{obj.metadata.name}\b")
-        elif isinstance(obj, Namespace):
-            self._set_namespace(obj.metadata.name)
-            self._show_kind("pods", "")
-        else:
+        place = inside(obj)
+        if place is None:
             self.open_detail(obj, "describe")
+            return
+        if isinstance(obj, Namespace):
+            self._set_namespace(obj.metadata.name)
+        self._show_kind(place.kind, place.filter_text)
 
     def choose_namespace(self, number: int) -> None:
         """0 shows all namespaces, 1 the first of them, and so on."""
@@ -212,7 +182,7 @@ class KubariumApp(App[None]):
             return
         resource = SCHEME.find(name)
         if name in _SCREENS and name != "resources" and len(words) == 1 and not filter_text:
-            self.show_view(name)
+            self.action_view(name)
         elif name in ("h", "help", "?"):
             self.perform("help", [])
         elif resource is None or "list" not in resource.verbs:
@@ -253,11 +223,9 @@ class KubariumApp(App[None]):
         elif name in ("history_back", "history_forward"):
             self._travel(-1 if name == "history_back" else 1)
         elif name == "last_view":
-            self._travel(-1 if self._place == len(self._history) - 1 else 1)
+            self._travel(-1 if self._history.is_at_end else 1)
         elif name == "theme":
-            names = [theme.name for theme in THEMES]
-            here = names.index(self.theme) if self.theme in names else -1
-            self.theme = names[(here + 1) % len(names)]
+            self.theme = theme_after(self.theme)
         else:
             self.run_worker(self.actor.run(name, list(chosen)), exit_on_error=False)
 

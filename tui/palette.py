@@ -51,7 +51,7 @@ class KubariumCommands(Provider):
 
             yield f"{action.title}{about}", f"{action.help}  ({keys})", call
         for name, key, title in VIEWS:
-            yield f"Go to {title}", f"the view  ({key})", partial(app.show_view, name)
+            yield f"Go to {title}", f"the view  ({key})", partial(app.action_view, name)
         if not has_kinds:
             return
         for resource in SCHEME:

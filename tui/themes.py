@@ -104,3 +104,10 @@ SIXTEEN = Theme(
 )  # fmt: skip
 
 THEMES = (DARK, LIGHT, CONTRAST, SIXTEEN)
+
+
+def theme_after(name: str) -> str:
+    """The name of the theme that follows, in a circle; the first after one that is not ours."""
+    names = [theme.name for theme in THEMES]
+    here = names.index(name) if name in names else -1
+    return names[(here + 1) % len(names)]

@@ -12,6 +12,7 @@ from textual.widgets import Footer
 
 from engine.api.core import Namespace
 from engine.api.meta import ApiObject
+from engine.api.scheme import SCHEME
 from tui import keymap
 from tui.render.rows import FilterError, parse_filter
 from tui.session import Delta, Session
@@ -31,6 +32,12 @@ VIEWS = [
     ("logs", "F6", "Logs"),
     ("events", "F7", "Events"),
 ]
+
+_COMMAND_NAMES = [
+    name
+    for resource in SCHEME
+    for name in (resource.plural, resource.singular, *resource.short_names)
+] + [name for name, _, _ in VIEWS]
 
 
 class View(Screen[None]):
@@ -73,7 +80,7 @@ class View(Screen[None]):
         yield ClusterHeader(self.session)
         yield ViewTabs(VIEWS, self.NAME, self.crumbs)
         yield from self.body()
-        yield CommandLine(self.kubarium.command_names, self._namespaces)
+        yield CommandLine(_COMMAND_NAMES, self._namespaces)
         yield Footer(show_command_palette=False)
 
     def body(self) -> Iterator[Widget]:
@@ -197,7 +204,7 @@ class View(Screen[None]):
 
     @on(ViewTabs.Chosen)
     def _on_tab(self, event: ViewTabs.Chosen) -> None:
-        self.kubarium.show_view(event.view)
+        self.kubarium.action_view(event.view)
 
     def _kind(self) -> str:
         chosen = self.chosen
