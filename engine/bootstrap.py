@@ -28,22 +28,45 @@ def bootstrap(client: Client, config: ClusterConfig) -> None:
         _ensure(client, Namespace(metadata=ObjectMeta(name=name)))
     _ensure(client, _kubernetes_service(config))
     _ensure(client, _dns_service(config))
+    addresses = [node.address for node in config.nodes if node.address]
+    if addresses:
+        _publish_dns(client, addresses[0])
 
 
 def publish_apiserver(client: Client, address: str, port: int) -> None:
     """Let the service `kubernetes` lead to *address* and *port*."""
-    meta = ObjectMeta(name="kubernetes", namespace="default")
+    _publish(client, "default", "kubernetes", address, (("https", "TCP", port),))
+
+
+def _publish_dns(client: Client, address: str) -> None:
+    """Say that the DNS server runs on the node with *address*."""
+    _publish(
+        client, "kube-system", "kube-dns", address, (("dns", "UDP", 53), ("dns-tcp", "TCP", 53))
+    )
+
+
+def _publish(
+    client: Client,
+    namespace: str,
+    name: str,
+    address: str,
+    ports: tuple[tuple[str, str, int], ...],
+) -> None:
+    """Endpoints of a service whose backend is no pod, in both forms."""
+    meta = ObjectMeta(name=name, namespace=namespace)
     subset = EndpointSubset(
-        addresses=(EndpointAddress(ip=address),), ports=(EndpointPort(name="https", port=port),)
+        addresses=(EndpointAddress(ip=address),),
+        ports=tuple(EndpointPort(name=n, port=port, protocol=kind) for n, kind, port in ports),
     )
     _replace(client, Endpoints(metadata=meta, subsets=(subset,)))
-    labels = FrozenDict({"kubernetes.io/service-name": "kubernetes"})
+    labels = FrozenDict({"kubernetes.io/service-name": name})
+    ready = Endpoint(addresses=(address,), conditions=EndpointConditions(ready=True))
     _replace(
         client,
         EndpointSlice(
             metadata=attrs.evolve(meta, labels=labels),
-            endpoints=(Endpoint(addresses=(address,), conditions=EndpointConditions(ready=True)),),
-            ports=(SlicePort(name="https", port=port, protocol="TCP"),),
+            endpoints=(ready,),
+            ports=tuple(SlicePort(name=n, port=port, protocol=kind) for n, kind, port in ports),
         ),
     )
 

@@ -4,9 +4,10 @@ Several clusters run side by side; each holds one locked file, and the lock ends
 """
 
 import fcntl
+import ipaddress
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -14,6 +15,8 @@ import attrs
 from engine.errors import AdapterError
 
 COUNT = 12
+ROUTES = Path("/proc/net/route")
+RESOLV = Path("/etc/resolv.conf")
 
 
 @attrs.frozen(kw_only=True)
@@ -89,8 +92,15 @@ def slots_folder() -> Path:
     return Path(runtime) / "kubarium" / "slots"
 
 
-def acquire(record: SlotRecord, *, folder: Path | None = None) -> Slot:
+def acquire(
+    record: SlotRecord,
+    *,
+    folder: Path | None = None,
+    is_in_use: Callable[[Slot], bool] | None = None,
+) -> Slot:
     """Take a slot for *record*: the one it had before, else a free one.
+
+    Slots whose addresses the host itself has routes or resolvers in (*is_in_use*) are passed over.
 
     A slot whose holder is dead and did not ask to be kept is given to others only after
     `abandoned` has shown it, and `forget` was called, because its containers may still run.
@@ -105,6 +115,8 @@ def acquire(record: SlotRecord, *, folder: Path | None = None) -> Slot:
     for number in order:
         holder = holders[number]
         if holder is not None and not _is_same(holder, record):
+            continue
+        if holder is None and (is_in_use or is_used_by_host)(Slot(number)):
             continue
         path = folder / str(number)
         descriptor = _lock(path)
@@ -148,6 +160,38 @@ def read_record(path: Path) -> SlotRecord | None:
         return SlotRecord(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def is_used_by_host(slot: Slot) -> bool:
+    """Whether the host itself has routes or resolvers among the slot's addresses."""
+    ours = [
+        ipaddress.ip_network(cidr)
+        for cidr in (slot.pod_cidr, slot.service_cidr, f"10.{64 + slot.number}.0.0/16")
+    ]
+    theirs = host_networks(ROUTES.read_text(), RESOLV.read_text(errors="replace"))
+    return any(mine.overlaps(other) for mine in ours for other in theirs)
+
+
+def host_networks(routes: str, resolv: str) -> list[ipaddress.IPv4Network]:
+    """What the host reaches by routes of its own (not by default, not by ours), and its resolvers.
+
+    *routes* is the text of /proc/net/route, *resolv* that of /etc/resolv.conf.
+    """
+    found = []
+    for line in routes.splitlines()[1:]:
+        link, destination, *rest = line.split()
+        mask = rest[5]
+        if link != "*" and not link.startswith("kv") and int(mask, 16):
+            found.append(ipaddress.ip_network(f"{_dotted(destination)}/{_dotted(mask)}"))
+    for line in resolv.splitlines():
+        words = line.split()
+        if words[:1] == ["nameserver"] and len(words) > 1 and ":" not in words[1]:
+            found.append(ipaddress.ip_network(words[1]))
+    return [network for network in found if isinstance(network, ipaddress.IPv4Network)]
+
+
+def _dotted(little_endian: str) -> str:
+    return ".".join(str(byte) for byte in reversed(bytes.fromhex(little_endian)))
 
 
 def _is_same(holder: SlotRecord | None, record: SlotRecord) -> bool:

@@ -5,7 +5,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from engine.adapters.network.slots import COUNT, SlotRecord, abandoned, acquire, forget
+from engine.adapters.network.slots import (
+    COUNT,
+    SlotRecord,
+    abandoned,
+    acquire,
+    forget,
+    host_networks,
+)
 from engine.errors import AdapterError
 
 
@@ -83,10 +90,28 @@ def test_living_and_kept_holders_are_not_abandoned(tmp_path: Path) -> None:
 
 def test_all_taken_says_by_whom(tmp_path: Path) -> None:
     """The error names the holders, so that one can be stopped."""
-    slots = [acquire(record(f"c{number}"), folder=tmp_path) for number in range(COUNT)]
+    slots = [
+        acquire(record(f"c{number}"), folder=tmp_path, is_in_use=lambda _slot: False)
+        for number in range(COUNT)
+    ]
 
     with pytest.raises(AdapterError, match="/state/c3"):
-        acquire(record("late"), folder=tmp_path)
+        acquire(record("late"), folder=tmp_path, is_in_use=lambda _slot: False)
 
     for slot in slots:
         slot.release()
+
+
+def test_the_hosts_own_networks_are_known() -> None:
+    """So that no slot takes addresses the host needs; default routes and ours do not count."""
+    routes = (
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t0102000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "eth0\t0000F70A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+        "kv00102\t0201F40A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n"
+        "*\t0000F40A\t00000000\t0201\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+
+    found = host_networks(routes, "search lan\nnameserver 10.255.255.53\nnameserver fe80::1\n")
+
+    assert [str(network) for network in found] == ["10.247.0.0/16", "10.255.255.53/32"]
