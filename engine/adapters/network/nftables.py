@@ -45,6 +45,7 @@ table ip {table} {{
   set own {{ type ipv4_addr; }}
 
   chain dispatch {{
+    ip daddr @own return
     {key} vmap @svc
     ip daddr @nodes {port_key} vmap @ports
     fib daddr type local ip daddr != {{ {node_networks} }} {port_key} vmap @ports
