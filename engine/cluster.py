@@ -88,8 +88,10 @@ class Cluster:
         config = self.config
         self.loop = Loop(now=config.start_time)
         self.journal = Journal(self.loop)
-        self.random = RandomStreams(config.seed)
         self.store = Store(self.loop, self.log, index_of=index_of)
+        # An empty store is at revision 1.
+        resumed_at = self.store.revision if self.store.revision > 1 else 0
+        self.random = RandomStreams(config.seed, resumed_at)
         self.compactor = Compactor(
             self.loop, self.store.kv, self.store.compact, self.retention, size=self.log_size
         )

@@ -16,16 +16,22 @@ Stream = random.Random
 
 @attrs.define(eq=False)
 class RandomStreams:
-    """Named random streams that depend on the seed and their name, never on each other."""
+    """Named random streams that depend on the seed and their name, never on each other.
+
+    *resumed_at* is the revision at which a stored history goes on: other streams than those that
+    made the history, or new objects would get the uids of old ones.
+    """
 
     seed: int
+    resumed_at: int = 0
     _streams: dict[str, random.Random] = attrs.field(factory=dict, init=False)
 
     def __getitem__(self, name: str) -> random.Random:
         """The stream called *name*, always the same one."""
         stream = self._streams.get(name)
         if stream is None:
-            digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
+            origin = f"{self.seed}@{self.resumed_at}" if self.resumed_at else f"{self.seed}"
+            digest = hashlib.sha256(f"{origin}/{name}".encode()).digest()
             stream = self._streams[name] = random.Random(int.from_bytes(digest[:16], "big"))  # noqa: S311 - repeatable on purpose
         return stream
 

@@ -28,7 +28,7 @@ DEPLOYMENT = {
         "selector": {"matchLabels": {"app": "web"}},
         "template": {
             "metadata": {"labels": {"app": "web"}},
-            "spec": {"containers": [{"name": "web", "image": "web:v1"}]},
+            "spec": {"containers": [{"name": "web", "image": "localhost/kubarium/demo:v1"}]},
         },
     },
 }
