@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("cluster", "store", "pods", "proxy")
+BENCHMARKS = ("cluster", "live", "store", "pods", "proxy")
 
 
 def main() -> int:
