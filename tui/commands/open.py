@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import contextlib
+import signal
+from collections.abc import Callable
 
 from engine.host import Host
 from tui.commands.serve import host_options, tell_waiting
@@ -27,6 +29,7 @@ async def show(options: argparse.Namespace) -> int:
         stack.push_async_callback(host.stop)
         await host.start()
         app = KubariumApp(EmbeddedSource(host), notice=host.notice)
+        leave_on_signal(app.exit)
         showing = asyncio.create_task(app.run_async())
         await asyncio.wait({showing, host.failed}, return_when=asyncio.FIRST_COMPLETED)
         if not showing.done():
@@ -35,3 +38,10 @@ async def show(options: argparse.Namespace) -> int:
         if host.failed.done() and not host.failed.cancelled():
             host.failed.result()
     return app.return_code or 0
+
+
+def leave_on_signal(leave: Callable[[], None]) -> None:
+    """Let SIGTERM and a closed terminal end the app as the user would, so that nothing stays."""
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signum, leave)

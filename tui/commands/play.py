@@ -11,6 +11,7 @@ from engine.scenario.loader import load_scenario
 from engine.scenario.player import Player
 from engine.scenario.schema import Scenario, ScenarioError
 from tui.cli import EXIT_FAILED, EXIT_USAGE
+from tui.commands.open import leave_on_signal
 from tui.commands.serve import host_options
 
 
@@ -82,6 +83,7 @@ async def play_on_screen(scenario: Scenario, options: argparse.Namespace) -> int
         app = KubariumApp(EmbeddedSource(host), notice=host.notice)
         player = host.make_player(scenario, on_change=app.show_player)
         playing = asyncio.create_task(host.play(player))
+        leave_on_signal(app.exit)
         await app.run_async()
         playing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
