@@ -3,6 +3,7 @@
 import attrs
 
 from engine.api.core import (
+    ConfigMap,
     EndpointAddress,
     EndpointPort,
     Endpoints,
@@ -19,18 +20,41 @@ from engine.apiserver.errors import AlreadyExistsError, NotFoundError
 from engine.client.client import Client
 from engine.config import ClusterConfig
 
+AUTHORITY_CONFIG_MAP = ("extension-apiserver-authentication", "kube-system")
+"""Name and namespace of the ConfigMap that says whom to trust."""
+
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
-def bootstrap(client: Client, config: ClusterConfig) -> None:
-    """Create what is missing of the objects every cluster has. Doing it again changes nothing."""
+def bootstrap(client: Client, config: ClusterConfig, ca: str) -> None:
+    """Create what is missing of the objects every cluster has. Doing it again changes nothing.
+
+    *ca* is the certificate of the cluster's authority (PEM).
+    """
     for name in NAMESPACES:
         _ensure(client, Namespace(metadata=ObjectMeta(name=name)))
+    _publish_authority(client, ca)
     _ensure(client, _kubernetes_service(config))
     _ensure(client, _dns_service(config))
     addresses = [node.address for node in config.nodes if node.address]
     if addresses:
         _publish_dns(client, addresses[0])
+
+
+def _publish_authority(client: Client, ca: str) -> None:
+    """Tell the cluster which authority signs the certificates of its clients."""
+    name, namespace = AUTHORITY_CONFIG_MAP
+    wanted = ConfigMap(
+        metadata=ObjectMeta(name=name, namespace=namespace),
+        data=FrozenDict({"client-ca-file": ca}),
+    )
+    try:
+        known = client.get(ConfigMap, name, namespace=namespace)
+    except NotFoundError:
+        client.create(wanted)
+        return
+    if known.data != wanted.data:
+        client.update(attrs.evolve(known, data=wanted.data))
 
 
 def publish_apiserver(client: Client, address: str, port: int) -> None:

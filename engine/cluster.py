@@ -10,6 +10,7 @@ import attrs
 
 from engine.api.codec import decode_json, encode_json
 from engine.api.meta import ApiObject
+from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.keys import index_of
 from engine.apiserver.server import ApiServer
 from engine.bootstrap import bootstrap
@@ -70,6 +71,7 @@ class Cluster:
     log_size: Callable[[], int] | None = None
     retention: Retention = KEEP_A_SESSION
     sink: RuleSink = attrs.field(factory=RecordingSink)
+    identity: Identity | None = None
     loop: Loop = attrs.field(init=False)
     journal: Journal = attrs.field(init=False)
     random: RandomStreams = attrs.field(init=False)
@@ -100,6 +102,8 @@ class Cluster:
             store=self.store,
             random=self.random,
             service_cidr=config.service_cidr,
+            cluster_domain=config.cluster_domain,
+            identity=self.identity or derived_identity(self.random, config.start_time),
         )
         self.admin = self.client("admin", user="kubernetes-admin", groups=("system:masters",))
         self.manager = ControllerManager(
@@ -130,7 +134,8 @@ class Cluster:
 
     def start(self) -> None:
         """Create the objects a cluster begins with and let every part work."""
-        bootstrap(self.client("bootstrap", groups=("system:masters",)), self.config)
+        client = self.client("bootstrap", groups=("system:masters",))
+        bootstrap(client, self.config, self.server.identity.ca)
         self.compactor.start()
         self.injector.informers.start()
         self.injector.start()

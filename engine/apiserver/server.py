@@ -6,12 +6,18 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from engine.api.autoscaling import Scale
-from engine.api.core import Namespace
+from engine.api.core import Namespace, ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.api.scheme import SCHEME, Resource, Scheme
 from engine.api.wire import Time
 from engine.apiserver.admission.registry import Admission
+from engine.apiserver.authentication.identity import Identity, derived_identity
+from engine.apiserver.authentication.service_accounts import (
+    IssuedToken,
+    ServiceAccountTokens,
+    TokenSpec,
+)
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
 from engine.apiserver.patching import Patcher
@@ -53,7 +59,9 @@ class ApiServer:
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
     is_up: bool = True
+    identity: Identity = attrs.field(kw_only=True)
     storage: ObjectStorage = attrs.field(init=False)
+    tokens: ServiceAccountTokens = attrs.field(init=False)
     _writer: Writer = attrs.field(init=False)
     _deleter: Deleter = attrs.field(init=False)
     _subresources: Subresources = attrs.field(init=False)
@@ -61,8 +69,18 @@ class ApiServer:
     _translate: Translator = attrs.field(factory=Translator, init=False)
     _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
 
+    @identity.default
+    def _derived_identity(self) -> Identity:
+        return derived_identity(self.random, self.loop.now)
+
     def __attrs_post_init__(self) -> None:
         self.storage = ObjectStorage(self.store)
+        self.tokens = ServiceAccountTokens(
+            self.storage,
+            self.identity.signer,
+            self.loop,
+            f"https://kubernetes.default.svc.{self.cluster_domain}",
+        )
         admission = Admission()
         self._writer = Writer(self.storage, self, admission)
         self._deleter = Deleter(self.storage, self, admission)
@@ -364,6 +382,33 @@ class ApiServer:
         self._subresources.evict(
             pod_name, namespace, options=options, request=request, dry_run=dry_run
         )
+
+    def create_token(
+        self, name: str, *, namespace: str, spec: TokenSpec, request: RequestInfo
+    ) -> IssuedToken:
+        """A token for a ServiceAccount.
+
+        Raises:
+            NotFoundError: there is no such account, or no such object to bind the token to.
+            ConflictError: the object to bind to has another uid.
+            InvalidError: the time asked for is too short or too long.
+            BadRequestError: a token cannot be bound to that object.
+        """
+        del request
+        self.resource_of(ServiceAccount)
+        return self.tokens.issue(namespace, name, spec, self.stream("apiserver/tokens"))
+
+    def create_legacy_token(
+        self, account: ServiceAccount, secret_name: str, *, request: RequestInfo
+    ) -> str:
+        """The token of a Secret of type kubernetes.io/service-account-token.
+
+        In Kubernetes the controller that fills such Secrets holds the signing key itself; here the
+        key stays in one place.
+        """
+        del request
+        self.resource_of(ServiceAccount)
+        return self.tokens.legacy(account, secret_name)
 
     def get_scale(
         self, cls: type[ApiObject], name: str, *, namespace: str, request: RequestInfo

@@ -5,8 +5,14 @@ from typing import Any, TypeVar
 
 import attrs
 
+from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
+from engine.apiserver.authentication.service_accounts import (
+    DEFAULT_SECONDS,
+    IssuedToken,
+    TokenSpec,
+)
 from engine.apiserver.request import (
     DeleteOptions,
     ObjectList,
@@ -191,6 +197,42 @@ class Client:
         self.link.request(
             lambda: self.server.evict(
                 name, namespace=namespace, options=options, request=self.request_info()
+            )
+        )
+
+    def create_token(
+        self,
+        service_account: str,
+        *,
+        namespace: str,
+        audiences: tuple[str, ...] = (),
+        expiration_seconds: int = DEFAULT_SECONDS,
+        pod: Pod | None = None,
+    ) -> IssuedToken:
+        """A token of a ServiceAccount, worth something only while *pod* is there, if it is given.
+
+        Raises:
+            NotFoundError: there is no such account, or no such pod.
+            ConflictError: the pod is another one of the same name.
+            InvalidError: less than ten minutes are asked for.
+        """
+        spec = TokenSpec(audiences=audiences, expiration_seconds=expiration_seconds)
+        if pod is not None:
+            meta = pod.metadata
+            spec = attrs.evolve(
+                spec, bound_kind="Pod", bound_name=meta.name, bound_uid=meta.uid
+            )
+        return self.link.request(
+            lambda: self.server.create_token(
+                service_account, namespace=namespace, spec=spec, request=self.request_info()
+            )
+        )
+
+    def create_legacy_token(self, account: ServiceAccount, secret_name: str) -> str:
+        """The token without an end for a Secret of type kubernetes.io/service-account-token."""
+        return self.link.request(
+            lambda: self.server.create_legacy_token(
+                account, secret_name, request=self.request_info()
             )
         )
 

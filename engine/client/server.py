@@ -6,7 +6,9 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
+from engine.apiserver.authentication.service_accounts import IssuedToken, TokenSpec
 from engine.apiserver.request import (
     DeleteOptions,
     ObjectList,
@@ -78,6 +80,12 @@ class Server(Protocol):
     def evict(
         self, pod_name: str, *, namespace: str, options: DeleteOptions, request: RequestInfo
     ) -> None: ...
+    def create_token(
+        self, name: str, *, namespace: str, spec: TokenSpec, request: RequestInfo
+    ) -> IssuedToken: ...
+    def create_legacy_token(
+        self, account: ServiceAccount, secret_name: str, *, request: RequestInfo
+    ) -> str: ...
     def watch(
         self,
         cls: type[ApiObject],

@@ -10,11 +10,15 @@ from engine.controllers.namespace import NamespaceController
 from engine.controllers.node_lifecycle import NodeLifecycleController
 from engine.controllers.pod_gc import PodGarbageCollector
 from engine.controllers.replicaset import ReplicaSetController
+from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
 from engine.controllers.taint_eviction import TaintEvictionController
+from engine.controllers.tokens import TokensController
 
 CONTROLLERS: dict[str, ControllerFactory] = {
     "service-account-controller": ServiceAccountController,
+    "root-ca-cert-publisher": RootCaPublisher,
+    "tokens-controller": TokensController,
     "namespace-controller": NamespaceController,
     "deployment-controller": DeploymentController,
     "replicaset-controller": ReplicaSetController,

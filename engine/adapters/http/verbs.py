@@ -9,9 +9,10 @@ import orjson
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.request import ApiRequest, ApiResponse, delete_options
 from engine.api.autoscaling import Scale
-from engine.api.codec import DecodeError, decode_as, encode_json
+from engine.api.codec import DecodeError, decode_as, encode_json, format_time
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
+from engine.apiserver.authentication.service_accounts import read_token_spec
 from engine.apiserver.body import Body, decode_body
 from engine.apiserver.errors import (
     ApiError,
@@ -62,6 +63,7 @@ class Verbs:
             ("PUT", True, "scale"): self._put_scale,
             ("POST", True, "eviction"): self._evict,
             ("POST", True, "binding"): self._bind,
+            ("POST", True, "token"): self._create_token,
         }
 
     def handle(self, request: ApiRequest) -> ApiResponse:
@@ -278,6 +280,35 @@ class Verbs:
             dry_run=request.is_dry_run,
         )
         return self._json(201, _SUCCESS)
+
+    def _create_token(self, request: ApiRequest) -> ApiResponse:
+        target = request.target
+        value = _object(_body(request).value)
+        spec = read_token_spec(value)
+        issued = self.server.create_token(
+            target.name, namespace=target.namespace, spec=spec, request=self._info(request)
+        )
+        return self._json(
+            201,
+            {
+                "kind": "TokenRequest",
+                "apiVersion": "authentication.k8s.io/v1",
+                "metadata": {
+                    "name": target.name,
+                    "namespace": target.namespace,
+                    "creationTimestamp": format_time(self.server.now),
+                },
+                "spec": {
+                    "audiences": list(spec.audiences or self.server.tokens.audiences),
+                    "expirationSeconds": spec.expiration_seconds,
+                    "boundObjectRef": (value.get("spec") or {}).get("boundObjectRef"),
+                },
+                "status": {
+                    "token": issued.token,
+                    "expirationTimestamp": format_time(issued.expires),
+                },
+            },
+        )
 
     # --- bodies ---
 
