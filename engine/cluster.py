@@ -34,15 +34,22 @@ from engine.scheduler.scheduler import Scheduler
 from engine.simulation.runtime import SimulatedRuntime
 from engine.store.compactor import KEEP_A_SESSION, Compactor, Retention
 from engine.store.log import ChangeLog, Codec
+from engine.store.observer import StoreObserver
 from engine.store.watchable_store import Store
+from engine.telemetry.trace import decode_origin, encode_origin
 
 T = TypeVar("T", bound=ApiObject)
 
 RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime]
 """Makes the container runtime of a node, given its place in the list of nodes."""
 
-OBJECT_CODEC: Codec[Any] = Codec(encode=encode_json, decode=decode_json)
-"""How objects lie on disk: as the JSON that clients see."""
+OBJECT_CODEC: Codec[Any] = Codec(
+    encode=encode_json,
+    decode=decode_json,
+    encode_origin=encode_origin,
+    decode_origin=decode_origin,
+)
+"""How objects lie on disk: as the JSON that clients see, with who wrote them and why."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -77,6 +84,7 @@ class Cluster:
     random: RandomStreams = attrs.field(init=False)
     store: Store[Any] = attrs.field(init=False)
     compactor: Compactor[Any] = attrs.field(init=False)
+    observer: StoreObserver[Any] = attrs.field(init=False)
     server: ApiServer = attrs.field(init=False)
     links: dict[str, Link] = attrs.field(factory=dict, init=False)
     nodes: dict[str, NodeParts] = attrs.field(factory=dict, init=False)
@@ -96,6 +104,14 @@ class Cluster:
         self.random = RandomStreams(config.seed, resumed_at)
         self.compactor = Compactor(
             self.loop, self.store.kv, self.store.compact, self.retention, size=self.log_size
+        )
+        self.observer = StoreObserver(
+            self.store,
+            self.compactor,
+            lambda value: len(encode_json(value)),
+            self.log_size,
+            kept_in="memory" if self.log is None else self.log.place,
+            input_of=self._input_of,
         )
         self.server = ApiServer(
             loop=self.loop,
@@ -176,6 +192,17 @@ class Cluster:
     def list(self, cls: type[T], *, namespace: str | None = None) -> tuple[T, ...]:
         """All objects of a kind."""
         return self.admin.list(cls, namespace=namespace).items
+
+    def _input_of(self, number: int) -> str:
+        entry = self.journal.entry(number)
+        if entry is None:
+            return ""
+        payload = entry.payload
+        words = getattr(payload, "summary", "")
+        if not words:
+            first = payload[0] if isinstance(payload, tuple) and payload else type(payload).__name__
+            words = f"{entry.channel}: {first}"
+        return str(words)
 
     def _link(self, name: str) -> Link:
         return self.links.setdefault(name, Link(self.loop, name))

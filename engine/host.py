@@ -156,6 +156,7 @@ class Host:
             journal=self.cluster.journal,
             store=self.cluster.store,
             logs=self._node_logs,
+            observer=self.cluster.observer,
         )
         host, port = self.options.listen
         await self.http.start(host, port)

@@ -195,7 +195,6 @@ class ApiServer:
             BadRequestError: a selector makes no sense.
             GoneError: the resource version is compacted; list again.
         """
-        del request
         query = WatchQuery(
             namespace=namespace or "",
             label_selector=label_selector,
@@ -211,6 +210,7 @@ class ApiServer:
             query,
             translate=self._translate,
             deliver=deliver,
+            name=request.actor or request.user,
         )
         self._watches[id(handle)] = handle
         handle.on_end = self._forget

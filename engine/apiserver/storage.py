@@ -31,7 +31,7 @@ MODIFIED = (
 
 def origin_for(request: RequestInfo) -> Origin:
     """Who the changes of *request* are said to come from, and why."""
-    return origin_of(request.actor or request.user, request.context)
+    return origin_of(request.actor or request.user, request.context, request.user)
 
 
 def at_revision(obj: T, revision: int) -> T:

@@ -116,6 +116,7 @@ def open_watch(
     *,
     translate: Translator,
     deliver: Deliver,
+    name: str = "",
 ) -> WatchHandle:
     """Begin a watch. Initial events, if asked for, are delivered before this returns.
 
@@ -150,6 +151,7 @@ def open_watch(
         prev_kv=True,
         progress=query.bookmarks,
         index=equal_to(query.field_selector, "spec.nodeName") if has_index else None,
+        name=name,
     )
     return handle
 

@@ -91,6 +91,11 @@ class Journal:
             self._wake()
         return result
 
+    def entry(self, number: int) -> Entry | None:
+        """The input of that number, or None if it is not kept any more."""
+        at = number - self.entries[0].number if self.entries else -1
+        return self.entries[at] if 0 <= at < len(self.entries) else None
+
     def _record(self, channel: str, payload: Any) -> Entry:
         if self._catch_up is not None:
             self._catch_up()

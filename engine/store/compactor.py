@@ -42,11 +42,17 @@ class Compactor(Generic[V]):
     interval: float = 60.0
     size: Callable[[], int] | None = None
     _timer: Timer | None = attrs.field(default=None, init=False)
+    _next_at: float = attrs.field(default=0.0, init=False)
+
+    @property
+    def next_at(self) -> float:
+        """When retention is looked at next, in epoch seconds; 0 before `start`."""
+        return 0.0 if self._timer is None else self._next_at
 
     def start(self) -> None:
         """Begin to check; calling it again changes nothing."""
         if self._timer is None:
-            self._timer = self.loop.call_later(self.interval, self._tick)
+            self._schedule()
 
     def stop(self) -> None:
         """Compact no more."""
@@ -75,4 +81,8 @@ class Compactor(Generic[V]):
         wanted = self.target()
         if wanted:
             self.compact(wanted)
-        self._timer = self.loop.call_later(self.interval, self._tick)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        self._next_at = self.loop.now + self.interval
+        self._timer = self.loop.call_at(self._next_at, self._tick)

@@ -62,6 +62,11 @@ class ChangeLog(Protocol[V]):
         * `load` returns every durable commit and no half of one.
     """
 
+    @property
+    def place(self) -> str:
+        """Where it keeps what it is given, for people."""
+        ...
+
     def load(self) -> Recovered[V]:
         """What was kept, read before anything is appended.
 

@@ -50,6 +50,7 @@ class WatchHub(WatcherOwner[V]):
         ignored: ChangeType | None,
         progress: bool,
         index: str | None,
+        name: str = "",
     ) -> Watcher[V]:
         """A new watcher, already served; see `Store.watch`."""
         watcher = Watcher(
@@ -62,6 +63,7 @@ class WatchHub(WatcherOwner[V]):
             ignored=ignored,
             progress=progress,
             index=index,
+            name=name,
         )
         self._next_id += 1
         watcher.own(self)

@@ -226,12 +226,14 @@ class Store(Generic[V]):
         ignored: ChangeType | None = None,
         progress: bool = False,
         index: str | None = None,
+        name: str = "",
     ) -> Watcher[V]:
         """Have every change in ``[start, end)`` from *start_revision* (0: the next) delivered.
 
         *ignored* leaves out puts or deletes; *index* leaves out what neither has nor had this index
         entry; *progress* also delivers a mark now and then while nothing happens. When the
-        revision wanted is compacted, the last batch says so and the watch has ended.
+        revision wanted is compacted, the last batch says so and the watch has ended. *name* says
+        who watches, to people.
         """
         return self.hub.watch(
             start,
@@ -242,6 +244,7 @@ class Store(Generic[V]):
             ignored=ignored,
             progress=progress,
             index=index,
+            name=name,
         )
 
     # --- leases ---

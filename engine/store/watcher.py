@@ -41,6 +41,9 @@ class Watcher(Generic[V]):
     ignored: ChangeType | None
     progress: bool
     index: str | None
+    name: str = ""
+    # Set by whoever hands deliveries on: how many the reader has not taken yet.
+    backlog: Callable[[], int] = attrs.field(default=int)
     is_synced: bool = attrs.field(default=False, init=False)
     is_paused: bool = attrs.field(default=False, init=False)
     is_cancelled: bool = attrs.field(default=False, init=False)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from functools import partial
 from typing import Any, cast
 
 import attrs
@@ -14,6 +15,7 @@ from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.logs import LogSource, log_options, log_target
 from engine.adapters.http.request import ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
+from engine.adapters.http.store_status import STORE_PATH, store_status
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.http.watching import WatchStream, durable
 from engine.api.pod import Pod
@@ -29,6 +31,7 @@ from engine.apiserver.server import ApiServer
 from engine.cri.runtime import RuntimeFailure
 from engine.errors import AdapterError
 from engine.kernel.journal import Journal
+from engine.store.observer import StoreObserver
 from engine.store.watchable_store import Store
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class HttpServer:
     journal: Journal
     store: Store[Any]
     logs: LogSource | None = None
+    observer: StoreObserver[Any] | None = None
     ssl_context: ssl.SSLContext | None = None
     user: str = "kubernetes-admin"
     groups: tuple[str, ...] = ("system:masters", "system:authenticated")
@@ -68,6 +72,7 @@ class HttpServer:
         self.journal.register(_CHANNEL, self._verbs.handle)
         self.journal.register(f"{_CHANNEL}/watch", lambda stream: stream.open())
         self.journal.register(f"{_CHANNEL}/unwatch", lambda stream: stream.close())
+        self.journal.register(f"{_CHANNEL}/resume", lambda stream: stream.resume())
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one, which `port` then says.
@@ -114,6 +119,8 @@ class HttpServer:
         target = parse_target(http.path, self.cluster.scheme)
         if target is None:
             found = None
+            if http.path == STORE_PATH and self.observer is not None and http.method == "GET":
+                return self._response(store_status(self.observer, http.query))
             if http.method in ("GET", "HEAD"):
                 found = self._documents.answer(
                     http.path, http.headers.get("Accept", ""), dict(http.query)
@@ -179,7 +186,8 @@ class HttpServer:
         response = web.StreamResponse(headers={"Content-Type": request.form.content_type})
         self.journal.call(f"{_CHANNEL}/watch", stream)
         try:
-            return await self._stream(http, response, stream.send(response))
+            sending = stream.send(response, partial(self.journal.call, f"{_CHANNEL}/resume"))
+            return await self._stream(http, response, sending)
         finally:
             self.journal.call(f"{_CHANNEL}/unwatch", stream)
 

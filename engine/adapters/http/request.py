@@ -66,6 +66,15 @@ class ApiRequest:
         """Who owns the fields that the request sets."""
         return self.query.get("fieldManager", "") or self.agent.partition("/")[0][:128]
 
+    @property
+    def summary(self) -> str:
+        """The request in a few words, for who asks why something happened."""
+        target = self.target
+        what = "/".join(
+            part for part in (target.resource.plural, target.name, target.subresource) if part
+        )
+        return f"{self.agent.partition('/')[0] or 'http'}: {self.method} {what}"
+
     def info(self, context: object) -> RequestInfo:
         """Who asks, for the API server."""
         return RequestInfo(

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 from aiohttp import web
@@ -13,9 +15,12 @@ from engine.apiserver.request import WatchEvent
 from engine.apiserver.server import ApiServer
 from engine.apiserver.watch import WatchHandle
 from engine.store.watchable_store import Store
+from engine.store.watcher import Watcher
 
-# What may wait for one reader before it is cut off; it lists again.
-_MOST_WAITING = 16 * 2**20
+# What may wait for one reader before the store holds the rest back, and before it is cut off: the
+# first events of a large collection come all at once.
+_ENOUGH_WAITING = 2**20
+_MOST_WAITING = 64 * 2**20
 _LONGEST = 3600.0
 
 
@@ -65,11 +70,27 @@ class WatchStream:
         except GoneError as error:
             # A watch that begins too early is answered inside the stream.
             self._take(WatchEvent("ERROR", error, 0))
+        if self._watcher is not None:
+            self._watcher.backlog = lambda: len(self._lines)
+
+    def resume(self) -> None:
+        """Go on after a slow reader has caught up; runs as a step of the loop."""
+        if self._watcher is not None:
+            self._watcher.resume()
 
     def close(self) -> None:
         """Stop watching; runs as a step of the loop."""
         if self.handle is not None:
             self.handle.cancel()
+
+    @property
+    def _is_held_back(self) -> bool:
+        watcher = self._watcher
+        return watcher is not None and watcher.is_paused and not self._lines
+
+    @property
+    def _watcher(self) -> Watcher[Any] | None:
+        return None if self.handle is None else self.handle.watcher
 
     def _take(self, event: WatchEvent) -> None:
         if self._is_ended:
@@ -87,10 +108,18 @@ class WatchStream:
         self._revision = max(self._revision, event.revision)
         if event.type == "ERROR" or self._waiting > _MOST_WAITING:
             self._is_ended = True
+        elif self._waiting > _ENOUGH_WAITING and self._watcher is not None:
+            # The store keeps what follows, so a slow reader costs no memory; compaction ends it.
+            self._watcher.pause()
         self._wakeup.set()
 
-    async def send(self, response: web.StreamResponse) -> None:
-        """Write events as they come, until the watch ends, its time is over, or nobody reads."""
+    async def send(
+        self, response: web.StreamResponse, resume: Callable[["WatchStream"], object]
+    ) -> None:
+        """Write events as they come, until the watch ends, its time is over, or nobody reads.
+
+        *resume* has `resume` called as a step of the loop.
+        """
         seconds = self.request.number("timeoutSeconds") or _LONGEST
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -101,6 +130,8 @@ class WatchStream:
                     await durable(self.server.store, self._revision)
                     if lines:
                         await response.write(b"".join(lines))
+                    if self._is_held_back:
+                        resume(self)
                     if self._is_ended and not self._lines:
                         return
 

@@ -73,6 +73,12 @@ class EtcdLog(Generic[V]):
 
     # --- on the loop's thread ---
 
+    @property
+    def place(self) -> str:
+        """The endpoints."""
+        hosts = ",".join(f"{host}:{port}" for host, port in self.address.endpoints)
+        return f"etcd {hosts}"
+
     def load(self) -> Recovered[V]:
         """What etcd holds, after clearing what a former leader left half done.
 

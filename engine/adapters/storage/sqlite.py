@@ -74,6 +74,11 @@ class SqliteLog(Generic[V]):
 
     # --- on the loop's thread ---
 
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
+
     def load(self) -> Recovered[V]:
         """What the file holds.
 
