@@ -25,6 +25,7 @@ from tui.screens.overview import OverviewScreen
 from tui.screens.resources import ResourcesScreen
 from tui.screens.rollouts import RolloutsScreen
 from tui.screens.services import ServicesScreen
+from tui.screens.store import StoreScreen
 from tui.screens.view import VIEWS, View
 from tui.session import Session
 from tui.source import Source
@@ -32,7 +33,7 @@ from tui.themes import THEMES, theme_after
 
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
-    "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen,
+    "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen, "store": StoreScreen,
 }  # fmt: skip
 _DETAILS = ("describe", "yaml", "events")
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import attrs
+import cattrs
 import orjson
 
 from engine.api.codec import DecodeError, decode_as, encode
@@ -16,6 +17,7 @@ from engine.api.coordination import Lease
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
 from engine.apiserver.errors import ApiError, GoneError, InternalError, UnavailableError
+from engine.store.status import StoreStatus
 from tui.kubeconfig import ServerAccess, read_kubeconfig
 from tui.source import ClusterInfo, LogOptions, OnChange
 
@@ -180,6 +182,19 @@ class AttachedSource:
         }
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
         await self._call("POST", path, body=body)
+
+    async def store(self, since: int) -> StoreStatus:
+        """What the store looks like, with its changes after the revision *since*.
+
+        Raises:
+            NotFoundError: the server is not a Kubarium, and does not show its store.
+        """
+        answer = await self._call("GET", "/debug/store", params={"since": str(since)})
+        try:
+            return cattrs.structure(answer, StoreStatus)
+        except cattrs.BaseValidationError as error:
+            msg = f"{self.access.server} tells of its store in a way we do not understand"
+            raise InternalError(msg) from error
 
     async def logs(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[str]:
         """The lines of a container's log."""

@@ -11,6 +11,7 @@ from engine.client.client import Client
 from engine.client.informer import InformerFactory
 from engine.cri import runtime as cri
 from engine.host import Host
+from engine.store.status import StoreStatus
 from tui.source import ClusterInfo, LogOptions, OnChange
 
 T = TypeVar("T", bound=ApiObject)
@@ -121,6 +122,10 @@ class EmbeddedSource:
     async def evict(self, name: str, *, namespace: str) -> None:
         """Delete a pod if its disruption budgets allow."""
         self._call("evict", name, namespace=namespace)
+
+    async def store(self, since: int) -> StoreStatus:
+        """What the store looks like, with its changes after the revision *since*."""
+        return self.host.cluster.observer.status(since=since)
 
     async def logs(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[str]:
         """The lines of a container's log."""

@@ -21,6 +21,7 @@ from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
+from engine.store.status import StoreStatus
 from tui.render.events import last_seen
 from tui.render.text import Line
 from tui.source import ClusterInfo, Controls, Source
@@ -119,6 +120,14 @@ class Session:
     def now(self) -> float:
         """The cluster's own time."""
         return self.source.info.now
+
+    async def store(self, since: int) -> StoreStatus:
+        """What the store looks like, with its changes after the revision *since*.
+
+        Raises:
+            EngineError: the source cannot tell.
+        """
+        return await self.source.store(since)
 
     def objects(self, cls: type[T]) -> Mapping[str, T]:
         """All cached objects of a kind by key; empty if the kind is not watched."""

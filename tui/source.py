@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 from engine.api.meta import ApiObject
+from engine.store.status import StoreStatus
 
 T = TypeVar("T", bound=ApiObject)
 
@@ -111,6 +112,9 @@ class Source(Protocol):
 
     async def evict(self, name: str, *, namespace: str) -> None:
         """Delete a pod if its disruption budgets allow."""
+
+    async def store(self, since: int) -> StoreStatus:
+        """What the store looks like, with its changes after the revision *since*."""
 
     def logs(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[str]:
         """The lines of a container's log, without their line ends."""

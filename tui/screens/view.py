@@ -31,6 +31,7 @@ VIEWS = [
     ("services", "F5", "Services"),
     ("logs", "F6", "Logs"),
     ("events", "F7", "Events"),
+    ("store", "F8", "Store"),
 ]
 
 _COMMAND_NAMES = [
