@@ -4,49 +4,15 @@ Kinds the engine acts on have a class of their own in this package. All others g
 types their metadata and carries the rest, so that they too can be stored and served faithfully.
 """
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
 
-from engine.api.apps import Deployment, ReplicaSet
-from engine.api.coordination import Lease
-from engine.api.core import (
-    ConfigMap,
-    Endpoints,
-    Namespace,
-    Secret,
-    Service,
-    ServiceAccount,
-)
-from engine.api.discovery import EndpointSlice
-from engine.api.events import Event
-from engine.api.kubarium import Fault
+from engine.api.kinds import TYPED
 from engine.api.meta import ApiObject
-from engine.api.node import Node
-from engine.api.pod import Binding, Pod
-from engine.api.policy import PodDisruptionBudget
 from engine.api.resources import rows
-
-TYPED: tuple[type[ApiObject], ...] = (
-    Binding,
-    ConfigMap,
-    Deployment,
-    EndpointSlice,
-    Endpoints,
-    Event,
-    Fault,
-    Lease,
-    Namespace,
-    Node,
-    Pod,
-    PodDisruptionBudget,
-    ReplicaSet,
-    Secret,
-    Service,
-    ServiceAccount,
-)
-"""The kinds whose fields the engine reads."""
 
 _VERBS = (
     "create",
@@ -60,9 +26,16 @@ _VERBS = (
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Resource:
-    """One resource as discovery shows it, and the class of its objects."""
+    """One resource as discovery shows it, and the class of its objects.
+
+    Attributes:
+        stored_as: apiVersion and kind in which the objects are stored, if that is another one:
+            then this is a view of those. None for most resources.
+        custom: what the API server knows of a custom resource (its schema and so on); None for the
+            resources of Kubernetes itself.
+    """
 
     group: str
     version: str
@@ -75,6 +48,8 @@ class Resource:
     verbs: tuple[str, ...] = _VERBS
     subresources: tuple[str, ...] = ()
     cls: type[ApiObject] = ApiObject
+    stored_as: tuple[str, str] | None = None
+    custom: Any = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def api_version(self) -> str:
@@ -87,8 +62,9 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
+@functools.cache
 def make_kind(api_version: str, kind: str) -> type[ApiObject]:
-    """A class for a kind whose fields are only carried (in `extra`)."""
+    """The class of a kind whose fields are only carried (in `extra`); the same for each call."""
     namespace: dict[str, Any] = {
         "__doc__": f"{kind} of {api_version}: stored and served, not read by the engine.",
         "__module__": __name__,
@@ -106,15 +82,19 @@ class Scheme:
     _by_class: dict[type[ApiObject], Resource] = attrs.field(factory=dict, init=False)
     _by_kind: dict[tuple[str, str], Resource] = attrs.field(factory=dict, init=False)
     _by_path: dict[tuple[str, str, str], Resource] = attrs.field(factory=dict, init=False)
+    generation: int = attrs.field(default=0, init=False)
+    """How often it has changed: what is made from a scheme is good for one generation."""
 
     def add(self, resource: Resource) -> None:
         """Serve *resource* from now on; one of the same kind is replaced."""
+        self.generation += 1
         self._by_class[resource.cls] = resource
         self._by_kind[resource.api_version, resource.kind] = resource
         self._by_path[resource.group, resource.version, resource.plural] = resource
 
     def remove(self, resource: Resource) -> None:
         """Serve *resource* no longer."""
+        self.generation += 1
         self._by_class.pop(resource.cls, None)
         self._by_kind.pop((resource.api_version, resource.kind), None)
         self._by_path.pop((resource.group, resource.version, resource.plural), None)
@@ -149,8 +129,15 @@ class Scheme:
                 return resource
         return None
 
+    def copy(self) -> "Scheme":
+        """A scheme of its own with the same resources and classes."""
+        other = Scheme()
+        for resource in self:
+            other.add(resource)
+        return other
+
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self._by_kind.values())
+        return iter(tuple(self._by_kind.values()))
 
 
 def _subresources(kind: str, flags: str) -> tuple[str, ...]:

@@ -231,5 +231,4 @@ def _selector_text(obj: Any) -> str:
     selector = _field(obj, "spec", "selector")
     if isinstance(selector, LabelSelector):
         return format_selector(selector)
-    labels = (selector or EMPTY).get("matchLabels", EMPTY if selector is None else selector)
-    return ",".join(f"{key}={value}" for key, value in labels.items() if isinstance(value, str))
+    return ",".join(f"{key}={value}" for key, value in (selector or EMPTY).items())

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from engine.api.pod import Pod
-from engine.api.scheme import SCHEME, Resource
+from engine.api.scheduling import PriorityClass
+from engine.api.scheme import SCHEME
 from engine.apiserver.admission.attributes import Attributes
 from engine.apiserver.errors import ForbiddenError
 from engine.apiserver.keys import prefix_of
@@ -17,14 +18,7 @@ from engine.store.kv import prefix_end
 
 _SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 
-
-def _classes() -> Resource:
-    found = SCHEME.find("priorityclasses")
-    assert found is not None
-    return found
-
-
-_CLASSES = _classes()
+_CLASSES = SCHEME.resource_of(PriorityClass)
 
 
 class Priority:
@@ -66,11 +60,10 @@ class Priority:
             return _read(name, found)
         prefix = prefix_of(_CLASSES)
         for kv in storage.range(prefix, prefix_end(prefix)).kvs:
-            if kv.value.extra.get("globalDefault"):
+            if kv.value.global_default:
                 return _read(kv.value.metadata.name, kv.value)
         return "", 0, "PreemptLowerPriority"
 
 
-def _read(name: str, found: Any) -> tuple[str, int, str]:
-    policy = str(found.extra.get("preemptionPolicy", "PreemptLowerPriority"))
-    return name, int(found.extra.get("value", 0)), policy
+def _read(name: str, found: PriorityClass) -> tuple[str, int, str]:
+    return name, found.value, found.preemption_policy or "PreemptLowerPriority"

@@ -12,7 +12,7 @@ from engine.api.frozen import EMPTY
 from engine.api.meta import ApiObject, condition_of
 from engine.api.node import Node
 from engine.api.policy import PodDisruptionBudget
-from engine.apiserver.columns.column import Columns, age, columns
+from engine.apiserver.columns.column import Columns, age, columns, wire_parts
 
 _ROLE = "node-role.kubernetes.io/"
 
@@ -107,7 +107,7 @@ _MODES = {
 
 
 def _claim(obj: Any, now: float) -> tuple[Any, ...]:
-    spec, status = obj.extra.get("spec", EMPTY), obj.extra.get("status", EMPTY)
+    spec, status = wire_parts(obj)
     phase = "Terminating" if obj.metadata.deletion_timestamp else status.get("phase", "")
     capacity, modes = "", ""
     if spec.get("volumeName"):

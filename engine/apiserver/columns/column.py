@@ -5,6 +5,10 @@ from typing import Any
 
 import attrs
 
+from engine.api.codec import encode
+from engine.api.frozen import EMPTY
+from engine.api.meta import ApiObject
+
 Cells = Callable[[Any, float], tuple[Any, ...]]
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
@@ -77,3 +81,9 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
 def labels_text(labels: Mapping[str, str]) -> str:
     """``a=b,c=d`` in the order of keys, or ``<none>``."""
     return ",".join(f"{key}={labels[key]}" for key in sorted(labels)) or "<none>"
+
+
+def wire_parts(obj: ApiObject) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Spec and status of *obj* in their wire form; empty if it has none."""
+    data = encode(obj)
+    return data.get("spec", EMPTY), data.get("status", EMPTY)

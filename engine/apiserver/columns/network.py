@@ -8,7 +8,7 @@ from typing import Any
 from engine.api.core import Endpoints, Service, ServicePort
 from engine.api.discovery import EndpointSlice
 from engine.api.frozen import EMPTY
-from engine.apiserver.columns.column import Columns, age, columns, labels_text
+from engine.apiserver.columns.column import Columns, age, columns, labels_text, wire_parts
 
 
 def _port(port: ServicePort) -> str:
@@ -73,7 +73,7 @@ def _slice(piece: EndpointSlice, now: float) -> tuple[Any, ...]:
 
 
 def _ingress(obj: Any, now: float) -> tuple[Any, ...]:
-    spec, status = obj.extra.get("spec", EMPTY), obj.extra.get("status", EMPTY)
+    spec, status = wire_parts(obj)
     hosts = [str(rule["host"]) for rule in spec.get("rules", ()) if rule.get("host")]
     ingress = status.get("loadBalancer", EMPTY).get("ingress", ())
     return (

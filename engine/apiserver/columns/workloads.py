@@ -10,7 +10,7 @@ from engine.api.codec import parse_time
 from engine.api.frozen import EMPTY
 from engine.api.pod import PodSpec
 from engine.api.selectors import format_selector
-from engine.apiserver.columns.column import Columns, age, columns, duration, labels_text
+from engine.apiserver.columns.column import Columns, age, columns, duration, labels_text, wire_parts
 
 
 def _made_of(spec: PodSpec) -> tuple[str, str]:
@@ -47,7 +47,7 @@ def _replica_set(rs: ReplicaSet, now: float) -> tuple[Any, ...]:
 
 def _carried(obj: Any) -> tuple[Any, Any, str, str, str]:
     """Spec and status of a kind the engine does not read, its containers, images and selector."""
-    spec, status = obj.extra.get("spec", EMPTY), obj.extra.get("status", EMPTY)
+    spec, status = wire_parts(obj)
     template = spec.get("jobTemplate", EMPTY).get("spec", spec).get("template", EMPTY)
     containers = template.get("spec", EMPTY).get("containers", ())
     selector = spec.get("selector", EMPTY)

@@ -1,13 +1,34 @@
 """Which kind is written by which strategy."""
 
 from engine.api.scheme import Resource
-from engine.apiserver.strategies import carried
-from engine.apiserver.strategies.carried import CarriedStrategy
+from engine.apiserver.strategies.autoscaling import AutoscalerStrategy
+from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
+from engine.apiserver.strategies.networking import (
+    IngressClassStrategy,
+    IngressStrategy,
+    NetworkPolicyStrategy,
+)
 from engine.apiserver.strategies.node import NodeStrategy
+from engine.apiserver.strategies.persistent import ClaimStrategy, VolumeStrategy
 from engine.apiserver.strategies.pod import PodStrategy
+from engine.apiserver.strategies.policy import (
+    BudgetStrategy,
+    LimitRangeStrategy,
+    PriorityClassStrategy,
+    QuotaStrategy,
+    RuntimeClassStrategy,
+)
+from engine.apiserver.strategies.rbac import BindingStrategy, RoleStrategy
 from engine.apiserver.strategies.service import ServiceStrategy
+from engine.apiserver.strategies.stateful import (
+    DaemonSetStrategy,
+    PodTemplateStrategy,
+    ReplicationControllerStrategy,
+    StatefulSetStrategy,
+)
+from engine.apiserver.strategies.storage import CSIDriverStrategy, StorageClassStrategy
 from engine.apiserver.strategies.workload import DeploymentStrategy, ReplicaSetStrategy
 from engine.apiserver.strategy import GenerationOnly, Strategy, WithoutGeneration, WithoutStatus
 
@@ -17,29 +38,39 @@ _WITHOUT_STATUS = WithoutStatus()
 _DEFAULT = Strategy()
 
 STRATEGIES: dict[str, Strategy] = {
+    "certificatesigningrequests.certificates.k8s.io": _WITHOUT_GENERATION,
+    "clusterrolebindings.rbac.authorization.k8s.io": BindingStrategy(),
+    "clusterroles.rbac.authorization.k8s.io": RoleStrategy(),
     "configmaps": DataStrategy(),
+    "cronjobs.batch": CronJobStrategy(),
+    "csidrivers.storage.k8s.io": CSIDriverStrategy(),
+    "daemonsets.apps": DaemonSetStrategy(),
     "deployments.apps": DeploymentStrategy(),
     "endpointslices.discovery.k8s.io": _GENERATION_ONLY,
-    "ingresses.networking.k8s.io": _DEFAULT,
+    "horizontalpodautoscalers.autoscaling": AutoscalerStrategy(),
+    "ingressclasses.networking.k8s.io": IngressClassStrategy(),
+    "ingresses.networking.k8s.io": IngressStrategy(),
+    "jobs.batch": JobStrategy(),
+    "limitranges": LimitRangeStrategy(),
     "namespaces": NamespaceStrategy(),
-    "networkpolicies.networking.k8s.io": _GENERATION_ONLY,
+    "networkpolicies.networking.k8s.io": NetworkPolicyStrategy(),
     "nodes": NodeStrategy(),
-    "jobs.batch": CarriedStrategy(carried.JOB),
-    "cronjobs.batch": CarriedStrategy(carried.CRON_JOB),
-    "daemonsets.apps": CarriedStrategy(carried.DAEMON_SET),
-    "persistentvolumeclaims": CarriedStrategy(
-        carried.CLAIM, first_status={"phase": "Pending"}, has_generation=False
-    ),
-    "persistentvolumes": CarriedStrategy(
-        carried.VOLUME, first_status={"phase": "Pending"}, has_generation=False
-    ),
-    "replicationcontrollers": CarriedStrategy({"replicas": 1}),
-    "statefulsets.apps": CarriedStrategy(carried.STATEFUL_SET),
+    "persistentvolumeclaims": ClaimStrategy(),
+    "persistentvolumes": VolumeStrategy(),
+    "poddisruptionbudgets.policy": BudgetStrategy(),
     "pods": PodStrategy(),
+    "podtemplates": PodTemplateStrategy(),
+    "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
     "replicasets.apps": ReplicaSetStrategy(),
-    "resourcequotas": _WITHOUT_GENERATION,
+    "replicationcontrollers": ReplicationControllerStrategy(),
+    "resourcequotas": QuotaStrategy(),
+    "rolebindings.rbac.authorization.k8s.io": BindingStrategy(),
+    "roles.rbac.authorization.k8s.io": RoleStrategy(),
+    "runtimeclasses.node.k8s.io": RuntimeClassStrategy(),
     "secrets": SecretStrategy(),
     "services": ServiceStrategy(),
+    "statefulsets.apps": StatefulSetStrategy(),
+    "storageclasses.storage.k8s.io": StorageClassStrategy(),
     "volumeattachments.storage.k8s.io": _WITHOUT_GENERATION,
 }
 

@@ -1,0 +1,76 @@
+"""PersistentVolume and PersistentVolumeClaim.
+
+Source: pkg/apis/core/v1/defaults.go, pkg/registry/core/persistentvolume*, kubernetes v1.34.
+"""
+
+from typing import Any
+
+import attrs
+
+from engine.api.persistent import (
+    PersistentVolumeClaim,
+    PersistentVolumeClaimStatus,
+    PersistentVolumeStatus,
+)
+from engine.apiserver.strategy import Surroundings, WithoutGeneration
+
+
+class ClaimStrategy(WithoutGeneration):
+    """PersistentVolumeClaims."""
+
+    def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
+        """Pending at first."""
+        del around
+        return attrs.evolve(obj, status=PersistentVolumeClaimStatus(phase="Pending"))
+
+    def default(self, obj: Any) -> Any:
+        """A file system; the source under both its names."""
+        return default_claim(obj)
+
+
+class VolumeStrategy(WithoutGeneration):
+    """PersistentVolumes."""
+
+    def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
+        """Pending at first."""
+        status = PersistentVolumeStatus(phase="Pending", last_phase_transition_time=around.now)
+        return attrs.evolve(obj, status=status)
+
+    def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
+        """A new phase is given its time."""
+        new = super().prepare_for_status_update(new, old, around)
+        if new.status.phase == old.status.phase:
+            return new
+        status = attrs.evolve(new.status, last_phase_transition_time=around.now)
+        return attrs.evolve(new, status=status)
+
+    def default(self, obj: Any) -> Any:
+        """A file system, kept when it is released."""
+        spec = obj.spec
+        path = spec.host_path
+        if path is not None and path.type is None:
+            path = attrs.evolve(path, type="")
+        spec = attrs.evolve(
+            spec,
+            host_path=path,
+            volume_mode=spec.volume_mode or "Filesystem",
+            persistent_volume_reclaim_policy=spec.persistent_volume_reclaim_policy or "Retain",
+        )
+        return attrs.evolve(obj, spec=spec)
+
+
+def default_claim(claim: PersistentVolumeClaim) -> PersistentVolumeClaim:
+    """*claim* with what a client may leave away."""
+    spec = claim.spec
+    source, reference = spec.data_source, spec.data_source_ref
+    if source is None and reference is not None and reference.namespace is None:
+        source = reference
+    elif reference is None and source is not None:
+        reference = source
+    spec = attrs.evolve(
+        spec,
+        volume_mode=spec.volume_mode or "Filesystem",
+        data_source=source,
+        data_source_ref=reference,
+    )
+    return attrs.evolve(claim, spec=spec)
