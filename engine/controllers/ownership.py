@@ -87,10 +87,14 @@ def claim(
 
 @attrs.define(eq=False)
 class Claimer(Generic[T]):
-    """Adopts and releases objects in the name of a controller."""
+    """Adopts and releases objects in the name of a controller.
+
+    With a *finalizer*, what is adopted gets it and what is released loses it.
+    """
 
     client: Client
     informer: Informer[T]
+    finalizer: str = ""
 
     def claim(self, owner: ApiObject, selector: Selector) -> tuple[T, ...]:
         """All objects that are *owner*'s now, after adopting and releasing what must be.
@@ -117,8 +121,11 @@ class Claimer(Generic[T]):
 
     def _adopt(self, obj: T, owner: ApiObject) -> T | None:
         references = (*obj.metadata.owner_references, controller_reference(owner))
+        finalizers = obj.metadata.finalizers
+        if self.finalizer and self.finalizer not in finalizers:
+            finalizers = (*finalizers, self.finalizer)
         try:
-            return self._with_owners(obj, references)
+            return self._with_owners(obj, references, finalizers)
         except (NotFoundError, ConflictError):
             return None
 
@@ -128,13 +135,16 @@ class Claimer(Generic[T]):
             for reference in obj.metadata.owner_references
             if reference.uid != owner.metadata.uid
         )
+        finalizers = tuple(name for name in obj.metadata.finalizers if name != self.finalizer)
         try:
-            self._with_owners(obj, references)
+            self._with_owners(obj, references, finalizers)
         except (NotFoundError, ConflictError):
             return
 
-    def _with_owners(self, obj: T, references: tuple[OwnerReference, ...]) -> T:
-        metadata = attrs.evolve(obj.metadata, owner_references=references)
+    def _with_owners(
+        self, obj: T, references: tuple[OwnerReference, ...], finalizers: tuple[str, ...]
+    ) -> T:
+        metadata = attrs.evolve(obj.metadata, owner_references=references, finalizers=finalizers)
         return self.client.update(attrs.evolve(obj, metadata=metadata))
 
 

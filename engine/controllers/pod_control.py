@@ -13,12 +13,15 @@ from engine.client.recorder import EventRecorder
 from engine.controllers.ownership import controller_reference
 
 
-def pod_from_template(template: PodTemplateSpec, owner: ApiObject) -> Pod:
-    """A pod of *template* that *owner* controls; the API server completes its name."""
+def pod_from_template(template: PodTemplateSpec, owner: ApiObject, *, prefix: str = "") -> Pod:
+    """A pod of *template* that *owner* controls; the API server completes its name.
+
+    Its name begins with *prefix*, or with the owner's name.
+    """
     given = template.metadata
     return Pod(
         metadata=ObjectMeta(
-            generate_name=f"{owner.metadata.name}-",
+            generate_name=prefix or f"{owner.metadata.name}-",
             namespace=owner.metadata.namespace,
             labels=given.labels,
             annotations=given.annotations,
@@ -46,14 +49,14 @@ class PodControl:
     client: Client
     recorder: EventRecorder
 
-    def create(self, template: PodTemplateSpec, owner: ApiObject) -> Pod:
-        """Create one pod.
+    def create(self, template: PodTemplateSpec, owner: ApiObject, *, prefix: str = "") -> Pod:
+        """Create one pod, its name beginning with *prefix* or the owner's name.
 
         Raises:
             ApiError: the server refused; an event says so, unless the namespace is going.
         """
         try:
-            pod = self.client.create(pod_from_template(template, owner))
+            pod = self.client.create(pod_from_template(template, owner, prefix=prefix))
         except ApiError as error:
             if not is_namespace_terminating(error):
                 self.recorder.warning(owner, "FailedCreate", f"Error creating: {error}")

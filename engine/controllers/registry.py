@@ -6,6 +6,7 @@ from engine.controllers.disruption import DisruptionController
 from engine.controllers.endpoints import EndpointsController
 from engine.controllers.endpointslice import EndpointSliceController
 from engine.controllers.garbage_collector import GarbageCollector
+from engine.controllers.job.controller import JobController
 from engine.controllers.namespace import NamespaceController
 from engine.controllers.node_lifecycle import NodeLifecycleController
 from engine.controllers.pod_gc import PodGarbageCollector
@@ -22,6 +23,7 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "namespace-controller": NamespaceController,
     "deployment-controller": DeploymentController,
     "replicaset-controller": ReplicaSetController,
+    "job-controller": JobController,
     "endpoint-controller": EndpointsController,
     "endpointslice-controller": EndpointSliceController,
     "node-controller": NodeLifecycleController,

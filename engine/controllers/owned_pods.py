@@ -1,0 +1,77 @@
+"""Which controller's object a change of a pod concerns: its owner, or those that could adopt it.
+
+Source: the pod event handlers of pkg/controller (addPod, updatePod, deletePod), kubernetes v1.34.
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import attrs
+
+from engine.api.meta import ApiObject, controller_of
+from engine.api.pod import Pod
+from engine.api.selectors import Selector
+from engine.client.informer import Informer
+from engine.client.workqueue import WorkQueue
+from engine.controllers.expectations import Expectations
+from engine.controllers.ownership import index_by_controller, resolve_controller
+
+T = TypeVar("T", bound=ApiObject)
+
+
+@attrs.define(eq=False)
+class OwnedPods(Generic[T]):
+    """Hears of pods and has the objects they concern reconciled, *delay* seconds later.
+
+    Expectations, if there are any, are told what has been seen. *matters* says which changes of a
+    pod do; all do by default.
+    """
+
+    owners: Informer[T]
+    pods: Informer[Pod]
+    queue: WorkQueue
+    selector_of: Callable[[T], Selector | None]
+    expectations: Expectations | None = None
+    matters: Callable[[Pod, Pod], bool] = attrs.field(default=lambda _old, _new: True)
+    delay: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        index_by_controller(self.pods)
+        self.pods.add_handler(self._on_pod)
+
+    def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
+        if new is None:
+            assert old is not None
+            self._is_going(old)
+            return
+        if new.metadata.deletion_timestamp is not None:
+            self._is_going(new)
+        if old is not None and not self.matters(old, new):
+            return
+        owner = resolve_controller(self.owners, new)
+        if old is not None and old.metadata.owner_references != new.metadata.owner_references:
+            former = resolve_controller(self.owners, old)
+            if former is not None:
+                self.queue.add(former.key)
+        if owner is not None:
+            if old is None and self.expectations is not None:
+                self.expectations.creation_observed(owner.key)
+            self._add(owner.key)
+        elif controller_of(new) is None and new.metadata.deletion_timestamp is None:
+            self._add_adopters(new)
+
+    def _is_going(self, pod: Pod) -> None:
+        owner = resolve_controller(self.owners, pod)
+        if owner is not None:
+            if self.expectations is not None:
+                self.expectations.deletion_observed(owner.key, pod.metadata.uid)
+            self._add(owner.key)
+
+    def _add_adopters(self, pod: Pod) -> None:
+        for owner in self.owners.lister.list(namespace=pod.metadata.namespace):
+            selector = self.selector_of(owner)
+            if selector is not None and selector.matches(pod.metadata.labels):
+                self.queue.add(owner.key)
+
+    def _add(self, key: str) -> None:
+        self.queue.add_after(key, self.delay)
