@@ -50,16 +50,22 @@ class PodmanClient:
     parallel: int = 4
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
     _base: str = attrs.field(default="", init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
     _turn: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._turn = asyncio.Semaphore(self.parallel)
 
     async def close(self) -> None:
-        """Close the connections; the client opens new ones when used again."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close the connections for good: whoever asks from now on is told `PodmanGone`."""
+        self._is_closed = True
+        await self.reset()
+
+    async def reset(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def get(self, path: str, **params: str) -> Any:
         """The JSON answer to a GET."""
@@ -162,6 +168,8 @@ class PodmanClient:
         return json.loads(text) if text.strip()[:1] in (b"{", b"[", b'"') else None
 
     def _open(self, method: str, path: str, **options: Any) -> Any:
+        if self._is_closed:
+            raise PodmanGone(f"{method} {path}: the client is closed")
         if self._session is None:
             connector: aiohttp.BaseConnector
             if self.url.startswith("unix://"):

@@ -251,7 +251,7 @@ class PodmanHost:
             log.warning("podman service ended code=%s", code)
             for runtime in self.runtimes.values():
                 runtime.report(RuntimeDown(message=message))
-            await self.client.close()
+            await self.client.reset()
             while True:
                 try:
                     await self.service.start()
