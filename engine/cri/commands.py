@@ -33,12 +33,27 @@ class HostsEntry:
 
 
 @attrs.frozen(kw_only=True)
+class Resources:
+    """Limits and weights; 0 means none. CPU in millicores, memory in bytes."""
+
+    cpu_request: int = 0
+    cpu_limit: int = 0
+    memory_request: int = 0
+    memory_limit: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class CreateSandbox:
-    """Make the namespaces and the network of a pod. Answer: SandboxReady or SandboxFailed."""
+    """Make the namespaces and the network of a pod. Answer: SandboxReady or SandboxFailed.
+
+    *domain* is the pod's domain behind its subdomain, empty without one. *resources* limit the pod
+    as a whole. *runtime_handler* is a runtime class's, empty for the usual one.
+    """
 
     pod: PodIdentity
     attempt: int = 0
     hostname: str
+    domain: str = ""
     dns_servers: tuple[str, ...] = ()
     dns_searches: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
@@ -46,7 +61,11 @@ class CreateSandbox:
     ports: tuple[PortMapping, ...] = ()
     sysctls: FrozenDict[str, str] = EMPTY
     host_network: bool = False
+    host_pid: bool = False
+    host_ipc: bool = False
     share_process_namespace: bool = False
+    resources: Resources | None = None
+    runtime_handler: str = ""
     labels: FrozenDict[str, str] = EMPTY
     annotations: FrozenDict[str, str] = EMPTY
 
@@ -75,19 +94,27 @@ class PullImage:
 
 @attrs.frozen(kw_only=True)
 class FileContent:
-    """One file of a volume whose content the kubelet knows (ConfigMap, Secret, downward API)."""
+    """One file of a volume whose content the kubelet knows (ConfigMap, Secret, downward API).
+
+    *user* owns it; None for root.
+    """
 
     path: str
     data: bytes
     mode: int = 0o644
+    user: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Volume:
     """One volume of a pod as the runtime has to provide it.
 
-    Exactly one source: *files* (content, swapped atomically on update), *host_path*, or an empty
-    directory (neither; *medium* "Memory" for tmpfs; *size_limit* in bytes, 0 for none).
+    Exactly one source: *files* (content, swapped atomically on update; *is_secret* keeps it off
+    the disk), *host_path*, *driver* (a volume of its own, which the runtime's driver of that name
+    makes available as *attributes* say), or an empty directory (none of them; *medium* "Memory"
+    for tmpfs; *size_limit* in bytes, 0 for none: what uses more is reported by VolumeFull).
+    *group* shall own and reach the files (fsGroup); with *group_if_needed* nothing is touched when
+    the folder itself belongs to it already.
     """
 
     name: str
@@ -97,6 +124,10 @@ class Volume:
     host_path_type: str = ""
     medium: str = ""
     size_limit: int = 0
+    driver: str = ""
+    attributes: FrozenDict[str, str] = EMPTY
+    group: int | None = None
+    group_if_needed: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -109,27 +140,24 @@ class UpdateVolume:
 
 @attrs.frozen(kw_only=True)
 class Mount:
-    """A volume of the pod at a place in the container."""
+    """A volume of the pod at a place in the container.
+
+    *propagation* is HostToContainer, Bidirectional or empty for none.
+    """
 
     volume: str
     container_path: str
     sub_path: str = ""
     read_only: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Resources:
-    """Limits and weights; 0 means none. CPU in millicores, memory in bytes."""
-
-    cpu_request: int = 0
-    cpu_limit: int = 0
-    memory_request: int = 0
-    memory_limit: int = 0
+    propagation: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class Security:
-    """The parts of a security context a runtime enforces; None means the image's own choice."""
+    """The parts of a security context a runtime enforces; None means the image's own choice.
+
+    *seccomp* is RuntimeDefault, Localhost (the profile *seccomp_file*), or empty for Unconfined.
+    """
 
     run_as_user: int | None = None
     run_as_group: int | None = None
@@ -140,6 +168,9 @@ class Security:
     allow_privilege_escalation: bool = True
     capabilities_add: tuple[str, ...] = ()
     capabilities_drop: tuple[str, ...] = ()
+    seccomp: str = ""
+    seccomp_file: str = ""
+    unmasked_proc: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +178,9 @@ class StartContainer:
     """Create and start a container. Answer: ContainerStarted or ContainerStartFailed.
 
     *attempt* counts the restarts of this container in this pod, from 0. *command* replaces the
-    image's entrypoint and *args* its arguments, when not empty.
+    image's entrypoint and *args* its arguments, when not empty. With *message_from_log* one that
+    fails and leaves no message is reported with the end of its log; *stop_signal* replaces the
+    image's own.
     """
 
     pod: PodIdentity
@@ -166,13 +199,15 @@ class StartContainer:
     tty: bool = False
     stdin: bool = False
     termination_message_path: str = "/dev/termination-log"
+    message_from_log: bool = False
+    stop_signal: str = ""
     labels: FrozenDict[str, str] = EMPTY
     annotations: FrozenDict[str, str] = EMPTY
 
 
 @attrs.frozen(kw_only=True)
 class StopContainer:
-    """Send SIGTERM, after *grace* seconds SIGKILL. Answer: ContainerExited."""
+    """Send the stop signal, after *grace* seconds SIGKILL. Answer: ContainerExited."""
 
     container_id: str
     grace: float
@@ -220,12 +255,20 @@ class ExecCheck:
 
 
 @attrs.frozen(kw_only=True)
+class GrpcCheck:
+    """Ask the gRPC health service about *service* and expect SERVING."""
+
+    port: int
+    service: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class RunCheck:
     """Run one probe or hook against a container. Answer: CheckFinished with the same *token*."""
 
     token: str
     container_id: str
-    check: HttpCheck | TcpCheck | ExecCheck
+    check: HttpCheck | TcpCheck | ExecCheck | GrpcCheck
     timeout: float = 1.0
 
 

@@ -33,7 +33,10 @@ class SandboxRemoved:
 
 @attrs.frozen(kw_only=True)
 class ImagePulled:
-    """The image is here. *seconds* is 0 and *was_present* true when nothing had to be fetched."""
+    """The image is here. *seconds* is 0 and *was_present* true when nothing had to be fetched.
+
+    *user* is whom the image runs as: a number, a name, or empty for root.
+    """
 
     pod: PodIdentity
     image: str
@@ -41,6 +44,7 @@ class ImagePulled:
     size: int = 0
     seconds: float = 0.0
     was_present: bool = False
+    user: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +117,15 @@ class CheckFinished:
 
 
 @attrs.frozen(kw_only=True)
+class VolumeFull:
+    """An empty directory holds more than its size limit: *used* bytes. Reported once."""
+
+    pod: PodIdentity
+    volume: str
+    used: int
+
+
+@attrs.frozen(kw_only=True)
 class RuntimeDown:
     """The runtime does not answer; the kubelet reports its node NotReady."""
 
@@ -137,6 +150,7 @@ RuntimeEvent = (
     | ContainerExited
     | ContainerRemoved
     | CheckFinished
+    | VolumeFull
     | RuntimeDown
     | RuntimeUp
 )

@@ -60,6 +60,7 @@ class ContainerWork:
         is_ready: its readiness probe passes, or it has none and has started.
         wanted_image: the image the specification named when it was last started.
         killed_for: the reason of the kill under way.
+        image_user: as whom its image runs: a number, a name, or empty for root.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ContainerWork:
     is_ready: bool = False
     wanted_image: str = ""
     killed_for: str = ""
+    image_user: str = ""
     stop_deadline: float = 0.0
 
     @property
@@ -98,6 +100,7 @@ class PodState:
         volumes: the content volumes as they were last given to the runtime, by name.
         is_initialized: all init containers are done (side-cars: have started).
         is_gone: the object is no longer in the API; only its containers are left.
+        mounting_since: since when its volumes are waited for, or were last complained about.
         failed_reason: why the kubelet ended the pod for good (DeadlineExceeded, Evicted).
     """
 
@@ -116,6 +119,7 @@ class PodState:
     failed_reason: str = ""
     failed_message: str = ""
     failed_mounts: str = ""
+    mounting_since: float = 0.0
     wake: Timer | None = None
 
     def work(self, name: str) -> ContainerWork:

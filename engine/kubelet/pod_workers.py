@@ -36,6 +36,8 @@ from engine.kubelet.prober import LIVENESS, READINESS, STARTUP, Chance, Prober, 
 from engine.kubelet.specs import DnsSettings, sandbox_command
 from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
+from engine.kubelet.volumes.manager import VolumeManager
+from engine.kubelet.volumes.tokens import PodToken, TokenManager
 
 MOUNT_RETRY_SECONDS = 10.0
 STATUS_BATCH_SECONDS = 0.5
@@ -70,6 +72,7 @@ class PodWorkers:
     _images: ImageManager = attrs.field(init=False)
     _killer: Killer = attrs.field(init=False)
     _starter: Starter = attrs.field(init=False)
+    _volumes: VolumeManager = attrs.field(init=False)
     _facts: NodeFacts = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -89,11 +92,19 @@ class PodWorkers:
         )
         self._images = ImageManager(self.loop, self.runtime, self.recorder)
         self._killer = Killer(self.loop, self.runtime, self._checks, self.recorder)
+        self._volumes = VolumeManager(
+            loop=self.loop,
+            runtime=self.runtime,
+            recorder=self.recorder,
+            configs=self.configs,
+            tokens=TokenManager(self.loop, self._issue_token, self._config_changed),
+        )
         self._starter = Starter(
             loop=self.loop,
             runtime=self.runtime,
             recorder=self.recorder,
             configs=self.configs,
+            volumes=self._volumes,
             services=self.services,
             checks=self._checks,
             prober=self._prober,
@@ -162,6 +173,7 @@ class PodWorkers:
         self._checks.clear()
         self._killer.is_stopped = self._starter.is_stopped = True
         self._images.stop()
+        self._volumes.tokens.stop()
         self.configs.stop()
 
     def _sync(self, uid: str) -> Result | None:
@@ -294,6 +306,7 @@ class PodWorkers:
         self.states.pop(uid, None)
         self.statuses.forget(uid)
         self.configs.release(uid)
+        self._volumes.release(pod)
         self._images.forget(pod)
 
     def _status_of(self, pod: Pod) -> PodStatus | None:
@@ -301,6 +314,16 @@ class PodWorkers:
         if state is None:
             return None
         return compute_status(pod, state, node=self._facts, now=self.loop.now)
+
+    def _issue_token(self, pod: Pod, audience: str, seconds: int) -> PodToken:
+        issued = self.client.create_token(
+            pod.spec.service_account_name or "default",
+            namespace=pod.metadata.namespace,
+            audiences=(audience,) if audience else (),
+            expiration_seconds=seconds,
+            pod=pod,
+        )
+        return PodToken(text=issued.token, issued_at=self.loop.now, expires_at=issued.expires)
 
     def _config_changed(self, uid: str) -> None:
         pod, state = self.pods.get(uid), self.states.get(uid)

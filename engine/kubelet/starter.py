@@ -11,7 +11,6 @@ from engine.api.container import Container
 from engine.api.core import Service
 from engine.api.pod import Pod
 from engine.client.recorder import EventRecorder
-from engine.cri.commands import UpdateVolume
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Runtime
 from engine.kernel.loop import Loop
@@ -24,7 +23,7 @@ from engine.kubelet.images import field_path
 from engine.kubelet.pod_state import ContainerWork, PodState, Step, find_container
 from engine.kubelet.prober import Prober, ProbeTarget
 from engine.kubelet.specs import start_command
-from engine.kubelet.volumes import VolumeError, build_volumes
+from engine.kubelet.volumes.manager import VolumeManager
 
 CONFIG_RETRY_SECONDS = 10.0
 HOOK_SECONDS = 60.0
@@ -42,6 +41,7 @@ class Starter:
     runtime: Runtime
     recorder: EventRecorder
     configs: ConfigSource
+    volumes: VolumeManager
     services: Callable[[], Iterable[Service]]
     checks: CheckRunner
     prober: Prober
@@ -62,30 +62,11 @@ class Starter:
 
     def mount(self, pod: Pod, state: PodState) -> bool:
         """Prepare the pod's volumes; False, with an Event, if one of them cannot be had."""
-        if not pod.spec.volumes:
-            return True
-        try:
-            state.volumes = build_volumes(pod, configs=self.configs, facts=self.facts(state))
-        except VolumeError as error:
-            if state.failed_mounts != str(error):
-                self.recorder.warning(pod, "FailedMount", str(error))
-            state.failed_mounts = str(error)
-            return False
-        state.failed_mounts = ""
-        return True
+        return self.volumes.mount(pod, state, self.facts(state))
 
     def refresh_volumes(self, pod: Pod, state: PodState) -> None:
         """Give the runtime the content that has changed since the volumes were mounted."""
-        if not state.volumes:
-            return
-        try:
-            fresh = build_volumes(pod, configs=self.configs, facts=self.facts(state))
-        except VolumeError:
-            return  # as on a real node: what is mounted stays
-        for name, volume in fresh.items():
-            if volume.files is not None and volume != state.volumes.get(name):
-                self.runtime.submit(UpdateVolume(pod=state.identity, volume=volume))
-        state.volumes = fresh
+        self.volumes.refresh(pod, state, self.facts(state))
 
     def start(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
         """Start the container, whose image is there."""

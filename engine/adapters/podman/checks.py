@@ -13,8 +13,9 @@ import attrs
 
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient
+from engine.adapters.podman.grpc_health import check_health
 from engine.adapters.podman.records import Container
-from engine.cri.commands import ExecCheck, HttpCheck, RunCheck, TcpCheck
+from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, TcpCheck
 from engine.errors import AdapterError
 
 USER_AGENT = "kube-probe/1.34"
@@ -41,12 +42,14 @@ class Checker:
     client: PodmanClient
     enters: bool
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
 
     async def close(self) -> None:
-        """Close what is open."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close what is open; a check asked for from now on fails."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def run(self, command: RunCheck, container: Container) -> Verdict:
         """Run one check; a failure of any kind is a verdict, not an error."""
@@ -57,13 +60,19 @@ class Checker:
                     return await self._http(check, container)
                 if isinstance(check, TcpCheck):
                     return await self._tcp(check, container)
+                if isinstance(check, GrpcCheck):
+                    host = container.sandbox.ip or "127.0.0.1"
+                    await check_health(host, check.port, check.service)
+                    return Verdict(success=True, message="SERVING")
                 return await self._exec(check, container, command.timeout)
         except TimeoutError:
-            return Verdict(success=False, message=f"no answer within {command.timeout:g} s")
+            return Verdict(success=False, message=_late(command, container))
         except (aiohttp.ClientError, OSError, AdapterError, ValueError) as error:
             return Verdict(success=False, message=str(error) or type(error).__name__)
 
     async def _http(self, check: HttpCheck, container: Container) -> Verdict:
+        if self._is_closed:
+            return Verdict(success=False, message="the node is being stopped")
         if self._session is None:
             connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_unverified())
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
@@ -96,6 +105,28 @@ class Checker:
         return Verdict(
             success=code == 0, message=output or ("" if code == 0 else f"exit code {code}")
         )
+
+
+def _late(command: RunCheck, container: Container) -> str:
+    """What the kubelet says of a check that had no answer in time."""
+    check, host = command.check, container.sandbox.ip or "127.0.0.1"
+    match check:
+        case ExecCheck():
+            what = " ".join(check.command)
+            return f'command timed out: "{what}" timed out after {command.timeout:g}s'
+        case HttpCheck():
+            url = f"{check.scheme.lower()}://{check.host or host}:{check.port}{check.path}"
+            return (
+                f'Get "{url}": context deadline exceeded'
+                " (Client.Timeout exceeded while awaiting headers)"
+            )
+        case TcpCheck():
+            return f"dial tcp {check.host or host}:{check.port}: i/o timeout"
+        case GrpcCheck():
+            return (
+                f'timeout: failed to connect service "{host}:{check.port}"'
+                f" within {command.timeout:g}s: context deadline exceeded"
+            )
 
 
 async def enter(

@@ -5,7 +5,7 @@ It reports what happens; the order of commands is `Machine`'s business.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -16,7 +16,7 @@ from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import catches, send_signal
 from engine.adapters.podman.tasks import Tasks
-from engine.adapters.podman.volumes import PodVolumes
+from engine.adapters.podman.volumes import PodVolumes, VolumeDriver
 from engine.cri import commands as cri
 from engine.cri import events
 from engine.cri.runtime import Emit
@@ -42,6 +42,7 @@ class Containers:
     clock: Callable[[], float]
     tasks: Tasks
     exits: Path | None
+    drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
     image_ids: dict[str, str] = attrs.field(factory=dict)
     by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
 
@@ -67,7 +68,7 @@ class Containers:
                 self._started(known)
                 return
         try:
-            mounts = prepare_files(command, self.owner)
+            mounts = await prepare_files(command, self.owner, self.drivers)
         except (AdapterError, OSError) as error:
             self._not_started(command, "CreateContainerConfigError", str(error))
             return
@@ -232,16 +233,18 @@ class Containers:
             self.tasks.spawn(self.signal(container.id, "SIGKILL"))
 
 
-def prepare_files(command: cri.StartContainer, owner: Owner) -> list[dict[str, object]]:
+async def prepare_files(
+    command: cri.StartContainer, owner: Owner, drivers: Mapping[str, VolumeDriver]
+) -> list[dict[str, object]]:
     """Provide the container's volumes and files; its bind mounts.
 
     Raises:
         AdapterError: a volume cannot be provided.
         OSError: the disk refuses.
     """
-    mounts = PodVolumes.of(owner, command.pod).mounts(
-        command.mounts, command.volumes, group=command.security.fs_group
-    )
+    volumes = PodVolumes.of(owner, command.pod, drivers)
+    places = await volumes.provide_all(command.pod, command.volumes)
+    mounts = volumes.binds(command.mounts, command.volumes, places)
     for file in (specs.log_file(command, owner), specs.message_file(command, owner)):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()

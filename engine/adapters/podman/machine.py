@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -23,7 +23,7 @@ from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owne
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import send_signal
 from engine.adapters.podman.tasks import Tasks
-from engine.adapters.podman.volumes import PodVolumes
+from engine.adapters.podman.volumes import PodVolumes, VolumeDriver
 from engine.cri import commands as cri
 from engine.cri import events
 from engine.cri.runtime import Emit
@@ -53,6 +53,7 @@ class Surroundings:
     loop: asyncio.AbstractEventLoop
     exits: Path | None = None
     host_resolv: str = ""
+    drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -80,6 +81,7 @@ class Machine:
             clock=self.around.clock,
             tasks=self.tasks,
             exits=self.around.exits,
+            drivers=self.around.drivers,
         )
 
     def report(self, event: events.RuntimeEvent) -> None:
@@ -146,7 +148,7 @@ class Machine:
             self.containers.forget(sandbox)
             await self.around.strategy.remove(sandbox, self.owner)
             self.addresses.release(sandbox.ip)
-            PodVolumes.of(self.owner, sandbox.pod).remove()
+            await self._volumes(sandbox.pod).remove(sandbox.pod)
         shutil.rmtree(self.owner.folder, ignore_errors=True)
 
     async def close(self) -> None:
@@ -157,6 +159,9 @@ class Machine:
         for container in self.containers.by_id.values():
             if container.exit is not None:
                 container.exit.cancel()
+
+    def _volumes(self, pod: cri.PodIdentity) -> PodVolumes:
+        return PodVolumes.of(self.owner, pod, self.around.drivers)
 
     def _pod_of(self, command: cri.Command) -> cri.PodIdentity:
         if isinstance(command, cri.RemoveSandbox):
@@ -194,7 +199,7 @@ class Machine:
                 await self._pull(command)
             case cri.UpdateVolume():
                 with contextlib.suppress(AdapterError):
-                    PodVolumes.of(self.owner, command.pod).provide(command.volume)
+                    self._volumes(command.pod).provide(command.volume)
             case cri.StartContainer():
                 sandbox = self.sandboxes.get(command.sandbox_id)
                 await self.containers.start(command, sandbox)
@@ -247,7 +252,7 @@ class Machine:
             self.containers.forget(sandbox)
             self._release(pod, sandbox.ip)
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
-                PodVolumes.of(self.owner, pod).remove()
+                await self._volumes(pod).remove(pod)
                 shutil.rmtree(sandbox.folder, ignore_errors=True)
         self.report(events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id))
 

@@ -13,7 +13,9 @@ from typing import Self
 
 import attrs
 
+from engine.adapters.podman.memory import share_mounts
 from engine.adapters.podman.preflight import Preflight
+from engine.adapters.podman.volumes import mounts_folder
 from engine.errors import AdapterError
 
 CONTAINERS_CONF = """\
@@ -39,6 +41,7 @@ graphroot = "{state}/storage"
 runroot = "{state}/run"
 """
 HIDE_CGROUP2 = 'umount /sys/fs/cgroup/unified && exec "$@"'
+OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave")  # ours, also later ones, reach it
 START_SECONDS = 20.0
 
 
@@ -108,12 +111,13 @@ class PodmanService:
             AdapterError: it ended at once or does not answer; with what it said.
         """
         self.write_config()
+        share_mounts(mounts_folder(self.state))
         end_leftover(self.state)
         self.socket.unlink(missing_ok=True)
         log = self.state / "service.log"
         command = [self.podman, "system", "service", "--time", "0", self.url]
         if self.hides_cgroup2:
-            command = ["unshare", "--mount", "sh", "-c", HIDE_CGROUP2, "sh", *command]
+            command = [*OWN_MOUNTS, "sh", "-c", HIDE_CGROUP2, "sh", *command]
         with log.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
                 *command,

@@ -12,6 +12,7 @@ MIN_CPU_QUOTA = 1_000
 MIN_SHARES = 2
 MAX_SHARES = 262_144
 MIN_MEMORY = 6 << 20  # runc needs as much to start a container at all
+PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 ETC_FILES = {"hosts": "/etc/hosts", "resolv.conf": "/etc/resolv.conf", "hostname": "/etc/hostname"}
 
 
@@ -81,9 +82,11 @@ def message_file(command: StartContainer, owner: Owner) -> Path:
     return owner.pod_folder(command.pod) / "messages" / f"{command.name}.{command.attempt}"
 
 
-def bind(source: Path, destination: str, *, read_only: bool = False) -> dict[str, Any]:
-    """One bind mount."""
-    options = ["rbind", "rprivate", "ro" if read_only else "rw"]
+def bind(
+    source: Path, destination: str, *, read_only: bool = False, propagation: str = ""
+) -> dict[str, Any]:
+    """One bind mount; *propagation* as the pod's specification has it."""
+    options = ["rbind", PROPAGATION.get(propagation, "rprivate"), "ro" if read_only else "rw"]
     return {
         "type": "bind",
         "source": str(source),

@@ -3,91 +3,167 @@
 It knows files; which containers mount them is said in the commands.
 """
 
+import contextlib
 import hashlib
-import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import attrs
 
+from engine.adapters.podman.content import set_ownership, write_files
+from engine.adapters.podman.memory import forget_memory, make_memory
 from engine.adapters.podman.records import Owner
 from engine.adapters.podman.specs import bind
-from engine.cri.commands import FileContent, Mount, PodIdentity, Volume
+from engine.cri.commands import Mount, PodIdentity, Volume
 from engine.errors import AdapterError
 
-SHM = Path("/dev/shm")  # noqa: S108 - a tmpfs that is always there, for medium Memory
-DATA = "..data"
+SHM = Path("/dev/shm")  # noqa: S108 - a tmpfs that is always there, for secrets
+HOST_TYPES = {
+    "Directory": "is not a directory",
+    "DirectoryOrCreate": "is not a directory",
+    "File": "is not a file",
+    "FileOrCreate": "is not a file",
+    "Socket": "is not a socket file",
+    "CharDevice": "is not a character device",
+    "BlockDevice": "is not a block device",
+}
+
+
+class VolumeDriver(Protocol):
+    """Makes volumes of one kind available as folders of this host: disks, network file systems.
+
+    The name under which it is registered is what `engine.cri.commands.Volume.driver` says.
+    """
+
+    async def mount(self, pod: PodIdentity, volume: Volume, place: Path) -> Path:
+        """Have the volume's content below *place* or where else it is; may be repeated.
+
+        Raises:
+            AdapterError: it cannot be had.
+        """
+        ...
+
+    async def unmount(self, pod: PodIdentity, place: Path) -> None:
+        """Undo `mount`; of what was never mounted nothing is to be done."""
+        ...
 
 
 @attrs.define(eq=False)
 class PodVolumes:
-    """The volumes of one pod, below *folder*; those in memory below */dev/shm*.
+    """The volumes of one pod, below *folder*; secrets below *shm*, and those in memory at *mounts*.
 
     Promises:
         * a content volume changes all at once: who reads sees the old files or the new ones;
-        * nothing outside the two folders is ever removed.
+        * nothing outside the three folders is ever removed.
     """
 
     folder: Path
     shm: Path
+    mounts_folder: Path
+    drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
 
     @classmethod
-    def of(cls, owner: Owner, pod: PodIdentity) -> Self:
+    def of(
+        cls, owner: Owner, pod: PodIdentity, drivers: Mapping[str, VolumeDriver] | None = None
+    ) -> Self:
         """The volumes of *pod*."""
-        folder = owner.pod_folder(pod) / "volumes"
-        return cls(folder, memory_folder(owner.state) / owner.node / pod.uid)
+        return cls(
+            owner.pod_folder(pod) / "volumes",
+            memory_folder(owner.state) / owner.node / pod.uid,
+            mounts_folder(owner.state) / owner.node / pod.uid,
+            drivers or {},
+        )
 
-    def provide(self, volume: Volume, *, group: int | None = None) -> Path:
+    def provide(self, volume: Volume) -> Path:
         """Make sure the volume is there, with its present content; where it is.
 
         Raises:
             AdapterError: a host path is not what the volume says it has to be.
         """
         if volume.files is not None:
-            place = self.folder / volume.name
-            write_files(place, volume.files)
+            place = (self.shm if volume.is_secret else self.folder) / volume.name
+            write_files(place, volume.files, group=volume.group)
             return place
         if volume.host_path:
             return host_path(Path(volume.host_path), volume.host_path_type)
-        place = (self.shm if volume.medium == "Memory" else self.folder) / volume.name
-        if not place.is_dir():
-            place.mkdir(parents=True)
-            place.chmod(0o777)
-            if group is not None:
-                os.chown(place, -1, group)
-                place.chmod(0o2777)
+        if volume.medium == "Memory":
+            place = make_memory(
+                self.mounts_folder / volume.name, self.shm / volume.name, volume.size_limit
+            )
+        else:
+            place = self.folder / volume.name
+            if not place.is_dir():
+                place.mkdir(parents=True)
+                place.chmod(0o777)
+        if volume.group is not None:
+            set_ownership(place, volume.group, only_if_needed=volume.group_if_needed)
         return place
 
-    def mounts(
-        self, mounts: Iterable[Mount], volumes: Iterable[Volume], *, group: int | None = None
+    async def provide_all(self, pod: PodIdentity, volumes: Iterable[Volume]) -> dict[str, Path]:
+        """Make sure that all *volumes* are there; where they are.
+
+        Raises:
+            AdapterError: one cannot be provided.
+        """
+        places: dict[str, Path] = {}
+        for volume in volumes:
+            if not volume.driver:
+                places[volume.name] = self.provide(volume)
+                continue
+            driver = self.drivers.get(volume.driver)
+            if driver is None:
+                raise AdapterError(f"no driver named {volume.driver!r} serves this node")
+            place = await driver.mount(pod, volume, self.mounts_folder / volume.name)
+            if volume.group is not None:
+                set_ownership(place, volume.group, only_if_needed=volume.group_if_needed)
+            places[volume.name] = place
+        return places
+
+    def binds(
+        self, mounts: Iterable[Mount], volumes: Iterable[Volume], places: Mapping[str, Path]
     ) -> list[dict[str, Any]]:
         """The bind mounts of one container.
 
         Raises:
-            AdapterError: a mount names a volume that is not there, or one that cannot be provided.
+            AdapterError: a mount names a volume that is not there, or a path that leaves it.
         """
         known = {volume.name: volume for volume in volumes}
-        places: dict[str, Path] = {}
         binds = []
         for mount in mounts:
             volume = known.get(mount.volume)
             if volume is None:
                 raise AdapterError(f"volume {mount.volume!r} is not in the pod")
-            if mount.volume not in places:
-                places[mount.volume] = self.provide(volume, group=group)
             place = places[mount.volume]
             if mount.sub_path:
                 place = sub_path(place, mount.sub_path, make=volume.files is None)
-            is_read_only = mount.read_only or volume.files is not None
-            binds.append(bind(place, mount.container_path, read_only=is_read_only))
+            binds.append(
+                bind(
+                    place,
+                    mount.container_path,
+                    read_only=mount.read_only or volume.files is not None,
+                    propagation=mount.propagation,
+                )
+            )
         return binds
 
-    def remove(self) -> None:
-        """Remove the volumes with their content (host paths stay)."""
+    async def remove(self, pod: PodIdentity) -> None:
+        """Remove the volumes with their content (host paths and what drivers keep stay)."""
+        if self.mounts_folder.is_dir():
+            for place in sorted(self.mounts_folder.iterdir()):
+                for driver in self.drivers.values():
+                    await driver.unmount(pod, place)
+                forget_memory(place)
+            with contextlib.suppress(OSError):
+                self.mounts_folder.rmdir()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.shm, ignore_errors=True)
+
+
+def mounts_folder(state: Path) -> Path:
+    """Where file systems of the instance with its files in *state* are mounted."""
+    return state / "mounts"
 
 
 def memory_folder(state: Path) -> Path:
@@ -96,52 +172,17 @@ def memory_folder(state: Path) -> Path:
     return SHM / f"kubarium-{digest[:12]}"
 
 
-def write_files(place: Path, files: tuple[FileContent, ...]) -> None:
-    """Write *files* into the folder *place*: into a new folder, then swap one symbolic link.
-
-    Source: the kubelet's AtomicWriter, atomic_writer.go, kubernetes v1.34.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.path):
-        digest.update(b"%s\0%o\0%d\0" % (file.path.encode(), file.mode, len(file.data)))
-        digest.update(file.data)
-    version = f"..{digest.hexdigest()[:16]}"
-    current = place / DATA
-    before = current.readlink() if current.is_symlink() else None
-    if before is not None and str(before) == version:
-        return
-    fresh = place / version
-    for file in files:
-        target = fresh / file.path
-        if not target.resolve().is_relative_to(fresh.resolve()):
-            raise AdapterError(f"file {file.path!r} would leave its volume")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.data)
-        target.chmod(file.mode)
-    fresh.mkdir(parents=True, exist_ok=True)
-    link = place / "..data_tmp"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version)
-    link.rename(current)
-    wanted = {file.path.split("/", 1)[0] for file in files}
-    for name in sorted(wanted):
-        if not (place / name).is_symlink():
-            (place / name).symlink_to(Path(DATA) / name)
-    for entry in place.iterdir():
-        if not entry.name.startswith("..") and entry.name not in wanted:
-            entry.unlink()
-    if before is not None:
-        shutil.rmtree(place / before, ignore_errors=True)
-
-
 def host_path(path: Path, kind: str) -> Path:
     """*path*, checked or made as the volume's type *kind* says."""
-    if kind == "DirectoryOrCreate":
-        path.mkdir(parents=True, exist_ok=True)
-    elif kind == "FileOrCreate":
-        path.touch(exist_ok=True)
+    if kind == "DirectoryOrCreate" and not path.exists():
+        path.mkdir(parents=True)
+        path.chmod(0o755)
+    elif kind == "FileOrCreate" and not path.exists():
+        path.touch()
+        path.chmod(0o644)
+    elif kind == "" and not path.exists():
+        path.mkdir(parents=True)  # as the kubelet's runtimes do for a bind without a source
     checks = {
-        "": path.exists,
         "Directory": path.is_dir,
         "DirectoryOrCreate": path.is_dir,
         "File": path.is_file,
@@ -150,8 +191,9 @@ def host_path(path: Path, kind: str) -> Path:
         "CharDevice": path.is_char_device,
         "BlockDevice": path.is_block_device,
     }
-    if not checks.get(kind, path.exists)():
-        raise AdapterError(f"hostPath {path} is not a {kind or 'path that exists'}")
+    check = checks.get(kind)
+    if check is not None and not check():
+        raise AdapterError(f"hostPath type check failed: {path} {HOST_TYPES[kind]}")
     return path
 
 

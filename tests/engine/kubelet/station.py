@@ -45,7 +45,7 @@ class Station:
         server = ApiServer(loop=self.loop, store=Store(self.loop), random=random)
         masters = ("system:masters", "system:authenticated")
         self.client = Client(server, Link(self.loop, "test"), user="admin", groups=masters)
-        bootstrap(self.client, ClusterConfig(nodes=(NODE,)))
+        bootstrap(self.client, ClusterConfig(nodes=(NODE,)), server.identity.ca)
         self.link = Link(self.loop, "kubelet")
         own = Client(server, self.link, user="system:node:node-1", groups=masters, actor="kubelet")
         self.runtime = SimulatedRuntime(

@@ -1,18 +1,23 @@
 """Volumes as folders."""
 
+import os
 from pathlib import Path
 
+import attrs
 import pytest
 
 from engine.adapters.podman.volumes import PodVolumes
-from engine.cri.commands import FileContent, Mount, Volume
+from engine.api.frozen import FrozenDict
+from engine.cri.commands import FileContent, Mount, PodIdentity, Volume
 from engine.errors import AdapterError
+
+POD = PodIdentity(namespace="default", name="web", uid="uid-1")
 
 
 @pytest.fixture
 def volumes(tmp_path: Path) -> PodVolumes:
     """The volumes of one pod, in temporary folders."""
-    return PodVolumes(tmp_path / "volumes", tmp_path / "shm")
+    return PodVolumes(tmp_path / "volumes", tmp_path / "shm", tmp_path / "a" / "b" / "mounts")
 
 
 def content(**files: str) -> Volume:
@@ -86,7 +91,7 @@ def test_empty_directory_keeps_what_was_written(volumes: PodVolumes) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "is_fine"),
-    [("", False), ("Directory", False), ("DirectoryOrCreate", True), ("FileOrCreate", True)],
+    [("", True), ("Directory", False), ("DirectoryOrCreate", True), ("FileOrCreate", True)],
 )
 def test_host_path_types_are_checked(
     volumes: PodVolumes, tmp_path: Path, kind: str, is_fine: bool
@@ -101,36 +106,85 @@ def test_host_path_types_are_checked(
             volumes.provide(volume)
 
 
-def test_mounts_find_their_place_below_the_volume(volumes: PodVolumes) -> None:
+async def test_mounts_find_their_place_below_the_volume(volumes: PodVolumes) -> None:
     """A sub path is a folder or file of the volume; content volumes are read-only."""
     mounts = [
         Mount(volume="config", container_path="/etc/a", sub_path="a"),
         Mount(volume="scratch", container_path="/data", sub_path="db"),
     ]
 
-    first, second = volumes.mounts(mounts, [content(a="1"), Volume(name="scratch")])
+    sources = [content(a="1"), Volume(name="scratch")]
+    places = await volumes.provide_all(POD, sources)
+    first, second = volumes.binds(mounts, sources, places)
 
-    assert Path(first["source"]).read_text() == "1"
+    assert volumes.folder / first["source"] == (places["config"] / "a").resolve()
     assert "ro" in first["options"]
-    assert Path(second["source"]).is_dir()
+    assert second["source"] == str(places["scratch"] / "db")
     assert "rw" in second["options"]
 
 
 @pytest.mark.parametrize("sub_path", ["../other", "missing"])
-def test_bad_sub_paths_are_refused(volumes: PodVolumes, sub_path: str) -> None:
+async def test_bad_sub_paths_are_refused(volumes: PodVolumes, sub_path: str) -> None:
     """Neither out of the volume, nor to a file that content does not have."""
     mounts = [Mount(volume="config", container_path="/x", sub_path=sub_path)]
 
+    places = await volumes.provide_all(POD, [content(a="1")])
     with pytest.raises(AdapterError, match="subPath"):
-        volumes.mounts(mounts, [content(a="1")])
+        volumes.binds(mounts, [content(a="1")], places)
 
 
-def test_removal_takes_both_folders(volumes: PodVolumes) -> None:
+async def test_removal_takes_all_folders(volumes: PodVolumes) -> None:
     """Disk and memory are given back."""
     volumes.provide(Volume(name="disk"))
     volumes.provide(Volume(name="memory", medium="Memory"))
 
-    volumes.remove()
+    volumes.provide(attrs.evolve(content(a="1"), name="keys", is_secret=True))
+    await volumes.remove(POD)
 
     assert not volumes.folder.exists()
     assert not volumes.shm.exists()
+    assert not volumes.mounts_folder.exists()
+
+
+def test_secrets_never_touch_the_disk(volumes: PodVolumes) -> None:
+    """What is secret lies in the folder in memory."""
+    place = volumes.provide(attrs.evolve(content(a="1"), is_secret=True))
+
+    assert place.is_relative_to(volumes.shm)
+
+
+def test_a_group_reaches_content_and_folders(volumes: PodVolumes) -> None:
+    """fsGroup: content becomes readable for the group, a folder is written and inherited by it."""
+    group = os.getgid()
+    files = (FileContent(path="key", data=b"x", mode=0o400),)
+    key = volumes.provide(Volume(name="keys", files=files, group=group)) / "key"
+    scratch = volumes.provide(Volume(name="scratch", group=group))
+
+    assert key.stat().st_mode & 0o777 == 0o440
+    assert scratch.stat().st_mode & 0o2770 == 0o2770
+
+
+async def test_a_driver_makes_other_kinds_available(volumes: PodVolumes, tmp_path: Path) -> None:
+    """A volume with a driver is where its driver says, and is given back with the pod."""
+
+    class Disk:
+        def __init__(self) -> None:
+            self.gone: list[str] = []
+
+        async def mount(self, pod: PodIdentity, volume: Volume, place: Path) -> Path:
+            assert volume.attributes["size"] == "1"
+            place.mkdir(parents=True)  # noqa: ASYNC240 - a test's folder
+            return place
+
+        async def unmount(self, pod: PodIdentity, place: Path) -> None:
+            self.gone.append(place.name)
+
+    disk = Disk()
+    served = attrs.evolve(volumes, drivers={"disk": disk})
+    claim = Volume(name="data", driver="disk", attributes=FrozenDict({"size": "1"}))
+
+    places = await served.provide_all(POD, [claim])
+    await served.remove(POD)
+
+    assert places["data"] == served.mounts_folder / "data"
+    assert disk.gone == ["data"]

@@ -1,0 +1,67 @@
+"""Empty directories in memory: a tmpfs of their own with its size, where we may mount one.
+
+They are mounted below one folder whose mounts reach the Podman service, which may live in a mount
+namespace of its own.
+"""
+
+import subprocess
+from pathlib import Path
+
+from engine.errors import AdapterError
+
+
+def share_mounts(folder: Path) -> bool:
+    """Make *folder* one whose mounts are seen by processes that left our mount namespace later.
+
+    To be called before the Podman service starts. Whether that worked.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_mount():
+        return True
+    made = _run("mount", "--bind", str(folder), str(folder))
+    return made and _run("mount", "--make-shared", str(folder))
+
+
+def make_memory(place: Path, fallback: Path, size: int) -> Path:
+    """A folder in memory that holds at most *size* bytes (0: half of the host's); where it is.
+
+    Where no tmpfs can be mounted at *place*, a folder of the host's shared memory at *fallback*,
+    which has no limit of its own.
+
+    Raises:
+        AdapterError: neither works.
+    """
+    if place.is_mount():
+        return place
+    if fallback.is_dir():
+        return fallback
+    place.mkdir(parents=True, exist_ok=True)
+    options = "mode=0777" + (f",size={size}" if size else "")
+    if place.parent.parent.parent.is_mount() and _run(
+        "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)
+    ):
+        return place
+    place.rmdir()
+    try:
+        fallback.mkdir(parents=True)
+        fallback.chmod(0o777)
+    except OSError as error:
+        raise AdapterError(f"no memory-backed folder can be made: {error}") from error
+    return fallback
+
+
+def forget_memory(place: Path) -> None:
+    """Unmount the tmpfs at *place*, if there is one, and remove the folder if it is empty."""
+    if place.is_mount():
+        _run("umount", "-l", str(place))
+    try:
+        place.rmdir()
+    except OSError:
+        return  # somebody else's content
+
+
+def _run(*command: str) -> bool:
+    try:
+        return not subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603
+    except OSError:
+        return False
