@@ -4,7 +4,10 @@ What `kubarium serve` and the terminal app start and stop.
 """
 
 import asyncio
+import ipaddress
 import os
+import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
@@ -18,11 +21,13 @@ from engine.adapters.http.app import HttpServer
 from engine.adapters.http.kubeconfig import write_kubeconfig
 from engine.adapters.network.stack import NetworkStack
 from engine.adapters.pacer import Pacer
+from engine.adapters.pki import client_credentials, load_identity, server_context
 from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import inspect_host
 from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
 from engine.api.core import Service
 from engine.api.pod import Pod
+from engine.apiserver.authentication.identity import Identity
 from engine.apiserver.errors import BadRequestError
 from engine.bootstrap import publish_apiserver
 from engine.cluster import OBJECT_CODEC, Cluster
@@ -101,6 +106,7 @@ class Host:
     http: HttpServer | None = attrs.field(default=None, init=False)
     network: NetworkStack | None = attrs.field(default=None, init=False)
     fetcher: Fetcher | None = attrs.field(default=None, init=False)
+    identity: Identity = attrs.field(init=False)
     _storage: Storage[Any] = attrs.field(init=False)
     _is_started: bool = attrs.field(default=False, init=False)
 
@@ -124,7 +130,7 @@ class Host:
         port = self.http.port if self.http is not None else 0
         return (
             f"{len(self.cluster.nodes)} nodes on {containers},"
-            f" API at http://{self.options.listen[0]}:{port}"
+            f" API at https://{self.options.listen[0]}:{port}"
         )
 
     async def lead(self) -> None:
@@ -156,6 +162,7 @@ class Host:
             journal=self.cluster.journal,
             store=self.cluster.store,
             logs=self._node_logs,
+            ssl_context=self._tls(),
             observer=self.cluster.observer,
         )
         host, port = self.options.listen
@@ -167,11 +174,11 @@ class Host:
             await self.network.start()
         self._is_started = True
         self.cluster.start()
-        publish_apiserver(self.cluster.admin, host, self.http.port)
+        publish_apiserver(self.cluster.admin, await self._listen_for_pods(), self.http.port)
         self.failed = asyncio.create_task(self._drive(), name="pacer")
         if self.options.demo:
             self.deploy_demo()
-        self._write_kubeconfig(f"http://{host}:{self.http.port}")
+        self._write_kubeconfig(f"https://{_reachable(host)}:{self.http.port}")
 
     async def stop(self) -> None:
         """Stop everything and leave nothing behind."""
@@ -274,10 +281,45 @@ class Host:
 
     def _write_kubeconfig(self, server: str) -> None:
         try:
-            write_kubeconfig(self.kubeconfig, server=server, name=self.cluster.config.name)
+            write_kubeconfig(
+                self.kubeconfig,
+                server=server,
+                name=self.cluster.config.name,
+                ca=self.identity.ca,
+                credentials=client_credentials(
+                    self.identity, "kubernetes-admin", ("system:masters",), now=time.time()
+                ),
+            )
         except OSError as error:
             msg = f"the kubeconfig cannot be written to {self.kubeconfig}: {error.strerror}"
             raise ConfigError(msg) from error
+
+    def _tls(self) -> ssl.SSLContext:
+        config = self.cluster.config
+        names = (
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            f"kubernetes.default.svc.{config.cluster_domain}",
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            config.api_ip,
+            *(node.address for node in config.nodes[:1] if node.address),
+            _reachable(self.options.listen[0]),
+            socket.gethostname(),
+        )
+        return server_context(self.identity, names, now=time.time())
+
+    async def _listen_for_pods(self) -> str:
+        """Listen where pods can reach us; the address that the service `kubernetes` leads to."""
+        host = self.options.listen[0]
+        if self.network is None or not self.network.is_privileged or self.http is None:
+            return host
+        address = self.cluster.config.nodes[0].address
+        if ipaddress.ip_address(socket.gethostbyname(host)).is_loopback:
+            await self.http.listen(address, self.http.port)
+        return address
 
     async def _start_podman(self) -> None:
         wanted = self.options.runtime
@@ -320,12 +362,19 @@ class Host:
 
     def _make_cluster(self, *, is_live: bool) -> Cluster:
         options = self.options
+        self.identity = load_identity(
+            (options.data or state_folder()) / "pki",
+            now=time.time(),
+            keeps_tokens=options.data is not None or options.store is not None,
+        )
         log = self._storage.open(asyncio.get_running_loop().call_soon_threadsafe)
         start_time = time.time() if is_live else SIMULATED_EPOCH
         if self.podman is None:
             nodes = make_nodes(options.workers)
             config = ClusterConfig(nodes=nodes, seed=options.seed, start_time=start_time)
-            return Cluster(config=config, log=log, log_size=self._storage.size)
+            return Cluster(
+                config=config, log=log, log_size=self._storage.size, identity=self.identity
+            )
         slot = self.podman.slot
         facts = self.podman.facts()
         nodes = make_nodes(
@@ -347,6 +396,7 @@ class Host:
             config=config,
             log=log,
             log_size=self._storage.size,
+            identity=self.identity,
             make_runtime=self._make_runtime,
             sink=self.network.sink,
         )
@@ -368,6 +418,11 @@ class Host:
         address = url.removeprefix("http://").partition(":")[0]
         status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
         cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
+
+
+def _reachable(host: str) -> str:
+    """Where a server that listens on *host* is found from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared
 
 
 async def _until(event: asyncio.Event) -> None:

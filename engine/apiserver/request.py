@@ -4,6 +4,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
+from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.meta import ApiObject
 
 T_co = TypeVar("T_co", bound=ApiObject, covariant=True)
@@ -19,12 +20,16 @@ class RequestInfo:
     Attributes:
         user: the authenticated name.
         groups: the user's groups.
+        uid: the user's uid, if it has one.
+        extra: what else authentication found out, such as the pod a token is bound to.
         actor: the component inside the process, or the client's program, that asks.
         context: the loop's context at the time: what caused the request.
     """
 
     user: str = ""
     groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: FrozenDict[str, tuple[str, ...]] = EMPTY
     actor: str = ""
     context: object = None
 

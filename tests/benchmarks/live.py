@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from engine.errors import ConfigError
 from tests.benchmarks.harness import Measurement, compare, report
+from tui.kubeconfig import read_kubeconfig
 
 PORT = 17446
-URL = f"http://127.0.0.1:{PORT}"
+URL = f"https://127.0.0.1:{PORT}"
 KUBARIUM = str(Path(sys.executable).parent / "kubarium")
 SETTLE_SECONDS = 25.0
 IDLE_SECONDS = 30.0
@@ -33,9 +36,12 @@ def ask(path: str, patch: dict[str, Any] | None = None) -> dict[str, Any]:
             headers={"Content-Type": "application/merge-patch+json"},
             method="PATCH",
         )
-    with contextlib.suppress(OSError), urllib.request.urlopen(request) as response:
-        found: dict[str, Any] = json.load(response)
-        return found
+    with contextlib.suppress(OSError, ConfigError):
+        context = read_kubeconfig(Path(os.environ["KUBECONFIG"])).tls()
+        assert isinstance(context, ssl.SSLContext)
+        with urllib.request.urlopen(request, context=context) as response:
+            found: dict[str, Any] = json.load(response)
+            return found
     return {}
 
 
@@ -58,6 +64,7 @@ def running(*options: str, **more: Any) -> "Iterator[subprocess.Popen[bytes]]":
     """A `kubarium` process with a state folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         listen = ("--listen", f"127.0.0.1:{PORT}", "--kubeconfig", f"{folder}/kubeconfig")
+        os.environ["KUBECONFIG"] = f"{folder}/kubeconfig"
         env = {**os.environ, "XDG_STATE_HOME": folder, "COLUMNS": "160", "LINES": "50"}
         process = subprocess.Popen([KUBARIUM, *options, *listen], env=env, **more)
         try:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ import pytest
 
 from tests.e2e.served import KUBARIUM
 from tests.engine.store.etcd_process import EtcdProcess, b64
+from tui.kubeconfig import read_kubeconfig
 
 pytestmark = pytest.mark.etcd
 
@@ -40,6 +42,7 @@ class Member:
 
     process: "subprocess.Popen[str]"
     output: IO[str]
+    kubeconfig: Path
     base: str = ""
 
     @classmethod
@@ -56,7 +59,7 @@ class Member:
             text=True,
         )
         assert process.stdout is not None
-        return cls(process, process.stdout)
+        return cls(process, process.stdout, folder / "kubeconfig")
 
     def until(self, words: str) -> str:
         """The next line that holds *words*."""
@@ -78,9 +81,14 @@ class Member:
         request = urllib.request.Request(
             self.base + path, data, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30, context=self._tls()) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
+
+    def _tls(self) -> ssl.SSLContext:
+        context = read_kubeconfig(self.kubeconfig).tls()
+        assert isinstance(context, ssl.SSLContext)
+        return context
 
     def end(self, signum: signal.Signals = signal.SIGKILL) -> int:
         """Send *signum*; the exit code."""

@@ -18,7 +18,10 @@ from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, store_status
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.http.watching import WatchStream, durable
+from engine.adapters.http.peer import certificate_user
 from engine.api.pod import Pod
+from engine.apiserver.authentication.authenticator import Authenticator
+from engine.apiserver.authentication.user import NOBODY, UserInfo
 from engine.apiserver.errors import (
     ApiError,
     InternalError,
@@ -49,6 +52,8 @@ class HttpServer:
         * each request that changes something is one input of the journal and one step of the loop;
         * no answer and no watch event leaves before the revision it rests on is durable;
         * `stop` ends every watch and closes every connection.
+
+    *nobody* is who a client is that shows neither a certificate nor a token.
     """
 
     cluster: ApiServer
@@ -57,18 +62,19 @@ class HttpServer:
     logs: LogSource | None = None
     observer: StoreObserver[Any] | None = None
     ssl_context: ssl.SSLContext | None = None
-    user: str = "kubernetes-admin"
-    groups: tuple[str, ...] = ("system:masters", "system:authenticated")
+    nobody: UserInfo = NOBODY
     port: int = attrs.field(default=0, init=False)
     _encoder: Encoder = attrs.field(factory=Encoder, init=False)
     _verbs: Verbs = attrs.field(init=False)
     _documents: Documents = attrs.field(init=False)
     _runner: web.ServerRunner | None = attrs.field(default=None, init=False)
     _streams: dict[int, "asyncio.Task[Any]"] = attrs.field(factory=dict, init=False)
+    _authenticator: Authenticator = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._verbs = Verbs(self.cluster, self._encoder)
         self._documents = Documents(self.cluster)
+        self._authenticator = Authenticator(self.cluster.tokens, self.nobody)
         self.journal.register(_CHANNEL, self._verbs.handle)
         self.journal.register(f"{_CHANNEL}/watch", lambda stream: stream.open())
         self.journal.register(f"{_CHANNEL}/unwatch", lambda stream: stream.close())
@@ -83,15 +89,27 @@ class HttpServer:
         server = web.Server(self._handle, access_log=None)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
+        try:
+            await self.listen(host, port)
+        except AdapterError:
+            await self._runner.cleanup()
+            self._runner = None
+            raise
+        self.port = int(self._runner.addresses[0][1])
+        self._documents.address = f"{host}:{self.port}"
+
+    async def listen(self, host: str, port: int) -> None:
+        """Listen on one more address.
+
+        Raises:
+            AdapterError: it cannot be had.
+        """
+        assert self._runner is not None, "start comes first"
         site = web.TCPSite(self._runner, host, port, ssl_context=self.ssl_context, backlog=1024)
         try:
             await site.start()
         except OSError as error:
-            await self._runner.cleanup()
-            self._runner = None
             raise AdapterError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-        self.port = int(self._runner.addresses[0][1])
-        self._documents.address = f"{host}:{self.port}"
 
     async def stop(self) -> None:
         """End every watch, close every connection, listen no more. Stopping twice is allowed."""
@@ -116,6 +134,10 @@ class HttpServer:
             return self._response(self._verbs.refusal(failure))
 
     async def _answer(self, http: web.BaseRequest) -> web.StreamResponse:
+        user = self._authenticator.authenticate(
+            certificate=certificate_user(http.transport),
+            authorization=http.headers.get("Authorization", ""),
+        )
         target = parse_target(http.path, self.cluster.scheme)
         if target is None:
             found = None
@@ -128,7 +150,7 @@ class HttpServer:
             if found is None:
                 raise NotFoundError("the server could not find the requested resource")
             return self._response(found)
-        request = await self._read(http, target)
+        request = await self._read(http, target, user)
         if target.subresource in _STREAMS:
             raise MethodNotAllowedError(f"{target.subresource} is not served yet")
         if request.method == "GET" and target.subresource == "log":
@@ -143,7 +165,7 @@ class HttpServer:
         await durable(self.store, answer.revision)
         return self._response(answer)
 
-    async def _read(self, http: web.BaseRequest, target: Target) -> ApiRequest:
+    async def _read(self, http: web.BaseRequest, target: Target, user: UserInfo) -> ApiRequest:
         headers = http.headers
         body = b""
         if http.can_read_body:
@@ -157,8 +179,7 @@ class HttpServer:
             accept=headers.get("Accept", ""),
             content_type=headers.get("Content-Type", ""),
             body=body,
-            user=self.user,
-            groups=self.groups,
+            user=user,
             agent=headers.get("User-Agent", ""),
         )
 

@@ -6,6 +6,7 @@ import attrs
 
 from engine.adapters.http.negotiation import Form, negotiate
 from engine.adapters.http.routes import Target
+from engine.apiserver.authentication.user import NOBODY, UserInfo
 from engine.apiserver.errors import BadRequestError
 from engine.apiserver.request import DeleteOptions, Propagation, RequestInfo
 
@@ -22,8 +23,7 @@ class ApiRequest:
     accept: str = ""
     content_type: str = ""
     body: bytes = b""
-    user: str = ""
-    groups: tuple[str, ...] = ()
+    user: UserInfo = NOBODY
     agent: str = ""
 
     def flag(self, name: str) -> bool:
@@ -77,8 +77,14 @@ class ApiRequest:
 
     def info(self, context: object) -> RequestInfo:
         """Who asks, for the API server."""
+        user = self.user
         return RequestInfo(
-            user=self.user, groups=self.groups, actor=self.manager or self.user, context=context
+            user=user.name,
+            groups=user.groups,
+            uid=user.uid,
+            extra=user.extra,
+            actor=self.manager or user.name,
+            context=context,
         )
 
 
