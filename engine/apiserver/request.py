@@ -1,5 +1,6 @@
 """What comes with a request besides the object, and what goes back besides it."""
 
+from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
@@ -24,6 +25,7 @@ class RequestInfo:
         extra: what else authentication found out, such as the pod a token is bound to.
         actor: the component inside the process, or the client's program, that asks.
         context: the loop's context at the time: what caused the request.
+        warn: takes what the client should know though the request succeeds; None if nobody asks.
     """
 
     user: str = ""
@@ -32,6 +34,7 @@ class RequestInfo:
     extra: FrozenDict[str, tuple[str, ...]] = EMPTY
     actor: str = ""
     context: object = None
+    warn: Callable[[str], object] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -4,9 +4,12 @@ Source: k8s.io/apimachinery api/validation and util/validation, kubernetes v1.34
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+import orjson
+
+from engine.api.codec import encode_part
 from engine.api.meta import ObjectMeta
 from engine.api.scheme import Resource
 from engine.apiserver.errors import Cause
@@ -86,11 +89,59 @@ def unsupported(field: str, value: object, allowed: tuple[str, ...]) -> Cause:
     )
 
 
+def not_found(field: str, value: object) -> Cause:
+    """*field* refers to something that is not there."""
+    return Cause(field=field, message=f"Not found: {show(value)}", reason="FieldValueNotFound")
+
+
+def too_long(field: str, limit: int) -> Cause:
+    """*field* has more than *limit* bytes."""
+    message = f"Too long: may not be more than {limit} bytes"
+    return Cause(field=field, message=message, reason="FieldValueTooLong")
+
+
+def too_many(field: str, count: int, limit: int) -> Cause:
+    """*field* has more than *limit* items."""
+    message = f"Too many: {count}: must have at most {limit} items"
+    return Cause(field=field, message=message, reason="FieldValueTooMany")
+
+
+def one_of(field: str, value: str | None, allowed: tuple[str, ...]) -> list[Cause]:
+    """*field* must be one of *allowed*."""
+    if not value:
+        return [required(field)]
+    return [] if value in allowed else [unsupported(field, value, allowed)]
+
+
+def at_least_zero(field: str, value: int | None) -> list[Cause]:
+    """*field* may be unset, and may not be negative."""
+    if value is None or value >= 0:
+        return []
+    return [invalid(field, value, "must be greater than or equal to 0")]
+
+
+def unchanged(field: str, new: object, old: object) -> list[Cause]:
+    """*field* may not change."""
+    return [] if new == old else [invalid(field, new, "field is immutable")]
+
+
+def invalid_all(field: str, value: object, faults: Iterable[str]) -> list[Cause]:
+    """A cause for each of *faults* of *value*."""
+    return [invalid(field, value, fault) for fault in faults]
+
+
 def show(value: object) -> str:
-    """*value* as messages quote it."""
+    """*value* as messages quote it: texts in quotes, what has parts as JSON.
+
+    Source: field.Error.ErrorBody of k8s.io/apimachinery util/validation, kubernetes v1.34.
+    """
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, int | float):
+        return str(value)
+    return orjson.dumps(encode_part(value)).decode()
 
 
 @lru_cache(maxsize=8192)

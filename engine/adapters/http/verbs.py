@@ -24,9 +24,8 @@ from engine.apiserver.errors import (
 from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.protobuf.decoding import CONTENT_TYPE, decode_protobuf
 from engine.apiserver.request import PatchBody
+from engine.apiserver.resource_schema import read_as
 from engine.apiserver.reviews import review
-from engine.apiserver.schema.node import of_kind
-from engine.apiserver.schema.reading import read
 from engine.apiserver.server import ApiServer
 
 _SUCCESS: dict[str, Any] = {
@@ -47,6 +46,7 @@ class Verbs:
     _handlers: dict[tuple[str, bool, str], Callable[[ApiRequest], ApiResponse]] = attrs.field(
         init=False
     )
+    _warnings: list[str] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         # Method, whether an object is named, subresource.
@@ -68,10 +68,15 @@ class Verbs:
 
     def handle(self, request: ApiRequest) -> ApiResponse:
         """The answer to *request*; a refusal is an answer too."""
+        self._warnings.clear()
         try:
-            return self._dispatch(request)
+            answer = self._dispatch(request)
         except ApiError as error:
-            return self.refusal(error)
+            answer = self.refusal(error)
+        if not self._warnings:
+            return answer
+        said = dict.fromkeys((*answer.warnings, *self._warnings))
+        return attrs.evolve(answer, warnings=tuple(said))
 
     def refusal(self, error: ApiError) -> ApiResponse:
         """*error* as an answer."""
@@ -85,6 +90,8 @@ class Verbs:
     def _dispatch(self, request: ApiRequest) -> ApiResponse:
         target = request.target
         sub = target.subresource
+        if target.resource.custom is not None and target.resource.custom.warning:
+            self._warnings.append(target.resource.custom.warning)
         if sub and sub not in target.resource.subresources:
             raise NotFoundError("the server could not find the requested resource")
         is_main = sub in ("", "status")
@@ -313,7 +320,7 @@ class Verbs:
     # --- bodies ---
 
     def _info(self, request: ApiRequest) -> Any:
-        return request.info(self.server.loop.context)
+        return attrs.evolve(request.info(self.server.loop.context), warn=self._warnings.append)
 
     def _version_of(self, request: ApiRequest) -> int:
         target = request.target
@@ -346,17 +353,7 @@ class Verbs:
                 f"the API version in the data ({version}, Kind={kind}) does not match the expected "
                 f"API version ({resource.api_version}, Kind={resource.kind})"
             )
-        node = of_kind(resource.group, resource.version, resource.kind)
-        if node is None:
-            return value, ()
-        reading = read(
-            value,
-            node,
-            kind=resource.kind,
-            version=resource.api_version,
-            field_validation=strictness,
-            duplicates=body.duplicates,
-        )
+        reading = read_as(resource, value, field_validation=strictness, duplicates=body.duplicates)
         if reading.missing:
             name = str((value.get("metadata") or {}).get("name", ""))
             raise InvalidError.of(resource.kind, name, reading.missing, group=resource.group)

@@ -9,13 +9,18 @@ import attrs
 
 from engine.api.batch import JobSpec, PodFailurePolicy
 from engine.api.meta import LabelSelector
+from engine.apiserver.batch_validation import (
+    CONTROLLER_UID,
+    JOB_NAME,
+    LEGACY_CONTROLLER_UID,
+    LEGACY_JOB_NAME,
+    validate_cron_job,
+    validate_job,
+    validate_job_update,
+)
 from engine.apiserver.defaults import default_template
+from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import Strategy, Surroundings
-
-CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
-JOB_NAME = "batch.kubernetes.io/job-name"
-LEGACY_CONTROLLER_UID = "controller-uid"
-LEGACY_JOB_NAME = "job-name"
 
 _WITHOUT_LIMIT = 2**31 - 1
 
@@ -34,6 +39,14 @@ class JobStrategy(Strategy):
         if labels and not meta.labels:
             meta = attrs.evolve(meta, labels=labels)
         return attrs.evolve(obj, metadata=meta, spec=spec)
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """Counts, policies, selector and template."""
+        return validate_job(obj)
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """What runs stays what it is."""
+        return validate_job_update(new, old)
 
 
 class CronJobStrategy(Strategy):
@@ -54,6 +67,10 @@ class CronJobStrategy(Strategy):
             job_template=attrs.evolve(spec.job_template, spec=job),
         )
         return attrs.evolve(obj, spec=spec)
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """The schedule and the job."""
+        return validate_cron_job(obj)
 
 
 def with_generated_selector(job: Any) -> Any:

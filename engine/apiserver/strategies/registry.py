@@ -1,6 +1,7 @@
 """Which kind is written by which strategy."""
 
 from engine.api.scheme import Resource
+from engine.apiserver.customresources.strategy import CustomStrategy, DefinitionStrategy
 from engine.apiserver.strategies.autoscaling import AutoscalerStrategy
 from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
@@ -23,6 +24,7 @@ from engine.apiserver.strategies.policy import (
 from engine.apiserver.strategies.rbac import BindingStrategy, RoleStrategy
 from engine.apiserver.strategies.service import ServiceStrategy
 from engine.apiserver.strategies.stateful import (
+    ControllerRevisionStrategy,
     DaemonSetStrategy,
     PodTemplateStrategy,
     ReplicationControllerStrategy,
@@ -42,6 +44,8 @@ STRATEGIES: dict[str, Strategy] = {
     "clusterrolebindings.rbac.authorization.k8s.io": BindingStrategy(),
     "clusterroles.rbac.authorization.k8s.io": RoleStrategy(),
     "configmaps": DataStrategy(),
+    "customresourcedefinitions.apiextensions.k8s.io": DefinitionStrategy(),
+    "controllerrevisions.apps": ControllerRevisionStrategy(),
     "cronjobs.batch": CronJobStrategy(),
     "csidrivers.storage.k8s.io": CSIDriverStrategy(),
     "daemonsets.apps": DaemonSetStrategy(),
@@ -77,6 +81,8 @@ STRATEGIES: dict[str, Strategy] = {
 
 def strategy_for(resource: Resource) -> Strategy:
     """The strategy that writes objects of *resource*."""
+    if resource.custom is not None:
+        return CustomStrategy(resource.custom)
     found = STRATEGIES.get(resource.qualified)
     if found is not None:
         return found

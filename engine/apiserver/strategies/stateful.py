@@ -14,8 +14,17 @@ from engine.api.stateful import (
     StatefulSetPersistentVolumeClaimRetentionPolicy,
 )
 from engine.apiserver.defaults import default_template
+from engine.apiserver.errors import Cause
+from engine.apiserver.pod_validation import validate_template
 from engine.apiserver.strategies.persistent import default_claim
 from engine.apiserver.strategy import Strategy, Surroundings, WithoutStatus
+from engine.apiserver.validation import at_least_zero, required, unchanged
+from engine.apiserver.workload_validation import (
+    validate_daemon_set,
+    validate_replication_controller,
+    validate_stateful_set,
+    validate_stateful_set_update,
+)
 
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
@@ -57,6 +66,14 @@ class StatefulSetStrategy(Strategy):
         )
         return attrs.evolve(obj, spec=spec)
 
+    def validate(self, obj: Any) -> list[Cause]:
+        """Counts, selector, claims and template."""
+        return validate_stateful_set(obj.spec)
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """The pods' identity stays."""
+        return validate_stateful_set_update(new.spec, old.spec)
+
 
 class DaemonSetStrategy(Strategy):
     """DaemonSets."""
@@ -96,6 +113,14 @@ class DaemonSetStrategy(Strategy):
         )
         return attrs.evolve(obj, spec=spec)
 
+    def validate(self, obj: Any) -> list[Cause]:
+        """Selector, template, and how it is updated."""
+        return validate_daemon_set(obj.spec)
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """The selector stays."""
+        return unchanged("spec.selector", new.spec.selector, old.spec.selector)
+
 
 class ReplicationControllerStrategy(Strategy):
     """ReplicationControllers."""
@@ -115,6 +140,10 @@ class ReplicationControllerStrategy(Strategy):
         spec = attrs.evolve(spec, replicas=replicas, template=template)
         return attrs.evolve(obj, metadata=meta, spec=spec)
 
+    def validate(self, obj: Any) -> list[Cause]:
+        """Counts, selector and template."""
+        return validate_replication_controller(obj.spec)
+
 
 class PodTemplateStrategy(WithoutStatus):
     """PodTemplates."""
@@ -125,9 +154,26 @@ class PodTemplateStrategy(WithoutStatus):
         """The template's gaps filled."""
         return attrs.evolve(obj, template=default_template(obj.template))
 
+    def validate(self, obj: Any) -> list[Cause]:
+        """The template."""
+        return validate_template(obj.template, "template")
+
     def changes_generation(self, new: Any, old: Any) -> bool:
         """The template is what counts."""
         return bool(new.template != old.template)
+
+
+class ControllerRevisionStrategy(WithoutStatus):
+    """ControllerRevisions."""
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """Numbered, with something in it."""
+        causes = at_least_zero("revision", obj.number)
+        return causes if obj.data else [*causes, required("data", "data is mandatory")]
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """What was stays what it was; only its number may change."""
+        return unchanged("data", new.data, old.data)
 
 
 def _with_template_generation(obj: Any, count: int) -> Any:

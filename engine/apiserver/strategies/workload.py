@@ -7,11 +7,11 @@ import attrs
 from engine.api.apps import RollingUpdateDeployment
 from engine.apiserver.defaults import default_template
 from engine.apiserver.errors import Cause
-from engine.apiserver.pod_validation import validate_template
 from engine.apiserver.strategy import Strategy
-from engine.apiserver.validation import invalid
+from engine.apiserver.validation import at_least_zero, invalid, unchanged
 from engine.apiserver.workload_validation import (
     validate_count,
+    validate_long_running,
     validate_rollout,
     validate_workload_selector,
 )
@@ -41,14 +41,12 @@ class ReplicaSetStrategy(Strategy):
             *validate_count(spec.replicas or 0, "spec.replicas"),
             *validate_count(spec.min_ready_seconds, f"spec.{_MIN_READY}"),
             *validate_workload_selector(spec.selector, spec.template, "spec"),
-            *validate_template(spec.template, "spec.template", restart_policies=("Always",)),
+            *validate_long_running(spec.template, "spec.template", kind=obj.KIND),
         ]
 
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """The selector stays: pods are found by it."""
-        if new.spec.selector == old.spec.selector:
-            return []
-        return [invalid("spec.selector", show_selector(new), "field is immutable")]
+        return unchanged("spec.selector", new.spec.selector, old.spec.selector)
 
 
 class DeploymentStrategy(ReplicaSetStrategy):
@@ -85,6 +83,7 @@ class DeploymentStrategy(ReplicaSetStrategy):
         """Also how it is rolled out."""
         spec = obj.spec
         causes = [*super().validate(obj), *validate_rollout(spec.strategy, "spec.strategy")]
+        causes += at_least_zero("spec.revisionHistoryLimit", spec.revision_history_limit)
         if spec.progress_deadline_seconds <= spec.min_ready_seconds:
             message = "must be greater than minReadySeconds"
             field = "spec.progressDeadlineSeconds"
@@ -94,8 +93,3 @@ class DeploymentStrategy(ReplicaSetStrategy):
     def changes_generation(self, new: Any, old: Any) -> bool:
         """Annotations count too: the controller copies them to replica sets."""
         return bool(new.spec != old.spec or new.metadata.annotations != old.metadata.annotations)
-
-
-def show_selector(obj: Any) -> str:
-    """The selector of *obj* as messages show it."""
-    return str(dict(obj.spec.selector.match_labels)) if obj.spec.selector else "null"
