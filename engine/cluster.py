@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from engine.api.codec import decode_json, encode_json
+from engine.api.codec import decode_stored, encode_json
 from engine.api.meta import ApiObject
 from engine.apiserver.authentication.identity import Identity, derived_identity
+from engine.apiserver.errors import InternalError
 from engine.apiserver.keys import index_of
 from engine.apiserver.server import ApiServer
 from engine.bootstrap import bootstrap
@@ -45,7 +46,7 @@ RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime]
 
 OBJECT_CODEC: Codec[Any] = Codec(
     encode=encode_json,
-    decode=decode_json,
+    decode=decode_stored,
     encode_origin=encode_origin,
     decode_origin=decode_origin,
 )
@@ -171,6 +172,22 @@ class Cluster:
         self.manager.stop()
         self.compactor.stop()
         self.store.close()
+
+    def reach(self, node: str) -> Runtime:
+        """The runtime of *node*, through its kubelet, as the API server reaches it for streams.
+
+        Raises:
+            InternalError: the kubelet does not answer.
+        """
+        parts = self.nodes.get(node)
+        if parts is None:
+            raise InternalError(f"error dialing backend: dial tcp: lookup {node}: no such host")
+        where = f"error dialing backend: dial tcp {parts.config.address}:10250"
+        if parts.link.is_cut:
+            raise InternalError(f"{where}: i/o timeout")
+        if parts.kubelet.workers is None:
+            raise InternalError(f"{where}: connect: connection refused")
+        return parts.runtime
 
     def run_for(self, seconds: float) -> None:
         """Let *seconds* pass in virtual time."""

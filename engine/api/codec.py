@@ -16,7 +16,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from engine.api.frozen import EMPTY, FrozenDict, freeze, thaw
 from engine.api.meta import ApiObject
-from engine.api.scheme import SCHEME, Scheme
+from engine.api.scheme import SCHEME, Scheme, make_kind
 from engine.api.wire import IntOrString, MicroTime, Time, is_always_encoded, wire_name
 from engine.errors import EngineError
 
@@ -71,6 +71,25 @@ def decode_json(data: bytes, *, scheme: Scheme = SCHEME) -> ApiObject:
         msg = f"a JSON object was expected, not {type(value).__name__}"
         raise DecodeError(msg)
     return decode(value, scheme=scheme)
+
+
+def decode_stored(data: bytes) -> ApiObject:
+    """An object as the store keeps it: of any kind, those of custom resources too.
+
+    Raises:
+        DecodeError: not JSON, not an object, or a field has an impossible value.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        msg = f"not JSON: {error}"
+        raise DecodeError(msg) from error
+    if not isinstance(value, dict):
+        msg = f"a JSON object was expected, not {type(value).__name__}"
+        raise DecodeError(msg)
+    api_version, kind = str(value.get("apiVersion", "")), str(value.get("kind", ""))
+    cls = SCHEME.class_for(api_version, kind) or make_kind(api_version, kind)
+    return decode_as(cls, value)
 
 
 def encode(obj: ApiObject) -> dict[str, Any]:

@@ -42,6 +42,7 @@ authorization.k8s.io/v1 SelfSubjectAccessReview selfsubjectaccessreviews - r
 authorization.k8s.io/v1 SelfSubjectRulesReview selfsubjectrulesreviews - r
 authorization.k8s.io/v1 SubjectAccessReview subjectaccessreviews - r
 autoscaling/v2 HorizontalPodAutoscaler horizontalpodautoscalers hpa nsa
+autoscaling/v1 HorizontalPodAutoscaler horizontalpodautoscalers hpa nsa
 batch/v1 CronJob cronjobs cj nsa
 batch/v1 Job jobs - nsa
 certificates.k8s.io/v1 CertificateSigningRequest certificatesigningrequests csr s

@@ -5,7 +5,7 @@ types their metadata and carries the rest, so that they too can be stored and se
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -84,20 +84,30 @@ class Scheme:
     _by_path: dict[tuple[str, str, str], Resource] = attrs.field(factory=dict, init=False)
     generation: int = attrs.field(default=0, init=False)
     """How often it has changed: what is made from a scheme is good for one generation."""
+    _followers: list[Callable[[], object]] = attrs.field(factory=list, init=False)
 
     def add(self, resource: Resource) -> None:
         """Serve *resource* from now on; one of the same kind is replaced."""
-        self.generation += 1
         self._by_class[resource.cls] = resource
         self._by_kind[resource.api_version, resource.kind] = resource
         self._by_path[resource.group, resource.version, resource.plural] = resource
+        self._changed()
 
     def remove(self, resource: Resource) -> None:
         """Serve *resource* no longer."""
-        self.generation += 1
         self._by_class.pop(resource.cls, None)
         self._by_kind.pop((resource.api_version, resource.kind), None)
         self._by_path.pop((resource.group, resource.version, resource.plural), None)
+        self._changed()
+
+    def follow(self, follower: Callable[[], object]) -> None:
+        """Have *follower* called after every change."""
+        self._followers.append(follower)
+
+    def _changed(self) -> None:
+        self.generation += 1
+        for follower in self._followers:
+            follower()
 
     def resource_of(self, cls: type[ApiObject]) -> Resource:
         """The resource whose objects are instances of *cls*.
@@ -150,6 +160,11 @@ _FEWER_VERBS = {
     "Namespace": tuple(verb for verb in _VERBS if verb != "deletecollection"),
 }
 
+_STORED_AS = {
+    ("autoscaling/v1", "HorizontalPodAutoscaler"): ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("events.k8s.io/v1", "Event"): ("v1", "Event"),
+}
+
 _OTHER_SUBRESOURCES = {
     "Pod": (
         "attach",
@@ -190,6 +205,7 @@ def make_scheme(typed: Iterable[type[ApiObject]] = TYPED) -> Scheme:
                 verbs=("create",) if is_review else _FEWER_VERBS.get(kind, _VERBS),
                 subresources=() if is_review else _subresources(kind, flags),
                 cls=classes.get((api_version, kind)) or make_kind(api_version, kind),
+                stored_as=_STORED_AS.get((api_version, kind)),
             )
         )
     return scheme

@@ -71,11 +71,12 @@ class Deleter:
         finalizers = finalizers_after(meta.finalizers, options)
         if meta.deletion_timestamp is None:
             seconds = grace or 0
+            held = [name for name in strategy.deletion_finalizers if name not in finalizers]
             meta = attrs.evolve(
                 meta,
                 deletion_timestamp=now + seconds,
                 deletion_grace_period_seconds=seconds,
-                finalizers=finalizers,
+                finalizers=(*finalizers, *held),
                 generation=meta.generation + 1 if meta.generation else 0,
             )
             return attrs.evolve(strategy.mark_deleted(old), metadata=meta)

@@ -65,25 +65,39 @@ _BY_CLASS: dict[type[ApiObject], dict[str, Accessor]] = {
 }
 
 
-def selection(cls: type[ApiObject], label_selector: str, field_selector: str) -> Predicate | None:
+def selection(
+    cls: type[ApiObject], label_selector: str, field_selector: str, *, custom: Any = None
+) -> Predicate | None:
     """What tells whether an object of *cls* is selected; None if all are.
+
+    Args:
+        cls: the class of the objects.
+        label_selector: as in the request.
+        field_selector: as in the request.
+        custom: what is known of a custom resource, which has fields of its own to select by.
 
     Raises:
         BadRequestError: a selector cannot be read, or not be used with that kind.
     """
     if not label_selector and not field_selector:
         return None
+    if custom is not None:
+        return _made(cls, label_selector, field_selector, custom)
     return _selection(cast("Any", cls), label_selector, field_selector)
 
 
 @lru_cache(maxsize=1024)
 def _selection(cls: Any, label_selector: str, field_selector: str) -> Predicate | None:
+    return _made(cls, label_selector, field_selector, None)
+
+
+def _made(cls: Any, label_selector: str, field_selector: str, custom: Any) -> Predicate | None:
     try:
         labels = parse_selector(label_selector) if label_selector else EVERYTHING
         fields = parse_field_selector(field_selector) if field_selector else ()
     except ValueError as error:
         raise BadRequestError(str(error)) from error
-    tests = [(_accessor(cls, field), field.value, field.is_equal) for field in fields]
+    tests = [(_accessor(cls, field, custom), field.value, field.is_equal) for field in fields]
     if not tests:
         return None if labels.is_empty else _by_labels(labels)
 
@@ -103,7 +117,9 @@ def _by_labels(labels: Selector) -> Predicate:
     return selects
 
 
-def _accessor(cls: type[ApiObject], field: FieldRequirement) -> Accessor:
+def _accessor(cls: type[ApiObject], field: FieldRequirement, custom: Any) -> Accessor:
+    if custom is not None and field.path in custom.selectable:
+        return lambda obj: str(custom.selected_value(obj, field.path))
     known = _BY_CLASS.get(cls, {})
     accessor = known.get(field.path) or _COMMON.get(field.path)
     if accessor is None:

@@ -12,7 +12,10 @@ ROOT = b"/registry/"
 @lru_cache(maxsize=4096)
 def prefix_of(resource: Resource, namespace: str = "") -> bytes:
     """What the keys of all objects of *resource* (in *namespace*, if given) begin with."""
-    path = f"/registry/{resource.group or 'core'}/{resource.plural}/"
+    group = resource.group
+    if resource.stored_as is not None:
+        group = resource.stored_as[0].rpartition("/")[0]
+    path = f"/registry/{group or 'core'}/{resource.plural}/"
     return (path + namespace + "/" if namespace else path).encode()
 
 

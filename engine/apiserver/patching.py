@@ -16,8 +16,8 @@ from engine.apiserver.errors import BadRequestError, InvalidError, NotFoundError
 from engine.apiserver.managed_fields import Manager, track_update
 from engine.apiserver.patch import APPLY_PATCH, patched
 from engine.apiserver.request import PatchBody, RequestInfo
+from engine.apiserver.resource_schema import node_of, read_as
 from engine.apiserver.schema.node import Node, of_kind
-from engine.apiserver.schema.reading import read
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.strategy import Surroundings
 
@@ -47,14 +47,16 @@ class Patcher:
             BadRequestError: the patch or what it makes cannot be read.
         """
         old = self.storage.find(resource, namespace, name)
-        node = of_kind(resource.group, resource.version, resource.kind)
+        node = node_of(resource)
         if patch.type.startswith(APPLY_PATCH):
             document = self._applied(resource, name, namespace, old, patch, node, subresource)
         elif old is None:
             raise NotFoundError.of(resource.plural, name, group=resource.group)
         else:
             live = encode_thawed(old)
-            document = patched(patch.type, live, patch.data, node)
+            # Nobody has said how the lists of a custom resource merge strategically.
+            merging = None if resource.custom is not None else node
+            document = patched(patch.type, live, patch.data, merging)
             if old.metadata.managed_fields:
                 manager = Manager(
                     name=patch.field_manager or request.actor or "unknown",
@@ -132,11 +134,9 @@ def _read(
     resource: Resource, document: dict[str, Any], node: Node | None, field_validation: str
 ) -> Any:
     if node is not None:
-        reading = read(
+        reading = read_as(
+            resource,
             document,
-            node,
-            kind=resource.kind,
-            version=resource.api_version,
             field_validation="Strict" if field_validation == "Strict" else "Ignore",
         )
         document = reading.value

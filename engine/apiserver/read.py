@@ -9,6 +9,7 @@ import orjson
 
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
+from engine.apiserver.conversion import View, view_of
 from engine.apiserver.errors import BadRequestError, GoneError
 from engine.apiserver.fields import Predicate, equal_to, selection
 from engine.apiserver.keys import key_of, prefix_of
@@ -61,7 +62,7 @@ def list_objects(
         GoneError: the revision or the continue token is too old.
         TimeoutApiError: the revision does not exist yet.
     """
-    selects = selection(cls, query.label_selector, query.field_selector)
+    selects = selection(cls, query.label_selector, query.field_selector, custom=resource.custom)
     prefix = prefix_of(resource, query.namespace if resource.namespaced else "")
     start, end = prefix, prefix_end(prefix)
     revision = _revision_of(storage, query)
@@ -70,7 +71,8 @@ def list_objects(
     elif (only := _single_key(resource, query)) is not None:
         start, end = only, only + b"\0"
     try:
-        return _collect(storage, start, end, prefix, revision, query.limit, selects)
+        view = view_of(resource)
+        return _collect(storage, start, end, prefix, revision, query.limit, selects, view)
     except GoneError as error:
         if query.continue_token:
             raise GoneError(EXPIRED) from error
@@ -85,10 +87,13 @@ def _collect(
     revision: int,
     limit: int,
     selects: Predicate | None,
+    view: View | None,
 ) -> ObjectList[Any]:
     found = storage.range(start, end, revision=revision, limit=0 if selects else limit)
     at = revision or found.revision
     kvs: Any = found.kvs
+    if view is not None:
+        kvs = [kv._replace(value=view(kv.value)) for kv in kvs]
     if selects is not None:
         kvs = [kv for kv in kvs if selects(kv.value)]
     more = found.more

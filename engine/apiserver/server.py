@@ -18,6 +18,10 @@ from engine.apiserver.authentication.service_accounts import (
     ServiceAccountTokens,
     TokenSpec,
 )
+from engine.apiserver.conversion import as_view, as_written, written_as
+from engine.apiserver.customresources.controller import DefinitionController
+from engine.apiserver.customresources.registry import CustomResources
+from engine.apiserver.customresources.scale import custom_scale, with_custom_scale
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
 from engine.apiserver.patching import Patcher
@@ -55,7 +59,7 @@ class ApiServer:
     loop: Loop
     store: Store[Any]
     random: RandomStreams
-    scheme: Scheme = SCHEME
+    scheme: Scheme = attrs.field(factory=SCHEME.copy)
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
     is_up: bool = True
@@ -66,6 +70,8 @@ class ApiServer:
     _deleter: Deleter = attrs.field(init=False)
     _subresources: Subresources = attrs.field(init=False)
     _patcher: Patcher = attrs.field(init=False)
+    custom_resources: CustomResources = attrs.field(init=False)
+    _definitions: DefinitionController = attrs.field(init=False)
     _translate: Translator = attrs.field(factory=Translator, init=False)
     _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
 
@@ -86,6 +92,8 @@ class ApiServer:
         self._deleter = Deleter(self.storage, self, admission)
         self._subresources = Subresources(self.storage, self, self._deleter)
         self._patcher = Patcher(self.storage, self)
+        self.custom_resources = CustomResources(self.store, self.scheme)
+        self._definitions = DefinitionController(self)
 
     # --- what strategies may look at ---
 
@@ -230,7 +238,10 @@ class ApiServer:
             ForbiddenError: admission refuses it.
         """
         resource = self.resource_of(type(obj))
-        return cast("T", self._writer.create(resource, obj, request=request, dry_run=dry_run))
+        written = written_as(resource, self.scheme)
+        new = as_written(resource, written, obj)
+        stored = self._writer.create(written, new, request=request, dry_run=dry_run)
+        return cast("T", as_view(resource, written, stored))
 
     def update(
         self, obj: T, *, subresource: str = "", request: RequestInfo, dry_run: bool = False
@@ -248,10 +259,16 @@ class ApiServer:
         if subresource not in ("", *resource.subresources):
             raise NotFoundError(f"{resource.plural} have no subresource {subresource}")
         remove = self._deleter.remove
+        written = written_as(resource, self.scheme)
         stored = self._writer.update(
-            resource, obj, subresource=subresource, request=request, dry_run=dry_run, remove=remove
+            written,
+            as_written(resource, written, obj),
+            subresource=subresource,
+            request=request,
+            dry_run=dry_run,
+            remove=remove,
         )
-        return cast("T", stored)
+        return cast("T", as_view(resource, written, stored))
 
     def patch(
         self,
@@ -274,7 +291,7 @@ class ApiServer:
         resource = self.resource_of(cls)
         if subresource == "scale":
             old = self.storage.read(resource, namespace, name)
-            new = self._patcher.patched_scale(scale_of(old), patch)
+            new = self._patcher.patched_scale(_scale(resource, old), patch)
             stored = self.update_scale(cls, new, request=request, dry_run=dry_run)
             return cast("T", stored)
         new, is_new = self._patcher.patched(
@@ -302,15 +319,12 @@ class ApiServer:
             NotFoundError: there is none.
             ConflictError: a precondition does not hold.
         """
+        resource = self.resource_of(cls)
+        written = written_as(resource, self.scheme)
         gone = self._deleter.delete(
-            self.resource_of(cls),
-            namespace,
-            name,
-            options=options,
-            request=request,
-            dry_run=dry_run,
+            written, namespace, name, options=options, request=request, dry_run=dry_run
         )
-        return cast("T | None", gone)
+        return cast("T | None", as_view(resource, written, gone))
 
     def delete_collection(
         self,
@@ -331,10 +345,10 @@ class ApiServer:
             field_selector=field_selector,
             request=request,
         )
-        resource = self.resource_of(cls)
+        written = written_as(self.resource_of(cls), self.scheme)
         for obj in found.items:
             self._deleter.delete(
-                resource,
+                written,
                 obj.metadata.namespace,
                 obj.metadata.name,
                 options=options,
@@ -418,8 +432,9 @@ class ApiServer:
         Raises:
             NotFoundError: there is none, or its kind has no scale.
         """
-        self._check_scales(self.resource_of(cls))
-        return scale_of(self.get(cls, name, namespace=namespace, request=request))
+        resource = self.resource_of(cls)
+        self._check_scales(resource)
+        return _scale(resource, self.get(cls, name, namespace=namespace, request=request))
 
     def update_scale(
         self, cls: type[ApiObject], scale: Scale, *, request: RequestInfo, dry_run: bool = False
@@ -434,9 +449,17 @@ class ApiServer:
         self._check_scales(resource)
         meta = scale.metadata
         old = self.storage.read(resource, meta.namespace, meta.name)
-        new = with_scale(old, scale)
-        return scale_of(self.update(new, request=request, dry_run=dry_run))
+        if resource.custom is not None:
+            new = with_custom_scale(resource.custom, old, scale)
+        else:
+            new = with_scale(old, scale)
+        return _scale(resource, self.update(new, request=request, dry_run=dry_run))
 
     def _check_scales(self, resource: Resource) -> None:
         if "scale" not in resource.subresources:
             raise BadRequestError(f"{resource.plural} cannot be scaled")
+
+
+def _scale(resource: Resource, obj: ApiObject) -> Scale:
+    """The Scale of *obj*, by its kind or by its definition."""
+    return scale_of(obj) if resource.custom is None else custom_scale(resource.custom, obj)

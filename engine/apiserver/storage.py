@@ -6,6 +6,8 @@ import attrs
 
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
+from engine.apiserver.conversion import stored as as_stored
+from engine.apiserver.conversion import view_of
 from engine.apiserver.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -62,7 +64,10 @@ class ObjectStorage:
             ) from error
         except FutureRevisionError as error:
             raise too_large(error) from error
-        return None if kv is None else kv.value
+        if kv is None:
+            return None
+        view = view_of(resource)
+        return kv.value if view is None else view(kv.value)
 
     def read(self, resource: Resource, namespace: str, name: str, *, revision: int = 0) -> Any:
         """The object.
@@ -114,7 +119,9 @@ class ObjectStorage:
                 raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
             return obj
         stored = at_revision(obj, self.store.revision + 1)
-        if not self._commit(Compare(key, "version", "=", 0), Put(key, stored), origin):
+        if not self._commit(
+            Compare(key, "version", "=", 0), Put(key, as_stored(resource, stored)), origin
+        ):
             raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
         return stored
 
@@ -132,7 +139,8 @@ class ObjectStorage:
         meta = old.metadata
         key = key_of(resource, meta.namespace, meta.name)
         stored = at_revision(obj, self.store.revision + 1)
-        if not self._commit(Compare(key, "mod", "=", old.revision), Put(key, stored), origin):
+        put = Put(key, as_stored(resource, stored))
+        if not self._commit(Compare(key, "mod", "=", old.revision), put, origin):
             raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
         return stored
 

@@ -62,6 +62,10 @@ class Strategy:
     has_status = True
     has_generation = True
     may_create_on_update = False
+    ratchets = False
+    """Whether an update is judged by `validate_update` alone: what was there before may stay."""
+    deletion_finalizers: tuple[str, ...] = ()
+    """What holds an object of this kind from the moment it is deleted."""
 
     def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
         """What is stored first: without what only controllers may say."""
@@ -94,6 +98,11 @@ class Strategy:
 
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """All that *new* changes and may not, besides what `validate` says."""
+        del new, old
+        return []
+
+    def validate_status_update(self, new: Any, old: Any) -> list[Cause]:
+        """All that an update of the status says and may not."""
         del new, old
         return []
 

@@ -52,7 +52,7 @@ def _definition(column: Column) -> dict[str, Any]:
     return {
         "name": column.name,
         "type": column.type,
-        "format": "name" if column.name == "Name" else "",
+        "format": "name" if column.name == "Name" else column.format,
         "description": column.description,
         "priority": column.priority,
     }

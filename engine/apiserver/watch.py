@@ -9,6 +9,7 @@ from engine.api.frozen import FrozenDict
 from engine.api.meta import ApiObject, ObjectMeta
 from engine.api.pod import Pod
 from engine.api.scheme import Resource
+from engine.apiserver.conversion import View, view_of
 from engine.apiserver.errors import ApiError, GoneError
 from engine.apiserver.fields import Predicate, equal_to, selection
 from engine.apiserver.keys import prefix_of
@@ -45,6 +46,7 @@ class WatchHandle:
     selects: Predicate | None
     translate: "Translator"
     bookmarks: bool = False
+    view: View | None = None
     is_cancelled: bool = attrs.field(default=False, init=False)
     watcher: Watcher[Any] | None = attrs.field(default=None, init=False)
     on_end: "Callable[[WatchHandle], object] | None" = attrs.field(default=None, init=False)
@@ -73,7 +75,7 @@ class WatchHandle:
                 self.deliver(bookmark(self.cls, batch.revision))
             return
         for change in batch.changes:
-            event = self.translate(change, self.selects)
+            event = self.translate(change, self.selects, self.view)
             if event is not None and not self.is_cancelled:
                 self.deliver(event)
 
@@ -83,28 +85,37 @@ class Translator:
     """Makes one WatchEvent per change, however many watchers get it."""
 
     _change: Change[Any] | None = attrs.field(default=None, init=False)
-    _events: dict[str, WatchEvent] = attrs.field(factory=dict, init=False)
+    _events: dict[tuple[str, object], WatchEvent] = attrs.field(factory=dict, init=False)
 
-    def __call__(self, change: Change[Any], selects: Predicate | None) -> WatchEvent | None:
+    def __call__(
+        self, change: Change[Any], selects: Predicate | None, view: View | None = None
+    ) -> WatchEvent | None:
         """*change* for a watcher with that selection; None if it is none of its business."""
         new = change.kv.value if change.type == "put" else None
         old = change.prev_kv.value if change.prev_kv is not None else None
+        if view is not None and selects is not None:
+            new = None if new is None else view(new)
+            old = None if old is None else view(old)
         was_selected = old is not None and (selects is None or selects(old))
         is_selected = new is not None and (selects is None or selects(new))
         if is_selected:
-            return self._event("MODIFIED" if was_selected else "ADDED", change)
-        return self._event("DELETED", change) if was_selected else None
+            return self._event("MODIFIED" if was_selected else "ADDED", change, view)
+        return self._event("DELETED", change, view) if was_selected else None
 
-    def _event(self, type_: WatchEventType, change: Change[Any]) -> WatchEvent:
+    def _event(self, type_: WatchEventType, change: Change[Any], view: View | None) -> WatchEvent:
         if change is not self._change:
             self._change, self._events = change, {}
-        event = self._events.get(type_)
+        event = self._events.get((type_, view))
         if event is None:
             obj = change.kv.value
             if type_ == "DELETED":
                 assert change.prev_kv is not None
                 obj = at_revision(change.prev_kv.value, change.revision)
-            event = self._events[type_] = WatchEvent(type_, obj, change.revision, change.origin)
+            if view is not None:
+                obj = view(obj)
+            event = self._events[type_, view] = WatchEvent(
+                type_, obj, change.revision, change.origin
+            )
         return event
 
 
@@ -124,12 +135,17 @@ def open_watch(
         BadRequestError: a parameter makes no sense.
         GoneError: the resource version is too old.
     """
-    selects = selection(cls, query.label_selector, query.field_selector)
+    selects = selection(cls, query.label_selector, query.field_selector, custom=resource.custom)
     wanted = parse_revision(query.resource_version)
     if wanted and store.compact_revision and wanted + 1 < store.compact_revision:
         raise too_old(store.compact_revision, wanted)
     handle = WatchHandle(
-        deliver=deliver, cls=cls, selects=selects, translate=translate, bookmarks=query.bookmarks
+        deliver=deliver,
+        cls=cls,
+        selects=selects,
+        translate=translate,
+        bookmarks=query.bookmarks,
+        view=view_of(resource),
     )
     prefix = prefix_of(resource, query.namespace if resource.namespaced else "")
     is_initial = query.send_initial_events
@@ -163,8 +179,9 @@ def _deliver_initial(
     for kv in found.kvs:
         if handle.is_cancelled:
             return
-        if handle.selects is None or handle.selects(kv.value):
-            handle.deliver(WatchEvent("ADDED", kv.value, kv.mod_revision))
+        obj = kv.value if handle.view is None else handle.view(kv.value)
+        if handle.selects is None or handle.selects(obj):
+            handle.deliver(WatchEvent("ADDED", obj, kv.mod_revision))
     if marks_end and not handle.is_cancelled:
         handle.deliver(bookmark(handle.cls, found.revision, ends_initial=True))
 

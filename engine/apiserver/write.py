@@ -20,7 +20,7 @@ from engine.apiserver.errors import (
 )
 from engine.apiserver.managed_fields import Manager, track_update
 from engine.apiserver.request import RequestInfo
-from engine.apiserver.schema.node import of_kind
+from engine.apiserver.resource_schema import node_of
 from engine.apiserver.storage import MODIFIED, ObjectStorage, origin_for
 from engine.apiserver.strategies.registry import strategy_for
 from engine.apiserver.strategy import Strategy, Surroundings
@@ -85,7 +85,10 @@ class Writer:
         strategy = strategy_for(resource)
         new = attrs.evolve(obj, metadata=_kept_metadata(meta, old.metadata))
         if subresource == "status":
+            managed = new.metadata.managed_fields
             new = strategy.prepare_for_status_update(new, old, self.around)
+            if managed != new.metadata.managed_fields:
+                new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, managed_fields=managed))
         elif subresource == "":
             new = strategy.default(strategy.prepare_for_update(new, old, self.around))
         if new == old and not subresource:
@@ -106,8 +109,12 @@ class Writer:
             [
                 *validate_metadata(new.metadata, resource),
                 *validate_metadata_update(new.metadata, old.metadata),
-                *(() if subresource == "status" else strategy.validate(new)),
-                *(() if subresource == "status" else strategy.validate_update(new, old)),
+                *(() if subresource == "status" or strategy.ratchets else strategy.validate(new)),
+                *(
+                    strategy.validate_status_update(new, old)
+                    if subresource == "status"
+                    else strategy.validate_update(new, old)
+                ),
             ],
         )
         if not subresource:
@@ -137,7 +144,7 @@ class Writer:
             api_version=resource.api_version,
             subresource=subresource,
         )
-        node = of_kind(resource.group, resource.version, resource.kind)
+        node = node_of(resource)
         now = format_time(self.around.now)
         tracked = track_update(encode(old), encode(new), manager=manager, node=node, now=now)
         managed = freeze(tracked["metadata"].get("managedFields", ()))

@@ -152,6 +152,11 @@ class InformerFactory:
                 found.start()
         return cast("Informer[T]", found)
 
+    def release(self, cls: type[ApiObject]) -> None:
+        """Stop all informers of a kind that is served no longer, and forget them."""
+        for wanted in [key for key in self._informers if key[0] is cls]:
+            self._informers.pop(wanted).stop()
+
     def start(self) -> None:
         """Start all informers, and those made later."""
         self._is_started = True

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
+from engine.api.scheme import Scheme
 from engine.apiserver.authentication.service_accounts import IssuedToken, TokenSpec
 from engine.apiserver.request import (
     DeleteOptions,
@@ -30,6 +31,11 @@ class WatchHandle(Protocol):
 
 class Server(Protocol):
     """What a client uses of the API server."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """The resources that are served, custom ones too."""
+        ...
 
     def create(self, obj: T, *, request: RequestInfo, dry_run: bool = False) -> T: ...
     def get(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import attrs
 
 from engine.api.meta import ApiObject, ObjectMeta, OwnerReference
-from engine.api.scheme import SCHEME, Scheme
+from engine.api.scheme import Scheme
 from engine.apiserver.errors import ConflictError, NotFoundError
 from engine.apiserver.request import Propagation
 from engine.client.client import Client
@@ -52,17 +52,18 @@ class GarbageCollector:
     client: Client
     informers: InformerFactory
     recorder: EventRecorder
-    scheme: Scheme = SCHEME
+    scheme: Scheme = attrs.field(init=False)
     graph: OwnerGraph = attrs.field(factory=OwnerGraph, init=False)
     queue: WorkQueue = attrs.field(init=False)
+    _watched: dict[type[ApiObject], None] = attrs.field(factory=dict, init=False)
     _absent: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.queue = WorkQueue(self.loop, self.reconcile, name="garbage-collector")
         self.queue.pause()
-        for resource in self.scheme:
-            if resource.kind not in _IGNORED and {"delete", "list", "watch"} <= set(resource.verbs):
-                self.informers.informer(resource.cls).add_handler(self._on_object)
+        self.scheme = self.client.server.scheme
+        self._watch_kinds()
+        self.scheme.follow(lambda: self.loop.call_soon(self._watch_kinds))
 
     def start(self) -> None:
         """Begin to collect."""
@@ -71,6 +72,23 @@ class GarbageCollector:
     def stop(self) -> None:
         """Collect nothing until started again."""
         self.queue.pause()
+
+    def _watch_kinds(self) -> None:
+        """Watch every kind that is served, each in one version, and no other."""
+        wanted = {
+            resource.cls: None
+            for resource in self.scheme
+            if resource.kind not in _IGNORED
+            and resource.stored_as is None
+            and {"delete", "list", "watch"} <= set(resource.verbs)
+        }
+        for cls in [cls for cls in self._watched if cls not in wanted]:
+            del self._watched[cls]
+            self.informers.release(cls)
+        for cls in wanted:
+            if cls not in self._watched:
+                self._watched[cls] = None
+                self.informers.informer(cls).add_handler(self._on_object)
 
     def reconcile(self, uid: str) -> Result | None:
         """Look at one object: should it go, may it go, must its dependents be let go?"""

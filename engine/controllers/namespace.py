@@ -10,7 +10,7 @@ import attrs
 from engine.api.core import Namespace
 from engine.api.meta import ApiObject, Condition
 from engine.api.pod import Pod
-from engine.api.scheme import SCHEME, Resource, Scheme
+from engine.api.scheme import Resource, Scheme
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, ConflictError, NotFoundError
 from engine.client.client import Client
@@ -105,11 +105,12 @@ class NamespaceController:
     client: Client
     informers: InformerFactory
     recorder: EventRecorder
-    scheme: Scheme = SCHEME
+    scheme: Scheme = attrs.field(init=False)
     queue: WorkQueue = attrs.field(init=False)
     _namespaces: Informer[Namespace] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.scheme = self.client.server.scheme
         self.queue = WorkQueue(self.loop, self.reconcile, name="namespace")
         self.queue.pause()
         self._namespaces = self.informers.informer(Namespace)
@@ -152,7 +153,7 @@ class NamespaceController:
         failures: list[str] = []
         grace = 0.0
         for resource in self.scheme:
-            if not resource.namespaced or "delete" not in resource.verbs:
+            if not resource.namespaced or "delete" not in resource.verbs or resource.stored_as:
                 continue
             try:
                 left = self._delete_all(resource, namespace)

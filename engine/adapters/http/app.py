@@ -13,19 +13,19 @@ from aiohttp import web
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.logs import LogSource, log_options, log_target
+from engine.adapters.http.peer import certificate_user
 from engine.adapters.http.request import ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, store_status
+from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.http.watching import WatchStream, durable
-from engine.adapters.http.peer import certificate_user
 from engine.api.pod import Pod
 from engine.apiserver.authentication.authenticator import Authenticator
 from engine.apiserver.authentication.user import NOBODY, UserInfo
 from engine.apiserver.errors import (
     ApiError,
     InternalError,
-    MethodNotAllowedError,
     NotFoundError,
     TooLargeError,
     UnavailableError,
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 
 _CHANNEL = "http"
 _LARGEST_BODY = 3 * 2**20
-_STREAMS = ("exec", "attach", "portforward", "proxy")
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -60,6 +59,7 @@ class HttpServer:
     journal: Journal
     store: Store[Any]
     logs: LogSource | None = None
+    runtimes: RuntimeOf | None = None
     observer: StoreObserver[Any] | None = None
     ssl_context: ssl.SSLContext | None = None
     nobody: UserInfo = NOBODY
@@ -70,10 +70,13 @@ class HttpServer:
     _runner: web.ServerRunner | None = attrs.field(default=None, init=False)
     _streams: dict[int, "asyncio.Task[Any]"] = attrs.field(factory=dict, init=False)
     _authenticator: Authenticator = attrs.field(init=False)
+    _gateway: StreamGateway | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._verbs = Verbs(self.cluster, self._encoder)
         self._documents = Documents(self.cluster)
+        if self.runtimes is not None:
+            self._gateway = StreamGateway(self.cluster, self.runtimes)
         self._authenticator = Authenticator(self.cluster.tokens, self.nobody)
         self.journal.register(_CHANNEL, self._verbs.handle)
         self.journal.register(f"{_CHANNEL}/watch", lambda stream: stream.open())
@@ -115,6 +118,8 @@ class HttpServer:
         """End every watch, close every connection, listen no more. Stopping twice is allowed."""
         for task in tuple(self._streams.values()):
             task.cancel()
+        if self._gateway is not None:
+            await self._gateway.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -149,10 +154,15 @@ class HttpServer:
                 )
             if found is None:
                 raise NotFoundError("the server could not find the requested resource")
+            tag = found.headers.get("ETag")
+            if tag is not None and tag in http.headers.get("If-None-Match", ""):
+                return web.Response(status=304, headers=dict(found.headers))
             return self._response(found)
         request = await self._read(http, target, user)
-        if target.subresource in _STREAMS:
-            raise MethodNotAllowedError(f"{target.subresource} is not served yet")
+        if target.subresource in STREAMS:
+            if self._gateway is None:
+                raise UnavailableError(f"{target.subresource} is not served here")
+            return await self._gateway.serve(http, request)
         if request.method == "GET" and target.subresource == "log":
             return await self._send_log(http, request)
         if request.method == "GET" and request.flag("watch") and not target.subresource:
@@ -168,7 +178,8 @@ class HttpServer:
     async def _read(self, http: web.BaseRequest, target: Target, user: UserInfo) -> ApiRequest:
         headers = http.headers
         body = b""
-        if http.can_read_body:
+        # What is passed on is not read here: it may be long, and an upgrade has no body.
+        if http.can_read_body and target.subresource not in STREAMS:
             if (http.content_length or 0) > _LARGEST_BODY:
                 raise TooLargeError(f"the request is larger than {_LARGEST_BODY} bytes")
             body = await self._read_body(http)
@@ -196,6 +207,7 @@ class HttpServer:
         response = web.Response(status=answer.status, body=answer.body)
         response.headers["Content-Type"] = answer.content_type
         response.headers["Cache-Control"] = "no-cache, private"
+        response.headers.update(answer.headers)
         for warning in answer.warnings:
             response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
         if answer.retry_after:

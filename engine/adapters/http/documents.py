@@ -1,5 +1,6 @@
 """What is served besides objects: version, health, discovery, OpenAPI."""
 
+import hashlib
 import platform
 
 import attrs
@@ -34,6 +35,9 @@ class Documents:
     server: ApiServer
     address: str = ""
     _openapi: OpenApi | None = attrs.field(default=None, init=False)
+    _generation: int = attrs.field(default=-1, init=False)
+    _bodies: dict[str, tuple[str, bytes]] = attrs.field(factory=dict, init=False)
+    _discovered: dict[tuple[str, str], ApiResponse] = attrs.field(factory=dict, init=False)
 
     def answer(self, path: str, accept: str, query: dict[str, str]) -> ApiResponse | None:
         """The answer to a GET of *path*, or None if it is no document."""
@@ -41,9 +45,27 @@ class Documents:
             return self._health(path, query)
         if path == "/version":
             return _json(_VERSION)
+        self._follow()
+        if path == "/":
+            return _json({"paths": self._paths()})
         if path.startswith("/openapi"):
-            return self._document(path, accept)
+            return self._document(path, accept, query)
         return self._discovery(path.rstrip("/"), accept)
+
+    def _follow(self) -> None:
+        """Forget what was made for other resources than those served now."""
+        if self._generation != self._scheme.generation:
+            self._generation = self._scheme.generation
+            self._openapi = None
+            self._discovered = {}
+
+    def _paths(self) -> list[str]:
+        """What there is besides objects, as the root lists it."""
+        found = {"/api", "/api/v1", "/apis", "/version", "/openapi/v2", "/openapi/v3", *_HEALTH}
+        for resource in self._scheme:
+            if resource.group:
+                found |= {f"/apis/{resource.group}", f"/apis/{resource.api_version}"}
+        return sorted(found)
 
     def _discovery(self, path: str, accept: str) -> ApiResponse | None:
         resources = tuple(self._scheme)
@@ -51,8 +73,7 @@ class Documents:
         if path in ("/api", "/apis"):
             version = discovery.aggregated_version(accept)
             if version is not None:
-                body = discovery.aggregated(resources, core=path == "/api", form=version)
-                return _json(body, discovery.aggregated_content_type(version))
+                return self._aggregated(path, version)
             if path == "/api":
                 return _json(discovery.api_versions(self.address))
             return _json(discovery.api_group_list(resources))
@@ -65,17 +86,57 @@ class Documents:
             found = discovery.api_resource_list(resources, parts[1], parts[2])
         return None if found is None else _json(found)
 
-    def _document(self, path: str, accept: str) -> ApiResponse | None:
+    def _aggregated(self, path: str, version: str) -> ApiResponse:
+        found = self._discovered.get((path, version))
+        if found is None:
+            resources = tuple(self._scheme)
+            body = orjson.dumps(discovery.aggregated(resources, core=path == "/api", form=version))
+            tag = hashlib.sha256(body).hexdigest().upper()
+            found = self._discovered[path, version] = attrs.evolve(
+                _bytes(body, discovery.aggregated_content_type(version)),
+                headers={"ETag": f'"{tag}"', "Vary": "Accept"},
+            )
+        return found
+
+    def _document(self, path: str, accept: str, query: dict[str, str]) -> ApiResponse | None:
         if self._openapi is None:
-            self._openapi = OpenApi(tuple(self._scheme))
+            resources = tuple(self._scheme)
+            schemas = {
+                (one.group, one.version, one.kind): one.custom.schema
+                for one in resources
+                if one.custom is not None
+            }
+            self._openapi = OpenApi(resources, schemas)
+        openapi = self._openapi
         if path == "/openapi/v2":
+            headers = {"ETag": f'"{openapi.hash}"', "Vary": "Accept"}
             if "proto-openapi" in accept:
-                return _bytes(self._openapi.v2_protobuf, _PROTOBUF)
-            return _bytes(self._openapi.v2)
+                return attrs.evolve(_bytes(openapi.v2_protobuf, _PROTOBUF), headers=headers)
+            return attrs.evolve(_bytes(openapi.v2), headers=headers)
         if path == "/openapi/v3":
-            return _bytes(self._openapi.v3_index)
-        found = self._openapi.v3(path.removeprefix("/openapi/v3/"))
-        return None if found is None else _bytes(found)
+            headers = {"ETag": f'"{openapi.hash}"', "Vary": "Accept"}
+            return attrs.evolve(_bytes(openapi.v3_index), headers=headers)
+        return self._of_group(openapi, path.removeprefix("/openapi/v3/"), query)
+
+    def _of_group(self, openapi: OpenApi, path: str, query: dict[str, str]) -> ApiResponse | None:
+        """The OpenAPI 3 document of one group and version; whoever names its hash may keep it."""
+        wanted = openapi.hashes.get(path)
+        if wanted is None:
+            return None
+        given = query.get("hash", "")
+        if given and given != wanted:
+            place = f"/openapi/v3/{path}?hash={wanted}"
+            return ApiResponse(status=301, body=b"", revision=0, headers={"Location": place})
+        known = self._bodies.get(path)
+        if known is None or known[0] != wanted:
+            body = openapi.v3(path)
+            assert body is not None, "what has a hash has a document"
+            known = self._bodies[path] = (wanted, body)
+        headers = {"ETag": f'"{wanted}"', "Vary": "Accept"}
+        if given:
+            headers["Cache-Control"] = "public, immutable"
+            headers["Expires"] = "Fri, 31 Dec 9999 23:59:59 GMT"
+        return attrs.evolve(_bytes(known[1]), headers=headers)
 
     def _health(self, path: str, query: dict[str, str]) -> ApiResponse | None:
         name, _, _ = path.strip("/").partition("/")

@@ -98,6 +98,7 @@ class ApiResponse:
     content_type: str = "application/json"
     warnings: tuple[str, ...] = ()
     retry_after: int = 0
+    headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def delete_options(request: ApiRequest, body: object) -> DeleteOptions:

@@ -22,6 +22,7 @@ class Column:
     type: str = "string"
     priority: int = 0
     description: str = ""
+    format: str = ""
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ from engine.apiserver.columns.column import Columns
 
 COLUMNS: dict[str, Columns] = {
     "configmaps": cluster.CONFIG_MAPS,
+    "customresourcedefinitions.apiextensions.k8s.io": cluster.DEFINITIONS,
     "daemonsets.apps": workloads.DAEMON_SETS,
     "deployments.apps": workloads.DEPLOYMENTS,
     "endpoints": network.ENDPOINTS,
@@ -29,4 +30,7 @@ COLUMNS: dict[str, Columns] = {
 
 def columns_for(resource: Resource) -> Columns:
     """The columns of *resource*; name and age if it has none of its own."""
+    if resource.custom is not None:
+        found: Columns = resource.custom.columns
+        return found
     return COLUMNS.get(resource.qualified, cluster.PLAIN)

@@ -20,6 +20,8 @@ _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _EXTENSIONS = "x-kubernetes-group-version-kind"
 _FORM = 1  # part of the hashes: raise it when documents of equal resources come out differently
 _INFO = {"title": "Kubernetes", "version": VERSION}
+# OpenAPI 2 knows nothing of these.
+_NOT_IN_V2 = ("nullable", "anyOf", "oneOf", "not")
 _SCALARS: Mapping[str, dict[str, Any]] = {
     "int-or-string": {
         "format": "int-or-string",
@@ -55,10 +57,20 @@ class OpenApi:
     def v3_index(self) -> bytes:
         """``/openapi/v3``: where each group's document is, with a hash that changes with it."""
         paths = {
-            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={self._hash(of_path)}"}
-            for path, of_path in self._by_path.items()
+            path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={found}"}
+            for path, found in self.hashes.items()
         }
         return orjson.dumps({"paths": paths})
+
+    @functools.cached_property
+    def hashes(self) -> dict[str, str]:
+        """The hash of each group's document, by its path."""
+        return {path: self._hash(of_path) for path, of_path in self._by_path.items()}
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """The hash of the document of everything."""
+        return hashlib.sha256(orjson.dumps(self.hashes)).hexdigest().upper()
 
     def v3(self, path: str) -> bytes | None:
         """The document of ``api/v1`` or ``apis/GROUP/VERSION``; None if nothing is served there."""
@@ -212,7 +224,7 @@ def _written(schema: Mapping[str, Any], prefix: str, *, is_v3: bool) -> dict[str
         if is_v3 and rest:
             return {"allOf": [{"$ref": target}], **rest}
         return {"$ref": target, **rest}
-    written = dict(schema)
+    written = dict(schema) if is_v3 else _without(schema, _NOT_IN_V2)
     if written.get("format") in _SCALARS:
         if is_v3:
             return {
@@ -230,6 +242,10 @@ def _written(schema: Mapping[str, Any], prefix: str, *, is_v3: bool) -> dict[str
         if isinstance(written.get(key), dict):
             written[key] = _written(written[key], prefix, is_v3=is_v3)
     return written
+
+
+def _without(schema: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: part for key, part in schema.items() if key not in keys}
 
 
 def _common(operation: Operation) -> dict[str, Any]:

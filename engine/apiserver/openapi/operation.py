@@ -97,6 +97,8 @@ def operations(resource: Resource, definition: str, list_definition: str) -> Ite
     collection = f"{root}{inside}/{resource.plural}"
     in_path = (_NAMESPACE,) if resource.namespaced else ()
     stem = _stem(resource)
+    # Nobody has said how the lists of a custom resource merge strategically.
+    patches = PATCHES if resource.custom is None else PATCHES[:-1]
 
     def make(
         verb: str, path: str, method: str, action: str, name: str, **rest: Any
@@ -135,8 +137,9 @@ def operations(resource: Resource, definition: str, list_definition: str) -> Ite
     for subresource in ("", *(one for one in resource.subresources if one == "status")):
         suffix = f"/{subresource}" if subresource else ""
         yield from _of_object(
-            make, f"{collection}/{{name}}{suffix}", named + subresource.title(), definition, in_path
-        )
+            make, f"{collection}/{{name}}{suffix}", named + subresource.title(), definition,
+            in_path, patches,
+        )  # fmt: skip
     yield from make(
         "delete", f"{collection}/{{name}}", "delete", "delete", f"delete{named}",
         body=f"{_META}DeleteOptions", answer=f"{_META}Status",
@@ -152,7 +155,12 @@ def operations(resource: Resource, definition: str, list_definition: str) -> Ite
 
 
 def _of_object(
-    make: Any, path: str, name: str, definition: str, in_path: tuple[Parameter, ...]
+    make: Any,
+    path: str,
+    name: str,
+    definition: str,
+    in_path: tuple[Parameter, ...],
+    patches: tuple[str, ...] = PATCHES,
 ) -> Iterator[Operation]:
     base = (_NAME, *in_path)
     yield from make(
@@ -163,7 +171,7 @@ def _of_object(
         body=definition, answer=definition, parameters=(*base, *_WRITE),
     )  # fmt: skip
     yield from make(
-        "patch", path, "patch", "patch", f"patch{name}", body=f"{_META}Patch", consumes=PATCHES,
+        "patch", path, "patch", "patch", f"patch{name}", body=f"{_META}Patch", consumes=patches,
         answer=definition, parameters=(*base, *_WRITE, _FORCE),
     )  # fmt: skip
 
