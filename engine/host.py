@@ -162,6 +162,7 @@ class Host:
             journal=self.cluster.journal,
             store=self.cluster.store,
             logs=self._node_logs,
+            runtimes=self.cluster.reach,
             ssl_context=self._tls(),
             observer=self.cluster.observer,
         )
@@ -228,7 +229,7 @@ class Host:
         return node.runtime.logs(container_id, options)
 
     def _node_logs(self, node: str, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
-        return self.cluster.nodes[node].runtime.logs(container_id, options)
+        return self.cluster.reach(node).logs(container_id, options)
 
     def make_player(
         self, scenario: Scenario, *, on_change: Callable[[Player], None] = lambda _player: None

@@ -250,6 +250,7 @@ class Container:
     security_context: SecurityContext | None = None
     stdin: bool = False
     tty: bool = False
+    target_container_name: str = ""
     extra: FrozenDict[str, Json] = EMPTY
 
 
@@ -307,6 +308,8 @@ class ContainerStatus:
     image_id: str = wire("imageID", always=True, default="")
     container_id: str = wire("containerID", default="")
     started: bool | None = None
+    allocated_resources: FrozenDict[str, str] = EMPTY
+    resources: ResourceRequirements | None = None
     extra: FrozenDict[str, Json] = EMPTY
 
 

@@ -5,9 +5,10 @@ from typing import Protocol
 
 import attrs
 
-from engine.cri.commands import Command
+from engine.cri.commands import Command, PodIdentity
 from engine.cri.events import RuntimeEvent
 from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.cri.streams import StreamIO, StreamOptions
 from engine.errors import EngineError
 
 Emit = Callable[[RuntimeEvent], None]
@@ -71,5 +72,32 @@ class Runtime(Protocol):
 
         Raises:
             RuntimeFailure: there is no such container.
+        """
+        ...
+
+    async def exec(self, container_id: str, options: StreamOptions, io: StreamIO) -> int:
+        """Run a command in the container, joined to *io*; its exit code.
+
+        A command that does not exist ends with 127, one that cannot be run with 126, and says so
+        on stderr. Cancelled, the command is killed.
+
+        Raises:
+            StreamFailure: there is no such container, or it does not run.
+        """
+        ...
+
+    async def attach(self, container_id: str, options: StreamOptions, io: StreamIO) -> None:
+        """Join *io* to the container's own process until that ends.
+
+        Raises:
+            StreamFailure: there is no such container, or it does not run.
+        """
+        ...
+
+    async def forward(self, pod: PodIdentity, port: int, io: StreamIO) -> None:
+        """Join *io* to a connection to *port* on the pod's loopback, until both sides are done.
+
+        Raises:
+            StreamFailure: the pod has no sandbox here, or nobody listens.
         """
         ...

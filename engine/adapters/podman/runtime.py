@@ -10,11 +10,15 @@ from engine.adapters.podman.machine import Machine, Surroundings
 from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.stats import Meter
+from engine.adapters.podman.streams.dialing import forward_to
+from engine.adapters.podman.streams.entering import exec_in
+from engine.adapters.podman.streams.hijacking import attach_to, exec_through
 from engine.adapters.podman.tasks import Tasks
-from engine.cri.commands import Command
+from engine.cri.commands import Command, PodIdentity
 from engine.cri.events import RuntimeEvent
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
 from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -75,6 +79,43 @@ class PodmanRuntime:
         ended = lambda: not container.is_running  # noqa: E731
         async for piece in read_log(container.log, options, has_ended=ended):
             yield piece
+
+    async def exec(self, container_id: str, options: StreamOptions, io: StreamIO) -> int:
+        """Run a command in the container, joined to *io*; its exit code.
+
+        Raises:
+            StreamFailure: it does not run, or Podman refuses.
+        """
+        container = self._running(container_id)
+        if self.around.checker.enters and container.pid:
+            return await exec_in(container, options, io)
+        return await exec_through(self.around.client, container, options, io)
+
+    async def attach(self, container_id: str, options: StreamOptions, io: StreamIO) -> None:
+        """Join *io* to the container's own process until that ends.
+
+        Raises:
+            StreamFailure: it does not run, or Podman refuses.
+        """
+        await attach_to(self.around.client, self._running(container_id), options, io)
+
+    async def forward(self, pod: PodIdentity, port: int, io: StreamIO) -> None:
+        """Join *io* to a port on the pod's loopback.
+
+        Raises:
+            StreamFailure: the pod is not here, or nobody listens.
+        """
+        for sandbox in reversed(self.machine.sandboxes.values()):
+            if sandbox.pod.uid == pod.uid:
+                await forward_to(sandbox, port, io)
+                return
+        raise StreamFailure(f"pod {pod.name} has no sandbox on node {self.owner.node}")
+
+    def _running(self, container_id: str) -> Container:
+        container = self.machine.containers.by_id.get(container_id)
+        if container is None or not container.is_running:
+            raise StreamFailure(f"container {container_id[:12]} is not running")
+        return container
 
     def report(self, event: RuntimeEvent) -> None:
         """Report what concerns the node as a whole."""
