@@ -1,6 +1,7 @@
 """All controllers by name, in the order in which they start."""
 
 from engine.controllers.controller import ControllerFactory
+from engine.controllers.cronjob.controller import CronJobController
 from engine.controllers.deployment.controller import DeploymentController
 from engine.controllers.disruption import DisruptionController
 from engine.controllers.endpoints import EndpointsController
@@ -13,8 +14,10 @@ from engine.controllers.pod_gc import PodGarbageCollector
 from engine.controllers.replicaset import ReplicaSetController
 from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
+from engine.controllers.statefulset.controller import StatefulSetController
 from engine.controllers.taint_eviction import TaintEvictionController
 from engine.controllers.tokens import TokensController
+from engine.controllers.ttl_after_finished import TtlAfterFinishedController
 
 CONTROLLERS: dict[str, ControllerFactory] = {
     "service-account-controller": ServiceAccountController,
@@ -23,7 +26,10 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "namespace-controller": NamespaceController,
     "deployment-controller": DeploymentController,
     "replicaset-controller": ReplicaSetController,
+    "statefulset-controller": StatefulSetController,
     "job-controller": JobController,
+    "cronjob-controller": CronJobController,
+    "ttl-after-finished-controller": TtlAfterFinishedController,
     "endpoint-controller": EndpointsController,
     "endpointslice-controller": EndpointSliceController,
     "node-controller": NodeLifecycleController,
