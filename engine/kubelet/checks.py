@@ -1,6 +1,7 @@
 """Probes and hooks as the runtime's checks: what to ask, and who waits for which answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -11,11 +12,11 @@ from engine.api.container import (
     TCPSocketAction,
 )
 from engine.api.wire import IntOrString
-from engine.cri.commands import ExecCheck, HttpCheck, RunCheck, TcpCheck
+from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, TcpCheck
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Runtime
 
-Check = HttpCheck | TcpCheck | ExecCheck
+Check = HttpCheck | TcpCheck | ExecCheck | GrpcCheck
 Answer = Callable[[CheckFinished], None]
 
 
@@ -57,6 +58,7 @@ def make_check(
     command: ExecAction | None,
     http_get: HTTPGetAction | None,
     tcp_socket: TCPSocketAction | None,
+    grpc: Mapping[str, Any] | None = None,
 ) -> Check | None:
     """The check that a probe or hook describes, or None if it describes none we can run."""
     if command is not None:
@@ -75,6 +77,8 @@ def make_check(
     if tcp_socket is not None:
         port = port_number(container, tcp_socket.port)
         return None if port is None else TcpCheck(host=tcp_socket.host, port=port)
+    if grpc is not None:
+        return GrpcCheck(port=int(grpc["port"]), service=str(grpc.get("service") or ""))
     return None
 
 

@@ -72,6 +72,7 @@ class ImageManager:
         """The image is there: say so and forget earlier failures."""
         was_announced = self._silence(pod, work.name)
         work.step = Step.NONE
+        work.image_user = event.user
         work.waiting_reason = work.waiting_message = ""
         self.backoff.forget(_key(pod, event.image))
         if event.was_present:

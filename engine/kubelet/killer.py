@@ -20,13 +20,22 @@ DEFAULT_GRACE_SECONDS = 30.0
 LEAST_GRACE_SECONDS = 2.0
 
 
-def grace_of(pod: Pod, state: PodState) -> float:
-    """How many seconds the pod's containers get to end."""
+def grace_of(pod: Pod, state: PodState, *, now: float | None = None) -> float:
+    """How many seconds the pod's containers get to end.
+
+    Given the time *now*, what is left of a deleted pod's period: those that are stopped last
+    (side-cars) do not get all of it again.
+    """
     if state.is_gone:
         return LEAST_GRACE_SECONDS
+    if state.grace_override is not None:
+        return state.grace_override
     meta = pod.metadata
     if meta.deletion_timestamp is not None and meta.deletion_grace_period_seconds is not None:
-        return float(meta.deletion_grace_period_seconds)
+        grace = float(meta.deletion_grace_period_seconds)
+        if now is None or not grace:
+            return grace
+        return max(LEAST_GRACE_SECONDS, min(grace, meta.deletion_timestamp - now))
     given = pod.spec.termination_grace_period_seconds
     return DEFAULT_GRACE_SECONDS if given is None else float(given)
 

@@ -18,7 +18,7 @@ from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
 from engine.client.client import Client
 from engine.cri.status import RuntimeInfo
 from engine.kernel.loop import Loop, Timer
-from engine.kubelet.pod_status import whole
+from engine.kubelet.container_status import whole
 
 KUBELET_VERSION = "v1.34.0"
 LEASE_NAMESPACE = "kube-node-lease"

@@ -51,6 +51,7 @@ class Pleg:
     checks: CheckRunner
     sync: Callable[[str, float], None]
     runtime_changed: Callable[[str], None]
+    volume_full: Callable[[str, str], None]
     node_ip: str = ""
     _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
 
@@ -66,6 +67,7 @@ class Pleg:
             events.ContainerExited: self._exited,
             events.ContainerRemoved: lambda _: None,
             events.CheckFinished: self.checks.finish,
+            events.VolumeFull: lambda event: self.volume_full(event.pod.uid, event.volume),
             events.RuntimeDown: lambda event: self.runtime_changed(event.message or "down"),
             events.RuntimeUp: lambda _: self.runtime_changed(""),
         }

@@ -66,7 +66,7 @@ def compute_pod_actions(pod: Pod, state: PodState, *, now: float) -> PodActions:
     plan.initialize()
     if plan.is_initialized:
         for container in pod.spec.containers:
-            plan.keep_running(container, pod.spec.restart_policy or "Always")
+            plan.keep_running(container, restart_policy(pod, container))
         if _is_complete(pod, state):
             return PodActions(kill=_kill_sidecars(pod, state), is_initialized=True)
     needs_sandbox = bool(plan.start) and state.sandbox is not SandboxStep.READY
@@ -95,10 +95,12 @@ def must_end(pod: Pod, state: PodState) -> bool:
 
 
 def _end(pod: Pod, state: PodState) -> PodActions:
-    mains = {container.name for container in pod.spec.containers}
     running = [work for work in state.containers.values() if work.is_running]
-    # Side-cars outlive the containers they serve.
-    first = [work for work in running if work.name in mains] or running
+    # Side-cars outlive the containers they serve, and end in the reverse of their order.
+    sidecars = [item.name for item in reversed(pod.spec.init_containers) if is_sidecar(item)]
+    last = next((name for name in sidecars if state.work(name).is_running), "")
+    others = [work for work in running if work.name not in sidecars]
+    first = others or [work for work in running if work.name == last]
     kill = tuple(
         Kill(name=work.name, message=f"Stopping container {work.name}")
         for work in first
@@ -120,24 +122,40 @@ def _is_complete(pod: Pod, state: PodState) -> bool:
         work = state.containers.get(container.name)
         if work is None or work.current is None or work.is_running or work.step is not Step.NONE:
             return False
-        if should_restart(work, pod.spec.restart_policy or "Always"):
+        if should_restart(work, restart_policy(pod, container), container):
             return False
     return bool(pod.spec.containers)
 
 
 def _kill_sidecars(pod: Pod, state: PodState) -> tuple[Kill, ...]:
-    names = [item.name for item in reversed(pod.spec.init_containers) if is_sidecar(item)]
-    return tuple(
-        Kill(name=name, message=f"Stopping container {name}")
-        for name in names
-        if state.work(name).is_running and state.work(name).step is not Step.STOPPING
-    )
+    """The last side-car that still runs: the others follow when it has ended."""
+    for item in reversed(pod.spec.init_containers):
+        work = state.containers.get(item.name)
+        if not is_sidecar(item) or work is None or not work.is_running:
+            continue
+        if work.step is Step.STOPPING:
+            return ()
+        return (Kill(name=item.name, message=f"Stopping container {item.name}"),)
+    return ()
 
 
-def should_restart(work: ContainerWork, policy: str) -> bool:
-    """Whether a container that has ended is to be started again."""
+def restart_policy(pod: Pod, container: Container) -> str:
+    """The container's own policy, else the pod's."""
+    return container.restart_policy or pod.spec.restart_policy or "Always"
+
+
+def should_restart(work: ContainerWork, policy: str, container: Container | None = None) -> bool:
+    """Whether a container that has ended is to be started again.
+
+    The first of its own rules that its exit code matches decides, before its policy.
+    """
     if work.current is None:
         return True
+    for rule in container.extra.get("restartPolicyRules", ()) if container is not None else ():
+        codes = rule.get("exitCodes", {})
+        is_in = work.current.exit_code in codes.get("values", ())
+        if is_in == (codes.get("operator") == "In"):
+            return str(rule.get("action")) == "Restart"
     if policy == "Always":
         return True
     return policy == "OnFailure" and work.current.exit_code != 0
@@ -173,7 +191,7 @@ class _Plan:
                 self.keep_running(container, "Always")
                 if not (was_initialized or (work.is_running and work.has_started)):
                     return
-            elif not was_initialized and not self._has_run(work, policy):
+            elif not was_initialized and not self._has_run(container, work, policy):
                 return
         self.is_initialized = True
 
@@ -187,17 +205,19 @@ class _Plan:
                 message = f"Container {container.name} definition changed, will be restarted"
                 self.kill.append(Kill(name=container.name, message=message))
             return
-        if work.current is not None and not should_restart(work, policy):
+        if work.current is not None and not should_restart(work, policy, container):
             return
         self._start_in_time(work)
 
-    def _has_run(self, work: ContainerWork, policy: str) -> bool:
+    def _has_run(self, container: Container, work: ContainerWork, policy: str) -> bool:
         if work.is_running or work.step is not Step.NONE:
             return False
         if work.current is not None:
             if work.current.exit_code == 0:
                 return True
-            if policy == "Never":
+            # An init container starts again unless it must not; a policy of its own counts.
+            kept = "Never" if policy == "Never" else "OnFailure"
+            if not should_restart(work, container.restart_policy or kept, container):
                 return False
         self._start_in_time(work)
         return False

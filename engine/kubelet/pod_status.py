@@ -7,38 +7,17 @@ from collections.abc import Iterable
 
 import attrs
 
-from engine.api.container import (
-    Container,
-    ContainerState,
-    ContainerStateRunning,
-    ContainerStateTerminated,
-    ContainerStateWaiting,
-    ContainerStatus,
-)
+from engine.api.container import ContainerStatus
+from engine.api.frozen import FrozenDict, freeze
 from engine.api.meta import Condition, condition_of, is_true
 from engine.api.pod import Pod, PodIP, PodStatus
 from engine.api.quantity import parse
-from engine.api.wire import Time
-from engine.kubelet.pod_actions import must_end, should_restart
-from engine.kubelet.pod_state import (
-    ContainerRecord,
-    ContainerWork,
-    PodState,
-    SandboxStep,
-    Step,
-    is_sidecar,
-    is_terminal,
-)
+from engine.api.wire import Json, Time
+from engine.kubelet.container_status import NodeFacts, container_status, whole
+from engine.kubelet.pod_actions import must_end, restart_policy, should_restart
+from engine.kubelet.pod_state import PodState, SandboxStep, Step, is_sidecar, is_terminal
 
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
-
-
-@attrs.frozen(kw_only=True)
-class NodeFacts:
-    """What a status says of the node: its address, and how the runtime calls itself."""
-
-    host_ip: str = ""
-    runtime: str = "simulated"
 
 
 def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) -> PodStatus:
@@ -75,12 +54,15 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
         init_container_statuses=inits,
         qos_class=pod.status.qos_class or qos_class(pod),
         observed_generation=pod.metadata.generation,
+        extra=_with_host_ips(pod, node.host_ip),
     )
 
 
-def whole(seconds: float) -> Time:
-    """A time as the API shows it: in whole seconds."""
-    return Time(float(int(seconds)))
+def _with_host_ips(pod: Pod, address: str) -> FrozenDict[str, Json]:
+    extra = pod.status.extra
+    if not address or "hostIPs" in extra:
+        return extra
+    return extra.with_items({"hostIPs": freeze([{"ip": address}])})
 
 
 def qos_class(pod: Pod) -> str:
@@ -98,75 +80,6 @@ def qos_class(pod: Pod) -> str:
         request and limit and parse(request) == parse(limit) for request, limit in asked
     )
     return "Guaranteed" if is_guaranteed else "Burstable"
-
-
-def container_status(
-    pod: Pod,
-    container: Container,
-    state: PodState,
-    *,
-    node: NodeFacts,
-    is_init: bool,
-    has_init: bool,
-) -> ContainerStatus:
-    """The status of one container."""
-    work = state.containers.get(container.name) or ContainerWork(name=container.name)
-    record, last = work.current, work.previous
-    if record is None:
-        shown = ContainerState(waiting=_waiting(work, has_init=has_init))
-    elif record.is_running:
-        shown = ContainerState(running=ContainerStateRunning(started_at=whole(record.started_at)))
-    elif work.waiting_reason and not must_end(pod, state):
-        shown = ContainerState(waiting=_waiting(work, has_init=has_init))
-        last = record
-    else:
-        shown = ContainerState(terminated=_terminated(record, node))
-    is_running = record is not None and record.is_running
-    has_completed = record is not None and not record.is_running and record.exit_code == 0
-    is_ready = is_running and work.is_ready and work.has_started
-    counted = record or work.previous
-    identified = record or work.previous
-    return ContainerStatus(
-        name=container.name,
-        state=shown,
-        last_state=ContainerState(terminated=_terminated(last, node)) if last else ContainerState(),
-        ready=has_completed if is_init and not is_sidecar(container) else is_ready,
-        restart_count=counted.attempt if counted else 0,
-        image=container.image,
-        image_id=identified.image_id if identified else "",
-        container_id=_full_id(identified, node),
-        started=is_running and work.has_started,
-    )
-
-
-def _waiting(work: ContainerWork, *, has_init: bool) -> ContainerStateWaiting:
-    if work.waiting_reason:
-        return ContainerStateWaiting(reason=work.waiting_reason, message=work.waiting_message)
-    return ContainerStateWaiting(reason="PodInitializing" if has_init else "ContainerCreating")
-
-
-def _terminated(record: ContainerRecord, node: NodeFacts) -> ContainerStateTerminated:
-    reason = record.reason
-    if not reason:
-        if record.oom_killed:
-            reason = "OOMKilled"
-        else:
-            reason = "Completed" if record.exit_code == 0 else "Error"
-    return ContainerStateTerminated(
-        exit_code=record.exit_code,
-        signal=record.signal,
-        reason=reason,
-        message=record.message,
-        started_at=whole(record.started_at) if record.started_at else None,
-        finished_at=whole(record.finished_at) if record.finished_at else None,
-        container_id=_full_id(record, node),
-    )
-
-
-def _full_id(record: ContainerRecord | None, node: NodeFacts) -> str:
-    if record is None or not record.container_id:
-        return ""
-    return f"{node.runtime}://{record.container_id}"
 
 
 def _phase(
@@ -189,18 +102,18 @@ def _phase(
             if not is_sidecar(item)
         )
         return "Failed" if failed and policy == "Never" else "Pending"
-    return _running_phase(state, mains, policy)
+    return _running_phase(pod, state, mains)
 
 
-def _running_phase(state: PodState, mains: tuple[ContainerStatus, ...], policy: str) -> str:
+def _running_phase(pod: Pod, state: PodState, mains: tuple[ContainerStatus, ...]) -> str:
     if any(status.state.waiting and not status.last_state.terminated for status in mains):
         return "Pending"
     if any(status.state.running for status in mains):
         return "Running"
     is_over = all(
-        state.work(status.name).step is Step.NONE
-        and not should_restart(state.work(status.name), policy)
-        for status in mains
+        state.work(item.name).step is Step.NONE
+        and not should_restart(state.work(item.name), restart_policy(pod, item), item)
+        for item in pod.spec.containers
     )
     if not is_over:
         return "Running"

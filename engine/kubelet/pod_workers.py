@@ -7,7 +7,7 @@ import attrs
 
 from engine.api.core import Service
 from engine.api.pod import Pod, PodStatus
-from engine.apiserver.errors import NotFoundError
+from engine.apiserver.errors import ApiError, NotFoundError
 from engine.client.client import Client
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
@@ -17,11 +17,12 @@ from engine.kernel.backoff import Backoff
 from engine.kernel.loop import Loop
 from engine.kubelet.adoption import adopt, take_over_status
 from engine.kubelet.checks import CheckRunner
-from engine.kubelet.config_source import ConfigSource
+from engine.kubelet.config_source import ConfigSource, MissingConfigError
+from engine.kubelet.container_status import NodeFacts
 from engine.kubelet.crash_backoff import format_seconds
 from engine.kubelet.images import ImageManager, field_path
 from engine.kubelet.killer import Killer, grace_of
-from engine.kubelet.pleg import Pleg
+from engine.kubelet.pleg import SANDBOX_RETRY_SECONDS, Pleg
 from engine.kubelet.pod_actions import PodActions, compute_pod_actions
 from engine.kubelet.pod_state import (
     ContainerWork,
@@ -31,8 +32,9 @@ from engine.kubelet.pod_state import (
     identity_of,
     is_terminal,
 )
-from engine.kubelet.pod_status import NodeFacts, compute_status
+from engine.kubelet.pod_status import compute_status
 from engine.kubelet.prober import LIVENESS, READINESS, STARTUP, Chance, Prober, ProbeTarget
+from engine.kubelet.refusal import evict_for_volume, reject, runtime_handler
 from engine.kubelet.specs import DnsSettings, sandbox_command
 from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
@@ -125,6 +127,7 @@ class PodWorkers:
             checks=self._checks,
             sync=self._queue.add_after,
             runtime_changed=self.runtime_changed,
+            volume_full=self._volume_full,
             node_ip=self.node_ip,
         )
 
@@ -210,7 +213,7 @@ class PodWorkers:
         wake_at = actions.wake_at
         for kill in actions.kill:
             work = state.work(kill.name)
-            grace = grace_of(pod, state)
+            grace = grace_of(pod, state, now=self.loop.now)
             self._killer.kill(pod, state, work, message=kill.message, grace=grace)
         if actions.create_sandbox or actions.start:
             if not self._starter.mount(pod, state):
@@ -244,6 +247,7 @@ class PodWorkers:
         self.configs.use(pod)
         take_over_status(pod, state)
         state.start_time = state.start_time or self.loop.now
+        reject(pod, state, self.recorder)
         for work in state.containers.values():
             container = find_container(pod, work.name)
             if work.is_running and container is not None:
@@ -254,10 +258,27 @@ class PodWorkers:
             self._starter.mount(pod, state)
 
     def _create_sandbox(self, pod: Pod, state: PodState) -> None:
+        try:
+            handler = runtime_handler(pod, self.client)
+            command = sandbox_command(
+                pod, state.identity, attempt=state.sandbox_attempt, dns=self.dns
+            )
+        except (MissingConfigError, ApiError) as error:
+            state.sandbox_retry_at = self.loop.now + SANDBOX_RETRY_SECONDS
+            message = f"Failed to create pod sandbox: {error}"
+            self.recorder.warning(pod, "FailedCreatePodSandBox", message)
+            self._queue.add_after(state.identity.uid, SANDBOX_RETRY_SECONDS)
+            return
+        command = attrs.evolve(command, runtime_handler=handler)
         state.sandbox = SandboxStep.CREATING
-        command = sandbox_command(pod, state.identity, attempt=state.sandbox_attempt, dns=self.dns)
         state.sandbox_attempt += 1
         self.runtime.submit(command)
+
+    def _volume_full(self, uid: str, name: str) -> None:
+        pod, state = self.pods.get(uid), self.states.get(uid)
+        if pod is not None and state is not None:
+            evict_for_volume(pod, state, name, self.recorder)
+            self._queue.add(uid)
 
     def _pull(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
         container = find_container(pod, work.name)

@@ -119,12 +119,10 @@ class Prober:
             command=probe.exec,
             http_get=probe.http_get,
             tcp_socket=probe.tcp_socket,
+            grpc=probe.extra.get("grpc"),
         )
         if check is None:
-            if probe.exec or probe.http_get or probe.tcp_socket:
-                self._count(worker, success=False, message="the port of the probe is not known")
-            else:
-                self._count(worker, success=True, message="")  # gRPC: not asked, taken as well
+            self._count(worker, success=False, message="the port of the probe is not known")
             return
 
         def answer(event: CheckFinished) -> None:

@@ -1,10 +1,11 @@
 """A pod's specification as commands for the runtime. Pure."""
 
+import re
 from collections.abc import Mapping
 
 import attrs
 
-from engine.api.container import Container
+from engine.api.container import Container, VolumeMount
 from engine.api.frozen import FrozenDict
 from engine.api.pod import Pod
 from engine.api.quantity import parse_int, parse_millis
@@ -16,14 +17,17 @@ from engine.cri.commands import (
     PodIdentity,
     PortMapping,
     Resources,
-    Security,
     StartContainer,
 )
 from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.environment import Process, expand
+from engine.kubelet.security import security_of
 
 KEPT_BY_KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
 MAX_HOSTNAME = 63
+MAX_FQDN = 64
+_UNRESOLVED = re.compile(r"\$\(([A-Za-z_.\-][A-Za-z0-9_.\-]*)\)")
+_PROPAGATIONS = {"HostToContainer": "HostToContainer", "Bidirectional": "Bidirectional"}
 
 
 @attrs.frozen(kw_only=True)
@@ -37,14 +41,20 @@ class DnsSettings:
 def sandbox_command(
     pod: Pod, identity: PodIdentity, *, attempt: int, dns: DnsSettings
 ) -> CreateSandbox:
-    """How to make the sandbox of *pod*."""
+    """How to make the sandbox of *pod*.
+
+    Raises:
+        MissingConfigError: its fully qualified name is too long for a host name.
+    """
     spec, meta = pod.spec, pod.metadata
     servers, searches, options = dns_of(pod, dns)
     security = spec.security_context
+    hostname, domain = hostname_of(pod, dns.domain)
     return CreateSandbox(
         pod=identity,
         attempt=attempt,
-        hostname=(spec.hostname or meta.name)[:MAX_HOSTNAME].rstrip("-."),
+        hostname=hostname,
+        domain=domain,
         dns_servers=servers,
         dns_searches=searches,
         dns_options=options,
@@ -64,10 +74,48 @@ def sandbox_command(
             {item.name: item.value for item in (security.sysctls if security else ())}
         ),
         host_network=spec.host_network,
+        host_pid=bool(spec.extra.get("hostPID")),
+        host_ipc=bool(spec.extra.get("hostIPC")),
         share_process_namespace=bool(spec.share_process_namespace),
+        resources=pod_resources(pod),
         labels=meta.labels,
         annotations=meta.annotations.without(KEPT_BY_KUBECTL),
     )
+
+
+def hostname_of(pod: Pod, cluster_domain: str) -> tuple[str, str]:
+    """The pod's host name and the domain behind it (empty without a subdomain).
+
+    Raises:
+        MissingConfigError: setHostnameAsFQDN, and the name is too long for the kernel.
+
+    Source: GeneratePodHostNameAndDomain, kubelet_pods.go, kubernetes v1.34.
+    """
+    spec = pod.spec
+    override = spec.extra.get("hostnameOverride")
+    if override:
+        return str(override), ""
+    name = (spec.hostname or pod.metadata.name)[:MAX_HOSTNAME].rstrip("-.")
+    if not spec.subdomain:
+        return name, ""
+    domain = f"{spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}"
+    if not spec.extra.get("setHostnameAsFQDN"):
+        return name, domain
+    full = f"{name}.{domain}"
+    if len(full) > MAX_FQDN:
+        raise MissingConfigError(
+            f"failed to construct FQDN from pod hostname and cluster domain, FQDN {full} is too"
+            f" long ({MAX_FQDN} characters is the max, {len(full)} characters requested)"
+        )
+    return full, domain
+
+
+def pod_resources(pod: Pod) -> Resources | None:
+    """The requests and limits of the pod as a whole (spec.resources); None if it has none."""
+    given = pod.spec.extra.get("resources")
+    if not given:
+        return None
+    return _resources(given.get("requests", {}), given.get("limits", {}))
 
 
 def dns_of(pod: Pod, dns: DnsSettings) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -104,6 +152,7 @@ def start_command(
     attempt: int,
     process: Process,
     volumes: Mapping[str, commands.Volume],
+    image_user: str = "",
 ) -> StartContainer:
     """How to start *container*.
 
@@ -115,13 +164,14 @@ def start_command(
     for mount in container.volume_mounts:
         if mount.name not in volumes:
             raise MissingConfigError(f'cannot find volume "{mount.name}" to mount into container')
-        sub_path = mount.sub_path or expand(str(mount.extra.get("subPathExpr", "")), env)
+        sub_path = sub_path_of(mount, env)
         mounts.append(
             Mount(
                 volume=mount.name,
                 container_path=mount.mount_path,
                 sub_path=sub_path,
                 read_only=mount.read_only,
+                propagation=_PROPAGATIONS.get(str(mount.extra.get("mountPropagation", "")), ""),
             )
         )
     return StartContainer(
@@ -137,50 +187,49 @@ def start_command(
         mounts=tuple(mounts),
         volumes=tuple(volumes[name] for name in dict.fromkeys(item.volume for item in mounts)),
         resources=resources_of(container),
-        security=security_of(pod, container),
+        security=security_of(pod, container, image_user),
         tty=container.tty,
         stdin=container.stdin,
         termination_message_path=container.termination_message_path or "/dev/termination-log",
+        message_from_log=container.termination_message_policy == "FallbackToLogsOnError",
+        stop_signal=stop_signal_of(container),
     )
+
+
+def sub_path_of(mount: VolumeMount, env: Mapping[str, str]) -> str:
+    """Where in its volume a mount begins; empty for all of it.
+
+    Raises:
+        MissingConfigError: it names a variable that is not there, or leaves the volume.
+    """
+    path = mount.sub_path
+    expression = str(mount.extra.get("subPathExpr", ""))
+    if expression:
+        path = expand(expression, env)
+        missing = _UNRESOLVED.search(path)
+        if missing is not None:
+            raise MissingConfigError(f'missing value for "{missing[1]}"')
+    if path.startswith("/"):
+        raise MissingConfigError(f"error SubPath `{path}` must not be an absolute path")
+    if ".." in path.split("/"):
+        raise MissingConfigError(f"unable to provision SubPath `{path}`: must not contain '..'")
+    return path
+
+
+def stop_signal_of(container: Container) -> str:
+    """The signal that asks the container to end, if its lifecycle names one."""
+    return str(container.lifecycle.extra.get("stopSignal", "")) if container.lifecycle else ""
 
 
 def resources_of(container: Container) -> Resources:
     """Requests and limits as numbers."""
-    requests, limits = container.resources.requests, container.resources.limits
+    return _resources(container.resources.requests, container.resources.limits)
+
+
+def _resources(requests: Mapping[str, str], limits: Mapping[str, str]) -> Resources:
     return Resources(
         cpu_request=parse_millis(requests.get("cpu") or limits.get("cpu") or "0"),
         cpu_limit=parse_millis(limits.get("cpu") or "0"),
         memory_request=parse_int(requests.get("memory") or limits.get("memory") or "0"),
         memory_limit=parse_int(limits.get("memory") or "0"),
-    )
-
-
-def security_of(pod: Pod, container: Container) -> Security:
-    """The container's security context over the pod's.
-
-    Raises:
-        MissingConfigError: it must not run as root and would.
-    """
-    own, shared = container.security_context, pod.spec.security_context
-    user = own.run_as_user if own and own.run_as_user is not None else None
-    group = own.run_as_group if own and own.run_as_group is not None else None
-    non_root = own.run_as_non_root if own and own.run_as_non_root is not None else None
-    if shared is not None:
-        user = shared.run_as_user if user is None else user
-        group = shared.run_as_group if group is None else group
-        non_root = shared.run_as_non_root if non_root is None else non_root
-    if non_root and user == 0:
-        raise MissingConfigError("container's runAsUser breaks non-root policy")
-    capabilities = own.capabilities if own else None
-    escalation = own.allow_privilege_escalation if own else None
-    return Security(
-        run_as_user=user,
-        run_as_group=group,
-        fs_group=shared.fs_group if shared else None,
-        supplemental_groups=shared.supplemental_groups if shared else (),
-        privileged=bool(own and own.privileged),
-        read_only_root=bool(own and own.read_only_root_filesystem),
-        allow_privilege_escalation=escalation is not False,
-        capabilities_add=capabilities.add if capabilities else (),
-        capabilities_drop=capabilities.drop if capabilities else (),
     )

@@ -89,6 +89,7 @@ class Starter:
                 attempt=work.next_attempt,
                 process=process,
                 volumes=state.volumes,
+                image_user=work.image_user,
             )
         except MissingConfigError as error:
             self.refuse(pod, work, CONFIG_ERROR, str(error))

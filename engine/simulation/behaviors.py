@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 
 from engine.api.quantity import parse_int, parse_millis
-from engine.cri.commands import ExecCheck, HttpCheck, RunCheck, StartContainer
+from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, StartContainer
 from engine.simulation.images import DEMO, split_reference
 from engine.simulation.shell import Course, course_of
 
@@ -135,6 +135,11 @@ def check_outcome(  # noqa: C901 - one case a kind of check
         if behavior.is_demo and what not in _DEMO_PATHS:
             return Outcome(success=False, message="HTTP probe failed with statuscode: 404")
         refusal = "HTTP probe failed with statuscode: 500"
+    elif isinstance(check, GrpcCheck):
+        what = check.service or str(check.port)
+        if behavior.is_demo:
+            return Outcome(success=False, message="this server does not speak HTTP/2")
+        refusal = 'service unhealthy (responded with "NOT_SERVING")'
     else:
         what = str(check.port)
         if behavior.is_demo and check.port != DEMO_PORT:

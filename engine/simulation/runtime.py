@@ -29,6 +29,7 @@ SANDBOX_SECONDS = 0.12
 REMOVE_SECONDS = 0.05
 CHECK_SECONDS = 0.004
 TERM, KILL = 15, 9
+HANDLERS = ("", "runc", "crun")
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
 
 
@@ -208,6 +209,11 @@ class SimulatedRuntime:
             if sandbox.command.pod == command.pod and sandbox.command.attempt == command.attempt:
                 break
         else:
+            if command.runtime_handler not in HANDLERS:
+                message = f'no runtime for "{command.runtime_handler}" is configured'
+                refused = f"failed to get sandbox runtime: {message}"
+                self.emit(events.SandboxFailed(pod=command.pod, message=refused))
+                return
             ip = "" if command.host_network else self._addresses.take()
             if ip is None:
                 message = f"no free address in {self.config.pod_cidr}"
@@ -367,6 +373,8 @@ class SimulatedRuntime:
             return
         if container.end is not None:
             container.end.cancel()
+        if code and not message and container.command.message_from_log:
+            message = "".join(f"{line.text}\n" for line in self._lines(container)[-80:])[-2048:]
         container.is_running = False
         container.finished_at = self.loop.now
         container.exit_code, container.signal = code, signal

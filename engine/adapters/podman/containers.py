@@ -12,9 +12,11 @@ import attrs
 
 from engine.adapters.podman import exits, parse, processes, specs
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.pod_cgroup import limit_pod
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import catches, send_signal
+from engine.adapters.podman.sizes import SizeLimits
 from engine.adapters.podman.tasks import Tasks
 from engine.adapters.podman.volumes import PodVolumes, VolumeDriver
 from engine.cri import commands as cri
@@ -43,6 +45,7 @@ class Containers:
     tasks: Tasks
     exits: Path | None
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
+    sizes: SizeLimits = attrs.field(factory=SizeLimits)
     image_ids: dict[str, str] = attrs.field(factory=dict)
     by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
 
@@ -98,6 +101,10 @@ class Containers:
         sandbox.containers[container.id] = self.by_id[container.id] = container
         self._started(container)
         self._watch(container)
+        folder = PodVolumes.of(self.owner, command.pod).folder
+        self.sizes.watch(command.pod, command.volumes, folder)
+        if sandbox.resources is not None:
+            limit_pod(container.cgroup, sandbox.id, sandbox.resources)
 
     async def stop(self, command: cri.StopContainer) -> None:
         """Ask the container to end; insist when the grace is over."""
@@ -154,6 +161,7 @@ class Containers:
 
     def forget(self, sandbox: Sandbox) -> None:
         """Forget the containers of *sandbox*, which is gone."""
+        self.sizes.forget(sandbox.pod.uid)
         for container in sandbox.containers.values():
             self.by_id.pop(container.id, None)
             if container.exit is not None:
@@ -213,7 +221,9 @@ class Containers:
         container.finished_at = self.clock()
         container.exit_code = code
         container.oom_killed = oom and code == 137
-        container.message = exits.termination_message(container.message_file)
+        has_failed = code != 0 and container.message_from_log
+        log = container.log if has_failed else None
+        container.message = exits.termination_message(container.message_file, log)
         self.emit(
             events.ContainerExited(
                 pod=container.sandbox.pod,

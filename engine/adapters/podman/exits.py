@@ -4,16 +4,20 @@ The pidfd says when; this says how, from what is quickest to know it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.logs import render, tail_offset
 
 EXIT_FILE_SECONDS = 0.15  # conmon writes it at once, Podman removes it a little later
 INSPECT_SECONDS = 5.0
 UNKNOWN = 255
 MESSAGE_BYTES = 4096
+LOG_LINES = 80
+LOG_BYTES = 2048
 OOM_FILES = {"memory": "memory.oom_control", "": "memory.events"}
 
 
@@ -85,12 +89,24 @@ def oom_kills(folders: Mapping[str, Path]) -> int:
     return 0
 
 
-def termination_message(path: Path | None) -> str:
-    """What the container wrote to its termination message path, cut after 4 KiB."""
-    if path is None:
-        return ""
-    try:
-        with path.open("rb") as file:
-            return file.read(MESSAGE_BYTES).decode(errors="replace")
-    except OSError:
-        return ""
+def termination_message(path: Path | None, log: Path | None = None) -> str:
+    """What the container wrote to its termination message path, cut after 4 KiB.
+
+    With *log* (it failed, and its policy is FallbackToLogsOnError) the end of that instead of
+    nothing: at most 80 lines and 2 KiB.
+
+    Source: getTerminationMessage, kuberuntime_container.go, kubernetes v1.34.
+    """
+    message = ""
+    if path is not None:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            message = file.read(MESSAGE_BYTES).decode(errors="replace")
+    if message or log is None:
+        return message
+    with contextlib.suppress(OSError):
+        with log.open("rb") as file:
+            file.seek(tail_offset(log, LOG_LINES))
+            lines = file.read().splitlines(keepends=True)
+        said = b"".join(render(line, since=None, timestamps=False) for line in lines)
+        message = said[-LOG_BYTES:].decode(errors="replace")
+    return message

@@ -128,7 +128,9 @@ class PodmanHost:
             own_images=self._own_images,
             loop=asyncio.get_running_loop(),
             exits=self.service.exits,
-            host_resolv=_host_resolv(),
+            host_resolv=_host_file("/etc/resolv.conf"),
+            host_hosts=_host_file("/etc/hosts"),
+            oci_runtime=self.preflight.runtime,
         )
         await self.service.start()
         if not self.keeps:
@@ -269,6 +271,7 @@ class PodmanHost:
             await asyncio.sleep(USAGE_SECONDS)
             for runtime in self.runtimes.values():
                 runtime.measure()
+                await runtime.look_for_full_volumes()
 
     def facts(self) -> RuntimeInfo:
         """What every node says of itself: the size and make of this machine."""
@@ -295,8 +298,8 @@ def _os_image() -> str:
         return "Linux"
 
 
-def _host_resolv() -> str:
+def _host_file(path: str) -> str:
     try:
-        return Path("/etc/resolv.conf").read_text(errors="replace")
+        return Path(path).read_text(errors="replace")
     except OSError:
         return ""

@@ -41,9 +41,14 @@ async def ensure(client: PodmanClient, command: PullImage) -> ImagePulled | Imag
     present = await _find(client, image)
     is_local = full_name(image).startswith("localhost/")
     if present is not None and (command.only_if_absent or command.never_pull or is_local):
-        identity, size = present
+        identity, size, user = present
         return ImagePulled(
-            pod=command.pod, image=image, image_id=identity, size=size, was_present=True
+            pod=command.pod,
+            image=image,
+            image_id=identity,
+            size=size,
+            was_present=True,
+            user=user,
         )
     if command.never_pull:
         message = f"{image} is not present and its pull policy is Never"
@@ -60,10 +65,15 @@ async def ensure(client: PodmanClient, command: PullImage) -> ImagePulled | Imag
         except PodmanError as refusal:
             error = refusal
             continue
-        identity, size = await _find(client, full_name(image)) or ("", 0)
+        identity, size, user = await _find(client, full_name(image)) or ("", 0, "")
         seconds = time.monotonic() - begun
         return ImagePulled(
-            pod=command.pod, image=image, image_id=identity, size=size, seconds=seconds
+            pod=command.pod,
+            image=image,
+            image_id=identity,
+            size=size,
+            seconds=seconds,
+            user=user,
         )
     return _failed(command, "ErrImagePull", str(error))
 
@@ -72,8 +82,8 @@ def _failed(command: PullImage, reason: str, message: str) -> ImagePullFailed:
     return ImagePullFailed(pod=command.pod, image=command.image, reason=reason, message=message)
 
 
-async def _find(client: PodmanClient, image: str) -> tuple[str, int] | None:
-    """The id and size of *image* in the store; None if it is not there."""
+async def _find(client: PodmanClient, image: str) -> tuple[str, int, str] | None:
+    """The id, size and user of *image* in the store; None if it is not there."""
     for name in dict.fromkeys((image, full_name(image))):
         try:
             found = await client.get(f"/images/{name}/json")
@@ -81,5 +91,6 @@ async def _find(client: PodmanClient, image: str) -> tuple[str, int] | None:
             if error.is_missing:
                 continue
             raise
-        return f"sha256:{found['Id']}", int(found.get("Size", 0))
+        user = (found.get("Config") or {}).get("User") or found.get("User") or ""
+        return f"sha256:{found['Id']}", int(found.get("Size", 0)), str(user).partition(":")[0]
     return None

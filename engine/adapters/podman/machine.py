@@ -53,6 +53,8 @@ class Surroundings:
     loop: asyncio.AbstractEventLoop
     exits: Path | None = None
     host_resolv: str = ""
+    host_hosts: str = ""
+    oci_runtime: str = ""
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
 
 
@@ -217,9 +219,16 @@ class Machine:
                 return
         ip = ""
         try:
+            self._check_handler(command.runtime_handler)
             if not command.host_network:
                 ip = self.addresses.take()
-            prepare_files(command, self.owner, ip=ip, host_resolv=self.around.host_resolv)
+            prepare_files(
+                command,
+                self.owner,
+                ip=ip,
+                host_resolv=self.around.host_resolv,
+                host_hosts=self.around.host_hosts,
+            )
             await self.ports.open(command.pod.uid, ip, command.ports)
             sandbox = await self.around.strategy.create(command, self.owner, ip=ip)
         except PodmanGone:
@@ -229,8 +238,15 @@ class Machine:
             self._release(command.pod, ip)
             self.report(events.SandboxFailed(pod=command.pod, message=str(error)))
             return
+        sandbox.resources = command.resources
         self.sandboxes[sandbox.id] = sandbox
         self._sandbox_ready(sandbox)
+
+    def _check_handler(self, handler: str) -> None:
+        if handler not in {"", self.around.oci_runtime}:
+            raise AdapterError(
+                f'failed to get sandbox runtime: no runtime for "{handler}" is configured'
+            )
 
     def _release(self, pod: cri.PodIdentity, ip: str) -> None:
         self.addresses.release(ip)
@@ -281,10 +297,13 @@ class Machine:
         )
 
 
-def prepare_files(command: cri.CreateSandbox, owner: Owner, *, ip: str, host_resolv: str) -> None:
+def prepare_files(
+    command: cri.CreateSandbox, owner: Owner, *, ip: str, host_resolv: str, host_hosts: str
+) -> None:
     """Write what the pod's containers see as /etc/hosts and the like."""
     folder = owner.pod_folder(command.pod)
     for name in ("logs", "messages"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, content in specs.etc_files(command, ip=ip, host_resolv=host_resolv).items():
+    etc = specs.etc_files(command, ip=ip, host_resolv=host_resolv, host_hosts=host_hosts)
+    for name, content in etc.items():
         (folder / name).write_text(content)

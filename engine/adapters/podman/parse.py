@@ -14,6 +14,8 @@ from engine.adapters.podman.records import (
     CONTAINER,
     IP,
     MESSAGE_FILE,
+    MESSAGE_FROM_LOG,
+    NAMESPACES,
     PORTS,
     SANDBOX_ATTEMPT,
     Container,
@@ -52,6 +54,7 @@ def container(inspected: Mapping[str, Any], sandbox: Sandbox) -> Container:
         oom_killed=bool(state.get("OOMKilled")),
         log=Path(log) if log else None,
         message_file=Path(message) if message else None,
+        message_from_log=MESSAGE_FROM_LOG in labels,
         stop_signal=stop_signal(inspected["Config"]),
     )
 
@@ -72,6 +75,7 @@ def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
     owner = attrs.evolve(owner, boot=boot(pod))
     identity = pod_of(labels)
     ip = labels.get(IP, "")
+    shared = labels.get(NAMESPACES, "").split()
     return Sandbox(
         id=pod["Id"],
         pod=identity,
@@ -79,5 +83,8 @@ def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
         ip=ip,
         folder=owner.pod_folder(identity),
         host_network=not ip,
+        share_process_namespace="share_process_namespace" in shared and "host_pid" not in shared,
+        host_pid="host_pid" in shared,
+        host_ipc="host_ipc" in shared,
         ports=tuple(PortMapping(**port) for port in json.loads(labels.get(PORTS, "[]"))),
     )

@@ -56,6 +56,8 @@ class Plain:
             folder=owner.pod_folder(command.pod),
             host_network=command.host_network,
             share_process_namespace=command.share_process_namespace,
+            host_pid=command.host_pid,
+            host_ipc=command.host_ipc,
         )
 
     async def remove(self, sandbox: Sandbox, owner: Owner) -> None:  # noqa: ARG002
@@ -65,9 +67,10 @@ class Plain:
             await self.client.post(f"/containers/{infra}/kill", signal="SIGKILL")
         await self.client.delete(f"/pods/{sandbox.id}", force="true", timeout="0")
 
-    def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:  # noqa: ARG002
-        """Nothing: containers of a pod with an infra container join its namespaces."""
-        return {}
+    def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:
+        """What is the host's; all else containers join from the pod's infra container."""
+        shared = {"pidns": sandbox.host_pid, "ipcns": sandbox.host_ipc}
+        return {key: {"nsmode": "host"} for key, is_host in shared.items() if is_host}
 
     async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:  # noqa: ARG002
         """Usable as long as the infra container runs."""

@@ -1,18 +1,28 @@
-"""Host ports of pods: TCP connections to a port of the node's address, passed on to the pod.
+"""Host ports of pods: connections and packets to a port of the node's address, passed on.
 
-It knows addresses and ports; UDP host ports are not offered.
+It knows addresses and ports, TCP and UDP.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import Protocol
 
 import attrs
 
+from engine.adapters.podman.datagrams import listen_datagrams
 from engine.cri.commands import PortMapping
 from engine.errors import AdapterError
 
 BLOCK = 1 << 16
+
+
+class Listening(Protocol):
+    """A port that is open."""
+
+    def close(self) -> None:
+        """Take nothing more."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -20,18 +30,19 @@ class HostPorts:
     """The host ports of one node, listening on *address* unless a mapping names another one."""
 
     address: str
-    _servers: dict[str, list[asyncio.Server]] = attrs.field(factory=dict, init=False)
+    _servers: dict[str, list[Listening]] = attrs.field(factory=dict, init=False)
     _passing: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def open(self, sandbox: str, ip: str, ports: Sequence[PortMapping]) -> None:
         """Listen for *sandbox*, whose pod has address *ip*.
 
         Raises:
-            AdapterError: a port is taken, or is not TCP; then none of them is open.
+            AdapterError: a port is taken, or is neither TCP nor UDP; then none of them is open.
         """
         for port in ports:
-            if port.protocol != "TCP":
-                raise AdapterError(f"hostPort {port.host_port}: only TCP can be published")
+            if port.protocol not in {"TCP", "UDP"}:
+                why = f"{port.protocol} cannot be published, only TCP and UDP"
+                raise AdapterError(f"hostPort {port.host_port}: {why}")
         servers = self._servers.setdefault(sandbox, [])
         for port in ports:
             try:
@@ -52,7 +63,11 @@ class HostPorts:
         for task in self._passing:
             task.cancel()
 
-    async def _listen(self, port: PortMapping, ip: str) -> asyncio.Server:
+    async def _listen(self, port: PortMapping, ip: str) -> Listening:
+        host = port.host_ip if port.host_ip not in {"", "0.0.0.0"} else self.address  # noqa: S104
+        if port.protocol == "UDP":
+            return await listen_datagrams(host, port.host_port, (ip, port.container_port))
+
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
@@ -64,7 +79,6 @@ class HostPorts:
                 self._passing.discard(task)
                 writer.close()
 
-        host = port.host_ip if port.host_ip not in {"", "0.0.0.0"} else self.address  # noqa: S104
         return await asyncio.start_server(serve, host, port.host_port)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from engine.adapters.podman.processes import Exit
-from engine.cri.commands import PodIdentity, PortMapping
+from engine.cri.commands import PodIdentity, PortMapping, Resources
 from engine.cri.status import ObservedContainer, ObservedSandbox
 
 PREFIX = "kubarium.dev/"
@@ -22,10 +22,12 @@ UID = PREFIX + "uid"
 SANDBOX_ATTEMPT = PREFIX + "sandbox-attempt"
 IP = PREFIX + "ip"
 PORTS = PREFIX + "ports"
+NAMESPACES = PREFIX + "namespaces"
 BOOT = PREFIX + "boot"
 CONTAINER = PREFIX + "container"
 ATTEMPT = PREFIX + "attempt"
 MESSAGE_FILE = PREFIX + "termination-message"
+MESSAGE_FROM_LOG = PREFIX + "message-from-log"
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +91,9 @@ class Sandbox:
     parent: int = 0
     host_network: bool = False
     share_process_namespace: bool = False
+    host_pid: bool = False
+    host_ipc: bool = False
+    resources: Resources | None = None
     interface: str = ""
     ports: tuple[PortMapping, ...] = ()
     containers: dict[str, "Container"] = attrs.field(factory=dict)
@@ -121,6 +126,7 @@ class Container:
     oom_killed: bool = False
     message: str = ""
     message_file: Path | None = None
+    message_from_log: bool = False
     log: Path | None = None
     cgroup: Mapping[str, Path] = attrs.field(factory=dict)
     exit: Exit | None = None

@@ -1,5 +1,6 @@
 """The container runtime of one node on Podman, as a kubelet sees it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import attrs
@@ -124,6 +125,13 @@ class PodmanRuntime:
     def measure(self) -> None:
         """Measure what the containers use now, for `usage`."""
         self._usage = self._meter.measure(self.machine.containers.by_id.values())
+
+    async def look_for_full_volumes(self) -> None:
+        """Report the empty directories that hold more than they may."""
+        sizes = self.machine.containers.sizes
+        if sizes:
+            for event in await asyncio.to_thread(lambda: list(sizes.exceeded())):
+                self.machine.report(event)
 
     async def adopt(self, sandbox: Sandbox, containers: list[Container], *, boot: int) -> None:
         """Take over what an earlier run of us left running, in its boot number *boot*."""

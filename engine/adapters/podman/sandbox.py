@@ -18,13 +18,14 @@ import attrs
 from engine.adapters.network.rtnetlink import route_to_interface
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
-from engine.adapters.podman.records import IP, PORTS, SANDBOX_ATTEMPT, Owner, Sandbox
+from engine.adapters.podman.records import IP, NAMESPACES, PORTS, SANDBOX_ATTEMPT, Owner, Sandbox
 from engine.cri.commands import CreateSandbox
 from engine.errors import AdapterError
 
 GATEWAY = "169.254.1.1"
 GATEWAY_MAC = "ee:ee:ee:ee:ee:ee"
 SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+SHARED = ("share_process_namespace", "host_pid", "host_ipc")
 PAUSE_SECONDS = 10.0
 
 
@@ -72,7 +73,9 @@ class Routed:
             ip="" if command.host_network else ip,
             folder=owner.pod_folder(command.pod),
             host_network=command.host_network,
-            share_process_namespace=command.share_process_namespace,
+            share_process_namespace=command.share_process_namespace and not command.host_pid,
+            host_pid=command.host_pid,
+            host_ipc=command.host_ipc,
         )
         if not command.host_network:
             sandbox.interface = self.interface_prefix + "".join(
@@ -80,8 +83,7 @@ class Routed:
             )
         created = asyncio.ensure_future(make_pod(self.client, command, owner, ip=sandbox.ip))
         try:
-            if not command.host_network:
-                await self._hold(command, sandbox, owner)
+            await self._hold(command, sandbox, owner)
             sandbox.id = await asyncio.shield(created)
         except (AdapterError, OSError, TimeoutError) as error:
             with contextlib.suppress(AdapterError):
@@ -100,20 +102,23 @@ class Routed:
 
     def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:
         """The namespaces of the pause process, by path."""
-        if sandbox.host_network:
-            return {"netns": {"nsmode": "host"}, "utsns": {"nsmode": "host"}}
         kinds = {"netns": "net", "ipcns": "ipc", "utsns": "uts"}
-        if sandbox.share_process_namespace:
+        of_host = {"netns", "utsns"} if sandbox.host_network else set()
+        if sandbox.host_ipc:
+            of_host.add("ipcns")
+        if sandbox.host_pid:
+            of_host.add("pidns")
+        elif sandbox.share_process_namespace:
             kinds["pidns"] = "pid"
-        return {
+        held = {
             key: {"nsmode": "path", "value": f"/proc/{sandbox.pause}/ns/{kind}"}
             for key, kind in kinds.items()
+            if key not in of_host
         }
+        return held | {key: {"nsmode": "host"} for key in sorted(of_host)}
 
     async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
         """Find the pause process again by its number and the mark in its environment."""
-        if sandbox.host_network:
-            return True
         try:
             sandbox.pause = int((sandbox.folder / f"pause.{sandbox.attempt}").read_text())
         except (OSError, ValueError):
@@ -122,24 +127,18 @@ class Routed:
 
     async def _hold(self, command: CreateSandbox, sandbox: Sandbox, owner: Owner) -> None:
         """Start the process that holds the namespaces, with the network inside them."""
-        sysctls = {**SYSCTLS, **command.sysctls}
-        settings = [
-            f"echo {shlex.quote(value)} > /proc/sys/{shlex.quote(name.replace('.', '/'))}"
-            for name, value in sysctls.items()
-        ]
-        batch = pod_network(sandbox.ip, sandbox.interface, host=os.getpid())
         script = "\n".join(
             [
                 "set -e",
-                f"echo {shlex.quote(command.hostname)} > /proc/sys/kernel/hostname",
-                *settings,
-                f"ip -batch - <<'END'\n{batch}END",
+                *([] if command.host_network else _network_steps(command, sandbox)),
                 "echo ok",
                 "exec catatonit -P </dev/null >/dev/null 2>&1",
             ]
         )
-        kinds = ["--net", "--ipc", "--uts"]
-        if command.share_process_namespace:
+        kinds = [] if command.host_network else ["--net", "--uts"]
+        if not sandbox.host_ipc:
+            kinds.append("--ipc")
+        if sandbox.share_process_namespace:
             kinds += ["--pid", "--fork"]
         environment = {
             "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/libexec/podman",
@@ -161,13 +160,14 @@ class Routed:
             said = await _read_until(output.fileno(), b"ok\n", PAUSE_SECONDS)
         if not said.endswith(b"ok\n"):
             raise AdapterError(f"its network: {said.decode(errors='replace').strip()}")
-        if command.share_process_namespace:
+        if sandbox.share_process_namespace:
             sandbox.parent, sandbox.pause = process.pid, _child(process.pid)
         process.returncode = 0  # it is ended by `_release`, not by this object
         folder = sandbox.folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
-        route_to_interface(sandbox.ip, sandbox.interface)
+        if not command.host_network:
+            route_to_interface(sandbox.ip, sandbox.interface)
 
     def _release(self, sandbox: Sandbox, owner: Owner) -> None:
         """End the pause process; its namespaces, interface and route go with it."""
@@ -176,6 +176,20 @@ class Routed:
             processes.reap(sandbox.parent)
             sandbox.pause = sandbox.parent = 0
         (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
+
+
+def _network_steps(command: CreateSandbox, sandbox: Sandbox) -> list[str]:
+    """The lines of shell that name the pod and wire it up, from inside its namespaces."""
+    sysctls = {**SYSCTLS, **command.sysctls}
+    batch = pod_network(sandbox.ip, sandbox.interface, host=os.getpid())
+    return [
+        f"echo {shlex.quote(command.hostname)} > /proc/sys/kernel/hostname",
+        *(
+            f"echo {shlex.quote(value)} > /proc/sys/{shlex.quote(name.replace('.', '/'))}"
+            for name, value in sysctls.items()
+        ),
+        f"ip -batch - <<'END'\n{batch}END",
+    ]
 
 
 def sandbox_name(command: CreateSandbox, owner: Owner) -> str:
@@ -191,6 +205,7 @@ async def make_pod(
     labels = owner.labels(command.pod) | {
         SANDBOX_ATTEMPT: str(command.attempt),
         IP: ip,
+        NAMESPACES: " ".join(name for name in SHARED if getattr(command, name)),
         PORTS: json.dumps([attrs.asdict(port) for port in command.ports]),
     }
     body: dict[str, object] = {"name": name, "labels": {**command.labels, **labels}}

@@ -21,6 +21,7 @@ from engine.errors import AdapterError
 CONTAINERS_CONF = """\
 [containers]
 default_ulimits = []
+default_capabilities = [{capabilities}]
 log_driver = "k8s-file"
 log_size_max = 10485760
 [engine]
@@ -34,6 +35,22 @@ image_copy_tmp_dir = "{state}/tmp"
 network_backend = "netavark"
 network_config_dir = "{state}/networks"
 """
+CAPABILITIES = (  # what containerd gives, and what images for Kubernetes are made for
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
 STORAGE_CONF = """\
 [storage]
 driver = "{driver}"
@@ -100,7 +117,12 @@ class PodmanService:
         """Write the configuration files and folders."""
         for name in ("", "tmp", "networks"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
-        values = {"state": self.state, "runtime": self.runtime, "driver": self.driver}
+        values = {
+            "state": self.state,
+            "runtime": self.runtime,
+            "driver": self.driver,
+            "capabilities": ", ".join(f'"{name}"' for name in CAPABILITIES),
+        }
         (self.state / "containers.conf").write_text(CONTAINERS_CONF.format(**values))
         (self.state / "storage.conf").write_text(STORAGE_CONF.format(**values))
 

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.podman.records import ATTEMPT, CONTAINER, MESSAGE_FILE, Owner, Sandbox
+from engine.adapters.podman.records import (
+    ATTEMPT,
+    CONTAINER,
+    MESSAGE_FILE,
+    MESSAGE_FROM_LOG,
+    Owner,
+    Sandbox,
+)
+from engine.adapters.podman.signals import signal_number
 from engine.cri.commands import CreateSandbox, Resources, Security, StartContainer
 
 CPU_PERIOD = 100_000  # microseconds
@@ -13,6 +21,15 @@ MIN_SHARES = 2
 MAX_SHARES = 262_144
 MIN_MEMORY = 6 << 20  # runc needs as much to start a container at all
 PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
+HOSTS = (
+    "# Kubernetes-managed hosts file.",
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::0\tip6-localnet",
+    "fe00::0\tip6-mcastprefix",
+    "fe00::1\tip6-allnodes",
+    "fe00::2\tip6-allrouters",
+)
 ETC_FILES = {"hosts": "/etc/hosts", "resolv.conf": "/etc/resolv.conf", "hostname": "/etc/hostname"}
 
 
@@ -33,6 +50,8 @@ def container_spec(
         ATTEMPT: str(command.attempt),
         MESSAGE_FILE: str(message),
     }
+    if command.message_from_log:
+        labels[MESSAGE_FROM_LOG] = "true"
     spec: dict[str, Any] = {
         "name": container_name(command, owner),
         "pod": sandbox.id,
@@ -57,6 +76,8 @@ def container_spec(
         **security_settings(security),
         **namespaces,
     }
+    if command.stop_signal:
+        spec["stop_signal"] = signal_number(command.stop_signal)
     if command.command:
         spec["entrypoint"] = list(command.command)
         spec["command"] = list(command.args)
@@ -138,6 +159,10 @@ def security_settings(security: Security) -> dict[str, Any]:
     groups = list(security.supplemental_groups)
     if security.fs_group is not None:
         groups.append(security.fs_group)
+    if security.seccomp != "RuntimeDefault" and not security.privileged:
+        settings["seccomp_profile_path"] = security.seccomp_file or "unconfined"
+    if security.unmasked_proc:
+        settings["unmask"] = ["ALL"]
     if groups:
         settings["groups"] = [str(group) for group in groups]
     if security.capabilities_add:
@@ -152,19 +177,25 @@ def capability(name: str) -> str:
     return name.upper() if name.upper() == "ALL" else f"CAP_{name.upper().removeprefix('CAP_')}"
 
 
-def etc_files(command: CreateSandbox, *, ip: str, host_resolv: str) -> dict[str, str]:
+def etc_files(
+    command: CreateSandbox, *, ip: str, host_resolv: str, host_hosts: str = ""
+) -> dict[str, str]:
     """What the pod's /etc/hosts, /etc/resolv.conf and /etc/hostname hold.
 
-    Without DNS servers of its own the pod gets *host_resolv*, the host's file.
+    Without DNS servers of its own the pod gets *host_resolv*, the host's file; on the host's
+    network it sees *host_hosts*, the host's names.
+
+    Source: managedHostsFileContent, kubelet_pods.go, kubernetes v1.34.
     """
-    hosts = [
-        "# Kubernetes-managed hosts file.",
-        "127.0.0.1\tlocalhost",
-        "::1\tlocalhost ip6-localhost ip6-loopback",
-    ]
-    if ip:
-        hosts.append(f"{ip}\t{command.hostname}")
-    hosts += [f"{entry.ip}\t" + "\t".join(entry.hostnames) for entry in command.hosts]
+    if command.host_network:
+        hosts = ["# Kubernetes-managed hosts file (host network).", host_hosts.rstrip("\n")]
+    else:
+        short = command.hostname.removesuffix(f".{command.domain}")
+        full = f"{short}.{command.domain}\t" if command.domain else ""
+        hosts = [*HOSTS, f"{ip}\t{full}{short}"] if ip else list(HOSTS)
+    if command.hosts:
+        hosts += ["", "# Entries added by HostAliases."]
+        hosts += [f"{entry.ip}\t" + "\t".join(entry.hostnames) for entry in command.hosts]
     resolv = [f"nameserver {server}" for server in command.dns_servers]
     if command.dns_searches:
         resolv.insert(0, "search " + " ".join(command.dns_searches))

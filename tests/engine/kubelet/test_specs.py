@@ -8,7 +8,8 @@ from engine.api.codec import decode
 from engine.api.pod import Pod
 from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.pod_state import identity_of
-from engine.kubelet.specs import DnsSettings, dns_of, resources_of, sandbox_command, security_of
+from engine.kubelet.security import security_of
+from engine.kubelet.specs import DnsSettings, dns_of, resources_of, sandbox_command
 
 DNS = DnsSettings(server="10.96.0.10")
 

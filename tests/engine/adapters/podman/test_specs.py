@@ -112,6 +112,7 @@ def test_security_context_is_enforced() -> None:
         "privileged": False,
         "read_only_filesystem": True,
         "no_new_privileges": True,
+        "seccomp_profile_path": "unconfined",
         "user": "1000:2000",
         "groups": ["4000", "3000"],
         "cap_add": ["CAP_NET_ADMIN"],

@@ -1,0 +1,57 @@
+"""The limits of a pod as a whole, written into the cgroup above its containers'.
+
+Podman sets none there; the kernel holds a pod to them whatever its containers may use each.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.adapters.podman.specs import resource_limits
+from engine.cri.commands import Resources
+
+
+def limit_pod(folders: Mapping[str, Path], pod_id: str, resources: Resources) -> bool:
+    """Write *resources* into the cgroup of pod *pod_id*, found above a container's *folders*.
+
+    Cgroups v1 by controller, or the unified hierarchy under ``""``. Whether all could be written.
+    """
+    limits = resource_limits(resources)
+    cpu = limits["cpu"]
+    memory = limits.get("memory", {}).get("limit", 0)
+    done = True
+    unified = _pod_folder(folders.get(""), pod_id)
+    if unified is not None:
+        shares = cpu["shares"]
+        # The kernel's weights of v2 for the shares of v1, as container runtimes convert them.
+        done &= _write(unified / "cpu.weight", str(1 + (shares - 2) * 9999 // 262_142))
+        if "quota" in cpu:
+            done &= _write(unified / "cpu.max", f"{cpu['quota']} {cpu['period']}")
+        if memory:
+            done &= _write(unified / "memory.max", str(memory))
+        return done
+    folder = _pod_folder(folders.get("cpu"), pod_id)
+    if folder is not None:
+        done &= _write(folder / "cpu.shares", str(cpu["shares"]))
+        if "quota" in cpu:
+            done &= _write(folder / "cpu.cfs_period_us", str(cpu["period"]))
+            done &= _write(folder / "cpu.cfs_quota_us", str(cpu["quota"]))
+    folder = _pod_folder(folders.get("memory"), pod_id)
+    if folder is not None and memory:
+        done &= _write(folder / "memory.limit_in_bytes", str(memory))
+        _write(folder / "memory.memsw.limit_in_bytes", str(memory))  # where swap is counted
+    return done
+
+
+def _pod_folder(container: Path | None, pod_id: str) -> Path | None:
+    """The pod's cgroup, if the container's is right below it."""
+    if container is None or pod_id not in container.parent.name:
+        return None
+    return container.parent
+
+
+def _write(path: Path, value: str) -> bool:
+    with contextlib.suppress(OSError):
+        path.write_text(value)
+        return True
+    return False

@@ -1,0 +1,125 @@
+"""The status of one container out of what the kubelet knows: pure functions.
+
+Source: convertToAPIContainerStatuses, kubelet_pods.go, kubernetes v1.34.
+"""
+
+import attrs
+
+from engine.api.container import (
+    Container,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+)
+from engine.api.frozen import EMPTY, FrozenDict, freeze
+from engine.api.pod import Pod
+from engine.api.wire import Json, Time
+from engine.kubelet.pod_actions import must_end
+from engine.kubelet.pod_state import ContainerRecord, ContainerWork, PodState, is_sidecar
+from engine.kubelet.security import identity_of_process
+
+
+@attrs.frozen(kw_only=True)
+class NodeFacts:
+    """What a status says of the node: its address, and how the runtime calls itself."""
+
+    host_ip: str = ""
+    runtime: str = "simulated"
+
+
+def whole(seconds: float) -> Time:
+    """A time as the API shows it: in whole seconds."""
+    return Time(float(int(seconds)))
+
+
+def container_status(
+    pod: Pod,
+    container: Container,
+    state: PodState,
+    *,
+    node: NodeFacts,
+    is_init: bool,
+    has_init: bool,
+) -> ContainerStatus:
+    """The status of one container."""
+    work = state.containers.get(container.name) or ContainerWork(name=container.name)
+    record, last = work.current, work.previous
+    if record is None:
+        shown = ContainerState(waiting=_waiting(work, has_init=has_init))
+    elif record.is_running:
+        shown = ContainerState(running=ContainerStateRunning(started_at=whole(record.started_at)))
+    elif work.waiting_reason and not must_end(pod, state):
+        shown = ContainerState(waiting=_waiting(work, has_init=has_init))
+        last = record
+    else:
+        shown = ContainerState(terminated=_terminated(record, node))
+    is_running = record is not None and record.is_running
+    has_completed = record is not None and not record.is_running and record.exit_code == 0
+    is_ready = is_running and work.is_ready and work.has_started
+    counted = record or work.previous
+    identified = record or work.previous
+    return ContainerStatus(
+        name=container.name,
+        state=shown,
+        last_state=ContainerState(terminated=_terminated(last, node)) if last else ContainerState(),
+        ready=has_completed if is_init and not is_sidecar(container) else is_ready,
+        restart_count=counted.attempt if counted else 0,
+        image=container.image,
+        image_id=identified.image_id if identified else "",
+        container_id=_full_id(identified, node),
+        started=is_running and work.has_started,
+        extra=_details(pod, container, work) if record is not None else EMPTY,
+    )
+
+
+def _details(pod: Pod, container: Container, work: ContainerWork) -> FrozenDict[str, Json]:
+    """As whom it runs, what is mounted where, and the signal that ends it, once it was made."""
+    found: dict[str, object] = {}
+    mounts = [
+        {"name": mount.name, "mountPath": mount.mount_path}
+        | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.read_only else {})
+        for mount in container.volume_mounts
+    ]
+    if mounts:
+        found["volumeMounts"] = mounts
+    identity = identity_of_process(pod, container, work.image_user)
+    if identity is not None:
+        groups = list(identity.groups)
+        linux = {"uid": identity.user, "gid": identity.group, "supplementalGroups": groups}
+        found["user"] = {"linux": linux}
+    if container.lifecycle is not None and "stopSignal" in container.lifecycle.extra:
+        found["stopSignal"] = container.lifecycle.extra["stopSignal"]
+    frozen: FrozenDict[str, Json] = freeze(found)
+    return frozen
+
+
+def _waiting(work: ContainerWork, *, has_init: bool) -> ContainerStateWaiting:
+    if work.waiting_reason:
+        return ContainerStateWaiting(reason=work.waiting_reason, message=work.waiting_message)
+    return ContainerStateWaiting(reason="PodInitializing" if has_init else "ContainerCreating")
+
+
+def _terminated(record: ContainerRecord, node: NodeFacts) -> ContainerStateTerminated:
+    reason = record.reason
+    if not reason:
+        if record.oom_killed:
+            reason = "OOMKilled"
+        else:
+            reason = "Completed" if record.exit_code == 0 else "Error"
+    return ContainerStateTerminated(
+        exit_code=record.exit_code,
+        signal=record.signal,
+        reason=reason,
+        message=record.message,
+        started_at=whole(record.started_at) if record.started_at else None,
+        finished_at=whole(record.finished_at) if record.finished_at else None,
+        container_id=_full_id(record, node),
+    )
+
+
+def _full_id(record: ContainerRecord | None, node: NodeFacts) -> str:
+    if record is None or not record.container_id:
+        return ""
+    return f"{node.runtime}://{record.container_id}"

@@ -1,0 +1,52 @@
+"""Pods that a node does not take, or no longer: why, as their status and their Events say it.
+
+Source: rejectPod (kubelet.go) and emptyDirLimitEviction (eviction_manager.go), kubernetes v1.34.
+"""
+
+from engine.api.codec import encode
+from engine.api.pod import Pod
+from engine.api.scheme import SCHEME
+from engine.client.client import Client
+from engine.client.recorder import EventRecorder
+from engine.kubelet.pod_state import PodState, SandboxStep, is_terminal
+from engine.kubelet.security import forbidden_sysctl
+
+EVICTION_GRACE_SECONDS = 1.0
+
+
+def reject(pod: Pod, state: PodState, recorder: EventRecorder) -> None:
+    """Fail a pod that asks for what this node does not allow, before anything of it runs."""
+    sysctl = forbidden_sysctl(pod)
+    if not sysctl or state.sandbox is not SandboxStep.ABSENT or is_terminal(pod):
+        return
+    message = f'forbidden sysctl: "{sysctl}" not allowlisted'
+    recorder.warning(pod, "SysctlForbidden", message)
+    state.failed_reason = "SysctlForbidden"
+    state.failed_message = f"Pod was rejected: {message}"
+
+
+def evict_for_volume(pod: Pod, state: PodState, volume: str, recorder: EventRecorder) -> None:
+    """Fail a pod whose empty directory *volume* holds more than its size limit."""
+    if state.failed_reason:
+        return
+    limit = ""
+    for item in pod.spec.volumes:
+        if item.name == volume and item.empty_dir is not None:
+            limit = item.empty_dir.size_limit or ""
+    state.failed_reason = "Evicted"
+    state.failed_message = f'Usage of EmptyDir volume "{volume}" exceeds the limit "{limit}". '
+    state.grace_override = EVICTION_GRACE_SECONDS
+    recorder.warning(pod, "Evicted", state.failed_message)
+
+
+def runtime_handler(pod: Pod, client: Client) -> str:
+    """The handler of the pod's runtime class; empty for the usual one.
+
+    Raises:
+        ApiError: there is no such class (any more), or it cannot be asked for.
+    """
+    name = pod.spec.extra.get("runtimeClassName")
+    kind = SCHEME.class_for("node.k8s.io/v1", "RuntimeClass")
+    if not name or kind is None:
+        return ""
+    return str(encode(client.get(kind, str(name))).get("handler", ""))
