@@ -26,6 +26,10 @@ from engine.telemetry.trace import Origin, origin_of
 
 T = TypeVar("T", bound=ApiObject)
 
+# Seconds that an Event is kept: a whole session, where kube-apiserver keeps an hour of them.
+EVENT_TTL = 24 * 3600.0
+_LEASE_SHARED = 60.0
+
 MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )
@@ -46,6 +50,8 @@ class ObjectStorage:
     """Reads and writes whole objects, each write conditional on what was read before."""
 
     store: Store[Any]
+    _lease: int = attrs.field(default=0, init=False)
+    _lease_until: float = attrs.field(default=0.0, init=False)
 
     def find(
         self, resource: Resource, namespace: str, name: str, *, revision: int = 0
@@ -119,9 +125,8 @@ class ObjectStorage:
                 raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
             return obj
         stored = at_revision(obj, self.store.revision + 1)
-        if not self._commit(
-            Compare(key, "version", "=", 0), Put(key, as_stored(resource, stored)), origin
-        ):
+        put = self._put(resource, key, stored)
+        if not self._commit(Compare(key, "version", "=", 0), put, origin):
             raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
         return stored
 
@@ -139,7 +144,7 @@ class ObjectStorage:
         meta = old.metadata
         key = key_of(resource, meta.namespace, meta.name)
         stored = at_revision(obj, self.store.revision + 1)
-        put = Put(key, as_stored(resource, stored))
+        put = self._put(resource, key, stored)
         if not self._commit(Compare(key, "mod", "=", old.revision), put, origin):
             raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
         return stored
@@ -157,6 +162,20 @@ class ObjectStorage:
         key = key_of(resource, meta.namespace, meta.name)
         if not self._commit(Compare(key, "mod", "=", old.revision), DeleteRange(key), origin):
             raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
+
+    def _put(self, resource: Resource, key: bytes, obj: Any) -> Put[Any]:
+        """The write of an object: an Event goes when its lease ends, everything else stays.
+
+        Events of one minute share a lease, as in kube-apiserver's lease manager.
+        """
+        stored = as_stored(resource, obj)
+        if resource.kind != "Event" or self.store.alarm is not None:
+            return Put(key, stored)
+        now = self.store.loop.now
+        if now >= self._lease_until:
+            self._lease = self.store.grant(EVENT_TTL + _LEASE_SHARED)
+            self._lease_until = now + _LEASE_SHARED
+        return Put(key, stored, lease=self._lease)
 
     def _commit(self, compare: Compare, operation: Operation, origin: object) -> bool:
         try:

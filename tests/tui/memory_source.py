@@ -8,7 +8,9 @@ import attrs
 from engine.api.codec import decode, encode_thawed
 from engine.api.meta import ApiObject
 from engine.apiserver.errors import AlreadyExistsError, NotFoundError
+from engine.store.status import StoreStatus
 from tests.tui.fixtures import NOW
+from tests.tui.store_fixture import STORE
 from tui.source import ClusterInfo, LogOptions, OnChange
 
 T = TypeVar("T", bound=ApiObject)
@@ -142,6 +144,11 @@ class MemorySource:
         """The same lines for every pod."""
         for line in self.log_lines:
             yield line
+
+    async def store(self, since: int) -> StoreStatus:
+        """Always the same store."""
+        rows = tuple(row for row in STORE.revisions if row.revision > since)
+        return attrs.evolve(STORE, revisions=rows)
 
     def put(self, obj: ApiObject) -> None:
         """Change or add an object, and report it."""

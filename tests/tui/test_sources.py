@@ -264,3 +264,25 @@ def _demo_pods(follower: Follower) -> list[str]:
 
 async def _log(source: Source, pod: str, options: LogOptions) -> list[str]:
     return [line async for line in source.logs("default", pod, options)]
+
+
+@both
+async def test_the_store_can_be_looked_into(make: Make, tmp_path: Path) -> None:
+    """Its size, its newest changes with who and why, who watches and how far behind."""
+    async with following(make, tmp_path, Pod) as follower:
+        store = follower.host.cluster.store
+        before = await follower.source.store(store.revision)
+        await follower.source.create(
+            ConfigMap(metadata=ObjectMeta(name="new", namespace="default"))
+        )
+
+        status = await follower.source.store(before.revision)
+
+        assert before.revisions == ()
+        created = status.revisions[0]
+        assert created.key == "/registry/core/configmaps/default/new"
+        assert (created.verb, created.user) == ("create", "kubernetes-admin")
+        assert created.input
+        assert sum(group.keys for group in status.groups) > 50
+        assert {row.name for row in status.watchers} >= {"scheduler", "kubelet/node-1"}
+        assert status.compaction.next_at > status.now

@@ -15,7 +15,7 @@ from engine.store.status import (
 )
 from tui.render.age import human_duration
 from tui.render.nodes import size
-from tui.render.text import Line, Span, State, fit, fit_middle, plural
+from tui.render.text import Line, Span, State, fit, fit_line, fit_middle, plural
 
 _VERBS = {
     "create": State("+", "create", "ok"),
@@ -29,6 +29,8 @@ _WATCHES = {
 }
 _COUNTS = 14
 """Cells for keys and bytes at the end of a line of the keyspace."""
+_NARROW = 36
+"""Cells below which the keyspace shows no namespaces."""
 
 
 @attrs.define
@@ -44,7 +46,7 @@ def keyspace(groups: Iterable[KeyGroup], cells: int) -> list[Line]:
     root = _Branch()
     for group in groups:
         branch = root
-        for part in ["", *group.path.strip("/").split("/")]:
+        for part in ["", *(group.path.strip("/").split("/") if group.path else ["(top)"])]:
             if part:
                 branch = branch.inner.setdefault(part, _Branch())
             branch.keys += group.keys
@@ -54,23 +56,31 @@ def keyspace(groups: Iterable[KeyGroup], cells: int) -> list[Line]:
         return [[Span("no keys", "faint")]]
     lines: list[Line] = []
     for name, branch in root.inner.items():
-        _grow(lines, f"/{name}", branch, 0, cells)
+        _grow(lines, f"/{name}" if name != "(top)" else name, branch, 0, cells)
     return lines
 
 
 def _grow(lines: list[Line], name: str, branch: _Branch, depth: int, cells: int) -> None:
     tones = ("accent", "info", "", "dim")
     tone = tones[min(depth, len(tones) - 1)]
+    room = max(4, cells - 2 * depth - _COUNTS)
     amount = ("~" if branch.is_estimate else "") + size(branch.size)
     lines.append(
         [
             Span("  " * depth),
-            Span(fit(name, cells - 2 * depth - _COUNTS), tone, is_bold=depth == 0),
+            Span(fit(fit_middle(name, room), room), tone, is_bold=depth == 0),
             Span(f"{branch.keys:>6}", "" if depth < 3 else "dim"),
             Span(f"{amount:>{_COUNTS - 6}}", "dim"),
         ]
     )
+    is_narrow = cells < _NARROW
+    if is_narrow and depth == 2:
+        return
     for inner_name, inner in branch.inner.items():
+        while len(inner.inner) == 1 and not is_narrow:
+            # An only child shares its parent's line: their counts are the same.
+            ((only, inner),) = inner.inner.items()  # noqa: PLW2901 - walks down
+            inner_name = f"{inner_name}/{only}"  # noqa: PLW2901 - walks down
         _grow(lines, inner_name, inner, depth + 1, cells)
 
 
@@ -84,14 +94,15 @@ def revision_line(row: RevisionRow, now: float, cells: int) -> Line:
     """One change: revision, age, what, by whom, because of what."""
     state = _VERBS[row.verb]
     is_wide = cells >= 90
-    what = max(16, cells * 42 // 100 if is_wide else cells - 26)
-    who = 19 if is_wide else 14
+    what = max(16, cells // 3 if is_wide else cells - 26)
+    who = 21 if is_wide else 14
     line = [
         Span(f"{row.revision:>6} ", "", is_bold=True),
         *([Span(f"{human_duration(now - row.time):>5} ", "dim")] if is_wide else []),
         Span(f"{state.symbol} {state.word if is_wide else ''}{' ' * is_wide}", state.tone),
         Span(fit(fit_middle(short_key(row.key), what - 1), what)),
-        *([Span(f"{size(row.size) if row.size else '':>6}  ", "dim")] if is_wide else [Span(" ")]),
+        *([Span(f"{size(row.size) if row.size else '':>6}  ", "dim")] if cells >= 120 else []),
+        Span(" " * (not is_wide)),
         Span(fit(row.actor or row.user or "?", who), "info"),
     ]
     if is_wide:
@@ -117,21 +128,25 @@ def watchers(rows: Iterable[WatcherRow], cells: int) -> list[Line]:
     """All watchers: those that lag first, then by name."""
     lines: list[Line] = []
     ordered = sorted(rows, key=lambda row: (-row.lag, -row.waiting, row.name, row.span))
-    is_wide = cells >= 64
+    is_wide = cells >= 50
+    name = 21 if is_wide else 14
     for row in ordered:
         state = _WATCHES[row.state]
         lag = row.lag or row.waiting
         noun = "rev" if row.lag else "waiting"
         behind = f"{lag} {noun}" if lag else "0"
         span = short_key(row.span) + (f" @{row.index}" if row.index else "")
-        room = max(8, cells - (40 if is_wide else 33))
+        room = max(8, cells - name - (18 if is_wide else 7))
         lines.append(
             [
                 Span(f"{state.symbol} ", state.tone, is_bold=True),
-                Span(fit(row.name or "?", 21), "info"),
+                Span(fit(row.name or "?", name - 1) + " ", "info"),
                 Span(fit(fit_middle(span, room - 1), room)),
-                Span(f"{behind:>9}", state.tone if lag else "dim"),
-                *([Span(f"{row.delivered:>7}", "dim")] if is_wide else []),
+                Span(
+                    f"{behind if is_wide else lag:>{10 if is_wide else 5}}",
+                    state.tone if lag else "dim",
+                ),
+                *([Span(f"{row.delivered:>6}", "dim")] if is_wide else []),
             ]
         )
     return lines or [[Span("nobody watches", "faint")]]
@@ -175,19 +190,19 @@ def summary(status: StoreStatus, cells: int) -> list[Line]:
     total = sum(group.size for group in status.groups)
     tilde = "~" if any(group.is_estimate for group in status.groups) else ""
     durable = "all durable" if waiting <= 0 else f"{waiting} on their way to disk"
-    on_disk = "" if status.file_size is None else f"file {size(status.file_size)}, "
+    on_disk = "" if status.file_size is None else f"{size(status.file_size)} "
     lines: list[Line] = [
         [_label("revision"), Span(str(status.revision), "", is_bold=True),
          Span(f"  {durable}", "ok" if waiting <= 0 else "wait")],
         [_label("size"), Span(f"{tilde}{size(total)}", "", is_bold=True),
-         Span(f" in {plural(count, 'key')}, {on_disk}{status.compaction.changes} changes kept",
-              "dim")],
-        [_label("kept in"), Span(fit_middle(status.kept_in, max(8, cells - 12)))],
+         Span(f" in {plural(count, 'key')}", "dim")],
+        [_label("kept in"), Span(on_disk),
+         Span(fit_middle(status.kept_in, max(8, cells - 12 - len(on_disk))), "dim")],
         *_compaction(status.compaction, status.now),
     ]  # fmt: skip
     if status.alarm:
         lines.append([_label("alarm"), Span(f"✖ {status.alarm}", "bad", is_bold=True)])
-    return lines
+    return [fit_line(line, cells) for line in lines]
 
 
 def _compaction(row: CompactionRow, now: float) -> list[Line]:
@@ -195,10 +210,10 @@ def _compaction(row: CompactionRow, now: float) -> list[Line]:
     if row.age is not None:
         kept.append(human_duration(row.age))
     if row.revisions is not None:
-        kept.append(f"{row.revisions:,} revisions")
+        kept.append(f"{_short(row.revisions)} revisions")
     if row.size is not None:
         kept.append(size(row.size))
-    oldest = f"below {row.compact_revision}" if row.compact_revision else "nothing yet"
+    oldest = f"below {row.compact_revision}" if row.compact_revision else "not yet"
     if not row.next_at:
         following = "by hand only"
     else:
@@ -206,9 +221,15 @@ def _compaction(row: CompactionRow, now: float) -> list[Line]:
         goal = f"to {row.target}" if row.target else "nothing due"
         following = f"in {when}, {goal}"
     return [
-        [_label("history"), Span(" · ".join(kept) or "all of it")],
-        [_label("compacted"), Span(oldest), Span("  next ", "dim"), Span(following)],
+        [_label("keeps"), Span(" · ".join(kept) or "all history")],
+        [_label("has"), Span(plural(row.changes, "change"))],
+        [_label("compacted"), Span(oldest)],
+        [_label("next"), Span(following)],
     ]
+
+
+def _short(count: int) -> str:
+    return f"{count // 1000}k" if count >= 10_000 and count % 1000 == 0 else str(count)
 
 
 def _label(text: str) -> Span:

@@ -121,7 +121,6 @@ class StoreScreen(View):
         self.leases.show(render.leases(status.leases, held, now, _room(self.leases)))
         late = sum(1 for row in status.watchers if row.lag or row.waiting)
         self.watchers.border_subtitle = f"{len(status.watchers)}, {late} lagging"
-        self.revisions.border_subtitle = "newest first"
         self.refresh_crumbs()
 
 

@@ -18,6 +18,7 @@ KEYS = {
     "services": ["f5", "down"],
     "logs": ["f6"],
     "events": ["f7"],
+    "store": ["f8"],
     "describe": ["f3", "d"],
     "yaml": ["f3", "y"],
     "help": ["question_mark"],
