@@ -1,7 +1,8 @@
 """Every resource of Kubernetes that is served, as a table.
 
 A row: group/version, kind, plural, short names, flags. Flags: ``n`` namespaced, ``s`` has a status
-subresource, ``c`` has a scale subresource, ``a`` in category "all", ``r`` create only (reviews).
+subresource, ``c`` has a scale subresource, ``a`` in category "all", ``x`` in category
+"api-extensions", ``r`` create only (reviews).
 
 Source: `kubectl api-resources` of Kubernetes v1.34.
 """
@@ -24,12 +25,12 @@ v1 ResourceQuota resourcequotas quota ns
 v1 Secret secrets - n
 v1 ServiceAccount serviceaccounts sa n
 v1 Service services svc nsa
-admissionregistration.k8s.io/v1 MutatingWebhookConfiguration mutatingwebhookconfigurations - -
-admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy validatingadmissionpolicies - s
-admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding validatingadmissionpolicybindings - -
-admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration validatingwebhookconfigurations - -
-apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions crd,crds s
-apiregistration.k8s.io/v1 APIService apiservices - s
+admissionregistration.k8s.io/v1 MutatingWebhookConfiguration mutatingwebhookconfigurations - x
+admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy validatingadmissionpolicies - sx
+admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding validatingadmissionpolicybindings - x
+admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration validatingwebhookconfigurations - x
+apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions crd,crds sx
+apiregistration.k8s.io/v1 APIService apiservices - sx
 apps/v1 ControllerRevision controllerrevisions - n
 apps/v1 DaemonSet daemonsets ds nsa
 apps/v1 Deployment deployments deploy nsca
@@ -59,6 +60,10 @@ networking.k8s.io/v1 NetworkPolicy networkpolicies netpol n
 networking.k8s.io/v1 ServiceCIDR servicecidrs - s
 node.k8s.io/v1 RuntimeClass runtimeclasses - -
 policy/v1 PodDisruptionBudget poddisruptionbudgets pdb ns
+resource.k8s.io/v1 DeviceClass deviceclasses - -
+resource.k8s.io/v1 ResourceClaim resourceclaims - ns
+resource.k8s.io/v1 ResourceClaimTemplate resourceclaimtemplates - n
+resource.k8s.io/v1 ResourceSlice resourceslices - -
 rbac.authorization.k8s.io/v1 ClusterRoleBinding clusterrolebindings - -
 rbac.authorization.k8s.io/v1 ClusterRole clusterroles - -
 rbac.authorization.k8s.io/v1 RoleBinding rolebindings - n
@@ -69,6 +74,7 @@ storage.k8s.io/v1 CSINode csinodes - -
 storage.k8s.io/v1 CSIStorageCapacity csistoragecapacities - n
 storage.k8s.io/v1 StorageClass storageclasses sc -
 storage.k8s.io/v1 VolumeAttachment volumeattachments - s
+storage.k8s.io/v1 VolumeAttributesClass volumeattributesclasses vac -
 """
 
 

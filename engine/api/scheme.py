@@ -201,7 +201,11 @@ def make_scheme(typed: Iterable[type[ApiObject]] = TYPED) -> Scheme:
                 singular=kind.lower(),
                 short_names=short_names,
                 namespaced="n" in flags,
-                categories=("all",) if "a" in flags else (),
+                categories=("all",)
+                if "a" in flags
+                else ("api-extensions",)
+                if "x" in flags
+                else (),
                 verbs=("create",) if is_review else _FEWER_VERBS.get(kind, _VERBS),
                 subresources=() if is_review else _subresources(kind, flags),
                 cls=classes.get((api_version, kind)) or make_kind(api_version, kind),

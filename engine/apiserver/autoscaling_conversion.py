@@ -43,6 +43,8 @@ def to_v1(value: dict[str, Any]) -> dict[str, Any]:
     ):
         if part:
             kept[name] = json.dumps(part, separators=(",", ":"))
+    if "status" in value:
+        status = {"currentReplicas": 0, "desiredReplicas": 0, **status}
     return _with(value, spec, status, kept)
 
 

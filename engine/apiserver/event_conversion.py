@@ -21,7 +21,11 @@ _TO_CORE = {new: old for old, new in _NAMES}
 def to_events(event: dict[str, Any]) -> dict[str, Any]:
     """A core/v1 Event as one of events.k8s.io/v1."""
     found = {_TO_EVENTS.get(name, name): value for name, value in event.items()}
-    return {"eventTime": None, **found}
+    if found.get("eventTime") is None:
+        # Clients of this version rely on it; events of the old recorders have only the others.
+        since = found.get("deprecatedFirstTimestamp") or event["metadata"].get("creationTimestamp")
+        found["eventTime"] = since
+    return found
 
 
 def to_core(event: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from engine.apiserver.authentication.service_accounts import (
     ServiceAccountTokens,
     TokenSpec,
 )
+from engine.apiserver.component_status import COMPONENT_STATUS, component_statuses
 from engine.apiserver.conversion import as_view, as_written, written_as
 from engine.apiserver.customresources.controller import DefinitionController
 from engine.apiserver.customresources.registry import CustomResources
@@ -148,7 +149,10 @@ class ApiServer:
             GoneError: *revision* is compacted.
         """
         del request
-        found = self.storage.read(self.resource_of(cls), namespace, name, revision=revision)
+        resource = self.resource_of(cls)
+        if resource.cls is COMPONENT_STATUS:
+            return cast("T", self._component(name))
+        found = self.storage.read(resource, namespace, name, revision=revision)
         return cast("T", found)
 
     def list(
@@ -180,7 +184,17 @@ class ApiServer:
             resource_version=resource_version,
             resource_version_match=resource_version_match,
         )
-        return list_objects(self.storage, self.resource_of(cls), cls, query)
+        resource = self.resource_of(cls)
+        if resource.cls is COMPONENT_STATUS:
+            items = cast("tuple[T, ...]", component_statuses(self.store.alarm))
+            return ObjectList(items=items, revision=self.store.revision)
+        return list_objects(self.storage, resource, cls, query)
+
+    def _component(self, name: str) -> ApiObject:
+        for status in component_statuses(self.store.alarm):
+            if status.metadata.name == name:
+                return status
+        raise NotFoundError.of("componentstatuses", name)
 
     def watch(
         self,

@@ -43,7 +43,7 @@ class Documents:
         """The answer to a GET of *path*, or None if it is no document."""
         if path.startswith(("/healthz", "/livez", "/readyz")):
             return self._health(path, query)
-        if path == "/version":
+        if path.rstrip("/") == "/version":
             return _json(_VERSION)
         self._follow()
         if path == "/":

@@ -34,6 +34,15 @@ _SUCCESS: dict[str, Any] = {
     "metadata": {},
     "status": "Success",
 }
+# The kinds whose deletion is answered with the object rather than with a Status.
+_ANSWERED_WITH_OBJECT = frozenset(
+    {
+        "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "persistentvolumeclaims",
+        "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts",
+        "services", "storageclasses.storage.k8s.io", "volumeattachments.storage.k8s.io",
+        "volumeattributesclasses.storage.k8s.io",
+    }
+)  # fmt: skip
 _STRICTNESS = ("Strict", "Warn", "Ignore")
 
 
@@ -215,6 +224,8 @@ class Verbs:
         )
         if left is not None:
             return self._answer(request, left)
+        if resource.qualified in _ANSWERED_WITH_OBJECT:
+            return self._answer(request, before)
         details = {"name": target.name, "kind": resource.plural, "uid": before.metadata.uid}
         if resource.group:
             details["group"] = resource.group
