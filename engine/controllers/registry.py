@@ -2,6 +2,7 @@
 
 from engine.controllers.controller import ControllerFactory
 from engine.controllers.cronjob.controller import CronJobController
+from engine.controllers.daemonset.controller import DaemonSetController
 from engine.controllers.deployment.controller import DeploymentController
 from engine.controllers.disruption import DisruptionController
 from engine.controllers.endpoints import EndpointsController
@@ -27,6 +28,7 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "deployment-controller": DeploymentController,
     "replicaset-controller": ReplicaSetController,
     "statefulset-controller": StatefulSetController,
+    "daemon-set-controller": DaemonSetController,
     "job-controller": JobController,
     "cronjob-controller": CronJobController,
     "ttl-after-finished-controller": TtlAfterFinishedController,
