@@ -1,5 +1,6 @@
 """All controllers by name, in the order in which they start."""
 
+from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
 from engine.controllers.controller import ControllerFactory
 from engine.controllers.cronjob.controller import CronJobController
 from engine.controllers.daemonset.controller import DaemonSetController
@@ -12,7 +13,7 @@ from engine.controllers.job.controller import JobController
 from engine.controllers.namespace import NamespaceController
 from engine.controllers.node_lifecycle import NodeLifecycleController
 from engine.controllers.pod_gc import PodGarbageCollector
-from engine.controllers.replicaset import ReplicaSetController
+from engine.controllers.replicaset import ReplicaSetController, ReplicationManager
 from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
 from engine.controllers.statefulset.controller import StatefulSetController
@@ -22,11 +23,13 @@ from engine.controllers.ttl_after_finished import TtlAfterFinishedController
 
 CONTROLLERS: dict[str, ControllerFactory] = {
     "service-account-controller": ServiceAccountController,
+    "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "root-ca-cert-publisher": RootCaPublisher,
     "tokens-controller": TokensController,
     "namespace-controller": NamespaceController,
     "deployment-controller": DeploymentController,
     "replicaset-controller": ReplicaSetController,
+    "replication-controller": ReplicationManager,
     "statefulset-controller": StatefulSetController,
     "daemon-set-controller": DaemonSetController,
     "job-controller": JobController,

@@ -1,15 +1,17 @@
-"""Keeps as many pods of a ReplicaSet as it asks for.
+"""Keeps as many pods of a ReplicaSet, or of a ReplicationController, as it asks for.
 
 Source: replica_set.go, replica_set_utils.go, kubernetes v1.34.
 """
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import attrs
 
 from engine.api.apps import ReplicaSet, ReplicaSetStatus
-from engine.api.meta import Condition, controller_of
-from engine.api.pod import Pod
+from engine.api.meta import ApiObject, Condition, LabelSelector, controller_of
+from engine.api.pod import Pod, PodTemplateSpec
+from engine.api.replication import ReplicationController, ReplicationControllerStatus
 from engine.api.selectors import Selector, from_label_selector
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError
@@ -18,12 +20,8 @@ from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
 from engine.controllers.expectations import Expectations
-from engine.controllers.ownership import (
-    CONTROLLER_INDEX,
-    Claimer,
-    index_by_controller,
-    resolve_controller,
-)
+from engine.controllers.owned_pods import OwnedPods
+from engine.controllers.ownership import CONTROLLER_INDEX, Claimer, index_by_controller
 from engine.controllers.pod_control import PodControl, is_namespace_terminating
 from engine.controllers.pod_ranking import pods_to_delete
 from engine.controllers.pod_state import available_at, is_active, is_ready
@@ -34,6 +32,9 @@ BURST = 500
 
 FIRST_BATCH = 1
 """Creations start with one and double while they succeed."""
+
+
+Replicated = ReplicaSet | ReplicationController
 
 
 def replicas_diff(wanted: int, active: int, *, burst: int = BURST) -> int:
@@ -63,18 +64,30 @@ def has_pod_changed(old: Pod, new: Pod) -> bool:
     )
 
 
+def selector_of(replica_set: Replicated) -> Selector | None:
+    """Which pods it takes for its own; a ReplicationController says so with plain labels."""
+    if isinstance(replica_set, ReplicationController):
+        return from_label_selector(LabelSelector(match_labels=replica_set.spec.selector))
+    return from_label_selector(replica_set.spec.selector)
+
+
+def template_of(replica_set: Replicated) -> PodTemplateSpec:
+    """What its pods are made of."""
+    return replica_set.spec.template or PodTemplateSpec()
+
+
 def replica_set_status(
-    replica_set: ReplicaSet,
+    replica_set: Replicated,
     active: Sequence[Pod],
     *,
     now: float,
     failure: Condition | None,
-) -> ReplicaSetStatus:
+) -> ReplicaSetStatus | ReplicationControllerStatus:
     """The status that *active* pods give.
 
     *failure* is the ReplicaFailure condition to have; its time is kept while its reason stays.
     """
-    labels = replica_set.spec.template.metadata.labels.items()
+    labels = template_of(replica_set).metadata.labels.items()
     min_ready = replica_set.spec.min_ready_seconds
     labeled = ready = available = 0
     for pod in active:
@@ -88,7 +101,7 @@ def replica_set_status(
         for condition in replica_set.status.conditions
         if condition.type != "ReplicaFailure"
     )
-    return attrs.evolve(
+    status: ReplicaSetStatus | ReplicationControllerStatus = attrs.evolve(
         replica_set.status,
         replicas=len(active),
         fully_labeled_replicas=labeled,
@@ -97,40 +110,51 @@ def replica_set_status(
         observed_generation=replica_set.metadata.generation,
         conditions=others if failure is None else (*others, failure),
     )
+    return status
 
 
 @attrs.define(eq=False)
 class ReplicaSetController:
     """Creates, deletes, adopts and releases pods, and reports their number.
 
+    What it does for ReplicaSets it does for the kind `OWNER` of a subclass.
+
     Promises:
         * no pod is created twice for one missing pod, however late the cache is;
         * creations begin with one pod and double, so that a refusal costs few requests.
     """
+
+    OWNER: ClassVar[type[ApiObject]] = ReplicaSet
 
     loop: Loop
     client: Client
     informers: InformerFactory
     recorder: EventRecorder
     queue: WorkQueue = attrs.field(init=False)
-    _sets: Informer[ReplicaSet] = attrs.field(init=False)
+    _sets: Informer[Any] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _claimer: Claimer[Pod] = attrs.field(init=False)
     _control: PodControl = attrs.field(init=False)
     _expectations: Expectations = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="replicaset")
+        self.queue = WorkQueue(self.loop, self.reconcile, name=self.OWNER.KIND.lower())
         self.queue.pause()
-        self._sets = self.informers.informer(ReplicaSet)
+        self._sets = self.informers.informer(self.OWNER)
         self._pods = self.informers.informer(Pod)
         self._claimer = Claimer(self.client, self._pods)
         self._control = PodControl(self.client, self.recorder)
         self._expectations = Expectations(self.loop)
-        index_by_controller(self._pods)
         index_by_controller(self._sets)
         self._sets.add_handler(self._on_set)
-        self._pods.add_handler(self._on_pod)
+        OwnedPods(
+            self._sets,
+            self._pods,
+            self.queue,
+            selector_of=selector_of,
+            expectations=self._expectations,
+            matters=has_pod_changed,
+        )
 
     def start(self) -> None:
         """Begin to reconcile."""
@@ -146,11 +170,12 @@ class ReplicaSetController:
         if replica_set is None:
             self._expectations.forget(key)
             return None
-        selector = from_label_selector(replica_set.spec.selector)
+        selector = selector_of(replica_set)
         if selector is None:
             return None
         is_settled = self._expectations.are_satisfied(key)
-        pods = [pod for pod in self._claimer.claim(replica_set, selector) if is_active(pod)]
+        claimed = self._claimer.claim(replica_set, selector)
+        pods = [pod for pod in claimed if is_active(pod)]
         diff = replicas_diff(_wanted(replica_set), len(pods))
         error: ApiError | None = None
         if is_settled and diff and replica_set.metadata.deletion_timestamp is None:
@@ -163,7 +188,7 @@ class ReplicaSetController:
             raise error
         return self._when_available(replica_set, pods)
 
-    def _manage(self, key: str, replica_set: ReplicaSet, pods: Sequence[Pod], diff: int) -> None:
+    def _manage(self, key: str, replica_set: Replicated, pods: Sequence[Pod], diff: int) -> None:
         if diff > 0:
             self._create(key, replica_set, diff)
             return
@@ -179,14 +204,14 @@ class ReplicaSetController:
         if failed is not None:
             raise failed
 
-    def _create(self, key: str, replica_set: ReplicaSet, count: int) -> None:
+    def _create(self, key: str, replica_set: Replicated, count: int) -> None:
         self._expectations.expect_creations(key, count)
         done = 0
         for size in batches(count):
             failed: ApiError | None = None
             for _ in range(size):
                 try:
-                    self._control.create(replica_set.spec.template, replica_set)
+                    self._control.create(template_of(replica_set), replica_set)
                 except ApiError as error:
                     self._expectations.creation_observed(key)
                     failed = None if is_namespace_terminating(error) else error
@@ -195,7 +220,7 @@ class ReplicaSetController:
                 self._expectations.creation_observed(key, count - done)
                 raise failed
 
-    def _related(self, replica_set: ReplicaSet, pods: Sequence[Pod]) -> Sequence[Pod]:
+    def _related(self, replica_set: Replicated, pods: Sequence[Pod]) -> Sequence[Pod]:
         owner = controller_of(replica_set)
         if owner is None:
             return pods
@@ -207,7 +232,7 @@ class ReplicaSetController:
 
     def _report(
         self,
-        replica_set: ReplicaSet,
+        replica_set: Replicated,
         pods: Sequence[Pod],
         diff: int,
         error: ApiError | None,
@@ -227,9 +252,10 @@ class ReplicaSetController:
             )
         status = replica_set_status(replica_set, pods, now=self.loop.now, failure=failure)
         if status != replica_set.status:
-            self.client.update_status(attrs.evolve(replica_set, status=status))
+            changed: Any = replica_set
+            self.client.update_status(attrs.evolve(changed, status=status))
 
-    def _when_available(self, replica_set: ReplicaSet, pods: Sequence[Pod]) -> Result | None:
+    def _when_available(self, replica_set: Replicated, pods: Sequence[Pod]) -> Result | None:
         """Come back when the next ready pod has been so for long enough."""
         min_ready = replica_set.spec.min_ready_seconds
         if not min_ready:
@@ -238,45 +264,19 @@ class ReplicaSetController:
         times = [when for pod in pods if (when := available_at(pod, min_ready)) and when > now]
         return Result(requeue_after=min(times) - now) if times else None
 
-    def _on_set(self, key: str, _old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+    def _on_set(self, key: str, _old: Replicated | None, new: Replicated | None) -> None:
         if new is None:
             self._expectations.forget(key)
         self.queue.add(key)
 
-    def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
-        if new is None:
-            assert old is not None
-            self._pod_is_going(old)
-            return
-        if new.metadata.deletion_timestamp is not None:
-            self._pod_is_going(new)
-        if old is not None and not has_pod_changed(old, new):
-            return
-        owner = resolve_controller(self._sets, new)
-        if old is not None and old.metadata.owner_references != new.metadata.owner_references:
-            former = resolve_controller(self._sets, old)
-            if former is not None:
-                self.queue.add(former.key)
-        if owner is not None:
-            if old is None:
-                self._expectations.creation_observed(owner.key)
-            self.queue.add(owner.key)
-        elif controller_of(new) is None and new.metadata.deletion_timestamp is None:
-            self._enqueue_adopters(new)
 
-    def _pod_is_going(self, pod: Pod) -> None:
-        owner = resolve_controller(self._sets, pod)
-        if owner is not None:
-            self._expectations.deletion_observed(owner.key, pod.metadata.uid)
-            self.queue.add(owner.key)
+@attrs.define(eq=False)
+class ReplicationManager(ReplicaSetController):
+    """The same for ReplicationControllers."""
 
-    def _enqueue_adopters(self, pod: Pod) -> None:
-        for replica_set in self._sets.lister.list(namespace=pod.metadata.namespace):
-            selector: Selector | None = from_label_selector(replica_set.spec.selector)
-            if selector is not None and selector.matches(pod.metadata.labels):
-                self.queue.add(replica_set.key)
+    OWNER: ClassVar[type[ApiObject]] = ReplicationController
 
 
-def _wanted(replica_set: ReplicaSet) -> int:
+def _wanted(replica_set: Replicated) -> int:
     replicas = replica_set.spec.replicas
     return 1 if replicas is None else replicas
