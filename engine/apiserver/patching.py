@@ -1,6 +1,6 @@
 """patch: the stored object in wire form, changed, and read again.
 
-Who owns which field is kept for objects that somebody has applied to; see `track_update`.
+Who owns which field is kept by the apply or, for the other patches, by the update they end in.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.apply import apply
 from engine.apiserver.errors import BadRequestError, InvalidError, NotFoundError
-from engine.apiserver.managed_fields import Manager, track_update
+from engine.apiserver.managed_fields import Manager
 from engine.apiserver.patch import APPLY_PATCH, patched
-from engine.apiserver.request import PatchBody, RequestInfo
+from engine.apiserver.request import PatchBody
 from engine.apiserver.resource_schema import node_of, read_as
 from engine.apiserver.schema.node import Node, of_kind
 from engine.apiserver.storage import ObjectStorage
@@ -37,7 +37,6 @@ class Patcher:
         patch: PatchBody,
         *,
         subresource: str,
-        request: RequestInfo,
     ) -> tuple[Any, bool]:
         """The object after *patch*, and whether it does not exist yet.
 
@@ -57,16 +56,6 @@ class Patcher:
             # Nobody has said how the lists of a custom resource merge strategically.
             merging = None if resource.custom is not None else node
             document = patched(patch.type, live, patch.data, merging)
-            if old.metadata.managed_fields:
-                manager = Manager(
-                    name=patch.field_manager or request.actor or "unknown",
-                    operation="Update",
-                    api_version=resource.api_version,
-                    subresource=subresource,
-                )
-                document = track_update(
-                    live, document, manager=manager, node=node, now=format_time(self.around.now)
-                )
         new = _read(resource, document, node, patch.field_validation)
         _check_name(resource, new, name, namespace)
         return new, old is None

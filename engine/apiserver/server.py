@@ -23,8 +23,13 @@ from engine.apiserver.conversion import as_view, as_written, written_as
 from engine.apiserver.customresources.controller import DefinitionController
 from engine.apiserver.customresources.registry import CustomResources
 from engine.apiserver.customresources.scale import custom_scale, with_custom_scale
+from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.authorizer import Authorizer
+from engine.apiserver.authorization.escalation import EscalationGuard
+from engine.apiserver.authorization.rbac import GROUP
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
+from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.patching import Patcher
 from engine.apiserver.read import ListQuery, list_objects
 from engine.apiserver.request import (
@@ -34,6 +39,7 @@ from engine.apiserver.request import (
     RequestInfo,
     WatchEvent,
 )
+from engine.apiserver.reviews import Reviews
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.subresources import Subresources, scale_of, with_scale
 from engine.apiserver.watch import Translator, WatchHandle, WatchQuery, open_watch
@@ -65,6 +71,9 @@ class ApiServer:
     cluster_domain: str = "cluster.local"
     is_up: bool = True
     identity: Identity = attrs.field(kw_only=True)
+    has_authorization: bool = attrs.field(default=False, kw_only=True)
+    authorizer: Authorizer | None = attrs.field(default=None, init=False)
+    reviews: Reviews = attrs.field(init=False)
     storage: ObjectStorage = attrs.field(init=False)
     tokens: ServiceAccountTokens = attrs.field(init=False)
     _writer: Writer = attrs.field(init=False)
@@ -73,6 +82,7 @@ class ApiServer:
     _patcher: Patcher = attrs.field(init=False)
     custom_resources: CustomResources = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
+    _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _translate: Translator = attrs.field(factory=Translator, init=False)
     _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
 
@@ -88,6 +98,10 @@ class ApiServer:
             self.loop,
             f"https://kubernetes.default.svc.{self.cluster_domain}",
         )
+        if self.has_authorization:
+            self.authorizer = Authorizer(self.storage)
+            self._guard = EscalationGuard(self.authorizer)
+        self.reviews = Reviews(self.tokens, self.authorizer)
         admission = Admission()
         self._writer = Writer(self.storage, self, admission)
         self._deleter = Deleter(self.storage, self, admission)
@@ -130,6 +144,17 @@ class ApiServer:
             return self.scheme.resource_of(cls)
         except KeyError as error:
             raise NotFoundError("the server could not find the requested resource") from error
+
+    # --- who may do what ---
+
+    def check(self, access: Access) -> None:
+        """Return if *access* is allowed; every request is checked before its verb is called.
+
+        Raises:
+            ForbiddenError: it is not.
+        """
+        if self.authorizer is not None:
+            self.authorizer.check(access)
 
     # --- reading ---
 
@@ -251,10 +276,17 @@ class ApiServer:
             InvalidError: the object is not allowed; all faults are listed.
             ForbiddenError: admission refuses it.
         """
+        return self._create(obj, request=request, dry_run=dry_run)
+
+    def _create(
+        self, obj: T, *, request: RequestInfo, dry_run: bool, is_applied: bool = False
+    ) -> T:
         resource = self.resource_of(type(obj))
         written = written_as(resource, self.scheme)
         new = as_written(resource, written, obj)
-        stored = self._writer.create(written, new, request=request, dry_run=dry_run)
+        stored = self._writer.create(
+            written, new, request=request, dry_run=dry_run, is_applied=is_applied
+        )
         return cast("T", as_view(resource, written, stored))
 
     def update(
@@ -267,11 +299,25 @@ class ApiServer:
             ConflictError: it has changed since it was read.
             InvalidError: the object is not allowed; all faults are listed.
         """
+        return self._update(obj, subresource=subresource, request=request, dry_run=dry_run)
+
+    def _update(
+        self,
+        obj: T,
+        *,
+        subresource: str,
+        request: RequestInfo,
+        dry_run: bool,
+        is_applied: bool = False,
+    ) -> T:
         resource = self.resource_of(type(obj))
         if subresource == "finalize" and isinstance(obj, Namespace):
             return cast("T", self._subresources.finalize(obj, request=request, dry_run=dry_run))
         if subresource not in ("", *resource.subresources):
             raise NotFoundError(f"{resource.plural} have no subresource {subresource}")
+        if self._guard is not None and resource.group == GROUP:
+            old = self.storage.read(resource, obj.metadata.namespace, obj.metadata.name)
+            self._guard.check(resource, obj, old, request)
         remove = self._deleter.remove
         written = written_as(resource, self.scheme)
         stored = self._writer.update(
@@ -281,6 +327,7 @@ class ApiServer:
             request=request,
             dry_run=dry_run,
             remove=remove,
+            is_applied=is_applied,
         )
         return cast("T", as_view(resource, written, stored))
 
@@ -309,13 +356,16 @@ class ApiServer:
             stored = self.update_scale(cls, new, request=request, dry_run=dry_run)
             return cast("T", stored)
         new, is_new = self._patcher.patched(
-            resource, name, namespace, patch, subresource=subresource, request=request
+            resource, name, namespace, patch, subresource=subresource
         )
+        is_applied = patch.type.startswith(APPLY_PATCH)
         if is_new:
-            return cast("T", self.create(new, request=request, dry_run=dry_run))
-        return cast(
-            "T", self.update(new, subresource=subresource, request=request, dry_run=dry_run)
+            made = self._create(new, request=request, dry_run=dry_run, is_applied=is_applied)
+            return cast("T", made)
+        changed = self._update(
+            new, subresource=subresource, request=request, dry_run=dry_run, is_applied=is_applied
         )
+        return cast("T", changed)
 
     def delete(
         self,

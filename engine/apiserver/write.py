@@ -5,8 +5,6 @@ from typing import Any
 
 import attrs
 
-from engine.api.codec import encode, format_time
-from engine.api.frozen import freeze
 from engine.api.meta import ObjectMeta
 from engine.api.scheme import Resource
 from engine.apiserver.admission.attributes import Attributes
@@ -18,9 +16,8 @@ from engine.apiserver.errors import (
     InvalidError,
     MethodNotAllowedError,
 )
-from engine.apiserver.managed_fields import Manager, track_update
+from engine.apiserver.field_tracking import tracked
 from engine.apiserver.request import RequestInfo
-from engine.apiserver.resource_schema import node_of
 from engine.apiserver.storage import MODIFIED, ObjectStorage, origin_for
 from engine.apiserver.strategies.registry import strategy_for
 from engine.apiserver.strategy import Strategy, Surroundings
@@ -42,9 +39,18 @@ class Writer:
     admission: Admission
 
     def create(
-        self, resource: Resource, obj: Any, *, request: RequestInfo, dry_run: bool = False
+        self,
+        resource: Resource,
+        obj: Any,
+        *,
+        request: RequestInfo,
+        dry_run: bool = False,
+        is_applied: bool = False,
     ) -> Any:
-        """Store a new object; returns it as stored."""
+        """Store a new object; returns it as stored.
+
+        What is applied says already who owns its fields.
+        """
         if resource.verbs == ("create",):
             raise MethodNotAllowedError(f"{resource.kind} is not stored")
         strategy = strategy_for(resource)
@@ -63,6 +69,8 @@ class Writer:
             resource, obj, [*validate_metadata(obj.metadata, resource), *strategy.validate(obj)]
         )
         obj = strategy.allocate(obj, None, self.around)
+        if not is_applied:
+            obj = tracked(resource, obj, None, subresource="", request=request, now=self.around.now)
         return self.storage.insert(resource, obj, origin=origin_for(request), dry_run=dry_run)
 
     def update(
@@ -74,6 +82,7 @@ class Writer:
         request: RequestInfo,
         dry_run: bool,
         remove: Remove,
+        is_applied: bool = False,
     ) -> Any:
         """Replace an object, or its status; returns it as stored.
 
@@ -122,33 +131,24 @@ class Writer:
             if strategy.has_generation and strategy.changes_generation(new, old):
                 generation = old.metadata.generation + 1
                 new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, generation=generation))
+            _warn(request, strategy, new, old)
         if new == old:
             return old
-        if (
-            old.metadata.managed_fields
-            and new.metadata.managed_fields == old.metadata.managed_fields
-        ):
-            new = self._tracked(resource, new, old, subresource, request)
+        attributes = attrs.evolve(attributes, obj=new)
+        self.admission.check(attributes, self.storage)
+        if not is_applied:
+            new = tracked(
+                resource,
+                new,
+                old,
+                subresource=subresource,
+                request=request,
+                now=self.around.now,
+            )
         if may_go(new, strategy) and not dry_run:
             remove(resource, attrs.evolve(new, metadata=_at(new.metadata, old.metadata)), request)
             return new
         return self.storage.replace(resource, new, old, origin=origin_for(request), dry_run=dry_run)
-
-    def _tracked(
-        self, resource: Resource, new: Any, old: Any, subresource: str, request: RequestInfo
-    ) -> Any:
-        """*new* with what the writer changed put down as his, for objects somebody applied."""
-        manager = Manager(
-            name=request.actor or request.user or "unknown",
-            operation="Update",
-            api_version=resource.api_version,
-            subresource=subresource,
-        )
-        node = node_of(resource)
-        now = format_time(self.around.now)
-        tracked = track_update(encode(old), encode(new), manager=manager, node=node, now=now)
-        managed = freeze(tracked["metadata"].get("managedFields", ()))
-        return attrs.evolve(new, metadata=attrs.evolve(new.metadata, managed_fields=managed))
 
     def _new_metadata(self, resource: Resource, meta: ObjectMeta, strategy: Strategy) -> ObjectMeta:
         name = meta.name
@@ -203,6 +203,12 @@ def _kept_metadata(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
 
 def _at(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
     return attrs.evolve(meta, resource_version=old.resource_version)
+
+
+def _warn(request: RequestInfo, strategy: Strategy, new: Any, old: Any | None) -> None:
+    if request.warn is not None:
+        for text in strategy.warnings(new, old):
+            request.warn(text)
 
 
 def _refuse(resource: Resource, obj: Any, causes: list[Cause]) -> None:
