@@ -3,7 +3,7 @@
 It is the one module that knows everyone; nobody but what runs a cluster knows it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import attrs
@@ -68,9 +68,10 @@ class Cluster:
     """A whole cluster in one process.
 
     Without *make_runtime* containers are simulated; without *log* nothing is kept; without *sink*
-    service rules are only remembered. History is kept as *retention* says, measured in bytes by
-    *log_size*. Each component talks over a link of its own, found in `links` by the component's
-    name.
+    service rules are only remembered. Who follows a simulated container awaits *pause* between two
+    looks; without it, following ends at the present. History is kept as *retention* says, measured
+    in bytes by *log_size*. Each component talks over a link of its own, found in `links` by the
+    component's name.
     """
 
     config: ClusterConfig
@@ -79,6 +80,7 @@ class Cluster:
     log_size: Callable[[], int] | None = None
     retention: Retention = KEEP_A_SESSION
     sink: RuleSink = attrs.field(factory=RecordingSink)
+    pause: Callable[[], Awaitable[None]] | None = None
     identity: Identity | None = None
     loop: Loop = attrs.field(init=False)
     journal: Journal = attrs.field(init=False)
@@ -246,11 +248,10 @@ class Cluster:
         )
         channel = f"runtime/{config.name}"
         if self.make_runtime is None:
-            runtime: Runtime = SimulatedRuntime(
-                loop=self.loop,
-                config=config,
-                random=self.random[channel],
-                emit=lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
+            runtime: Runtime = self._simulated(
+                config,
+                channel,
+                lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
             )
         else:
             runtime = self.make_runtime(
@@ -269,6 +270,19 @@ class Cluster:
         )
         self.journal.register(channel, kubelet.on_runtime_event)
         return NodeParts(config, kubelet, runtime, client.link)
+
+    def _simulated(self, config: NodeConfig, channel: str, emit: Emit) -> SimulatedRuntime:
+        streams = f"{channel}/streams"
+        runtime = SimulatedRuntime(
+            loop=self.loop,
+            config=config,
+            random=self.random[channel],
+            emit=emit,
+            pause=self.pause,
+            enter=lambda effect: self.journal.post(streams, effect),
+        )
+        self.journal.register(streams, runtime.carry_out)
+        return runtime
 
     def _make_injector(self) -> Injector:
         client = self.client("fault-injector", groups=("system:masters",))

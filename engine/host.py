@@ -40,6 +40,9 @@ from engine.scenario.player import Player
 from engine.scenario.schema import Scenario
 from engine.scenario.view import ClusterView
 from engine.simulation.services import answer_of
+from engine.store.compactor import KEEP_A_SESSION, Retention
+
+LOOK_SECONDS = 0.1  # how often who follows a simulated container looks again
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +59,7 @@ class HostOptions:
         seed: seed of all chance.
         speed: virtual seconds per second.
         demo: whether to deploy the demo application.
+        retention: how much history is kept.
     """
 
     workers: int = 3
@@ -67,6 +71,7 @@ class HostOptions:
     seed: int = 1
     speed: float = 1.0
     demo: bool = False
+    retention: Retention = KEEP_A_SESSION
 
 
 def state_folder() -> Path:
@@ -374,7 +379,12 @@ class Host:
             nodes = make_nodes(options.workers)
             config = ClusterConfig(nodes=nodes, seed=options.seed, start_time=start_time)
             return Cluster(
-                config=config, log=log, log_size=self._storage.size, identity=self.identity
+                config=config,
+                log=log,
+                log_size=self._storage.size,
+                retention=options.retention,
+                identity=self.identity,
+                pause=_look_again,
             )
         slot = self.podman.slot
         facts = self.podman.facts()
@@ -397,6 +407,7 @@ class Host:
             config=config,
             log=log,
             log_size=self._storage.size,
+            retention=options.retention,
             identity=self.identity,
             make_runtime=self._make_runtime,
             sink=self.network.sink,
@@ -424,6 +435,10 @@ class Host:
 def _reachable(host: str) -> str:
     """Where a server that listens on *host* is found from this machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared
+
+
+async def _look_again() -> None:
+    await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _until(event: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from engine.cri.commands import CreateSandbox, StartContainer
 from engine.cri.status import ObservedContainer, ObservedSandbox
 from engine.kernel.loop import Timer
 from engine.simulation.behaviors import Behavior
+from engine.simulation.console.files import Files
 from engine.simulation.logs import LogLine
 
 LOG_LINES = 1000
@@ -59,6 +60,7 @@ class SimulatedContainer:
     signal: int = 0
     oom_killed: bool = False
     message: str = ""
+    files: Files | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -10,6 +10,7 @@ from engine.cri import commands, events
 from engine.cri.commands import Command, CreateSandbox, PodIdentity, StartContainer
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
 from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 from engine.kernel.loop import Loop, Timer
 from engine.simulation.behaviors import Behavior, behavior_of, check_outcome
 from engine.simulation.containers import (
@@ -23,6 +24,7 @@ from engine.simulation.image_store import ImageStore, Pull
 from engine.simulation.load import usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
+from engine.simulation.streams import Effect, ProcessEnded, Streams
 
 VERSION = "1.0"
 SANDBOX_SECONDS = 0.12
@@ -48,6 +50,7 @@ class SimulatedRuntime:
     emit: Emit
     pause: Callable[[], Awaitable[None]] | None = None
     on_volume: Callable[[commands.UpdateVolume], None] = lambda _: None
+    enter: Callable[[Effect], object] | None = None
     sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
     is_down: bool = attrs.field(default=False, init=False)
     _containers: dict[str, SimulatedContainer] = attrs.field(factory=dict, init=False)
@@ -169,6 +172,59 @@ class SimulatedRuntime:
             if not options.follow or is_over or self.pause is None:
                 return
             await self.pause()
+
+    async def exec(self, container_id: str, options: StreamOptions, io: StreamIO) -> int:
+        """Run a modelled command; its exit code.
+
+        Raises:
+            StreamFailure: the container does not run.
+        """
+        sandbox, container = self._running(container_id)
+        return await self._streams().exec(sandbox, container, options, io)
+
+    async def attach(self, container_id: str, options: StreamOptions, io: StreamIO) -> None:
+        """Talk to a modelled shell, or read what the container says from now on.
+
+        Raises:
+            StreamFailure: the container does not run.
+        """
+        sandbox, container = self._running(container_id)
+        await self._streams().attach(sandbox, container, options, io)
+
+    async def forward(self, pod: PodIdentity, port: int, io: StreamIO) -> None:
+        """Talk to the pod's modelled web server.
+
+        Raises:
+            StreamFailure: the pod is not here, or nobody listens.
+        """
+        for sandbox in self.sandboxes.values():
+            if sandbox.command.pod.uid == pod.uid:
+                await self._streams().forward(sandbox, port, io)
+                return
+        raise StreamFailure(f"pod {pod.name} has no sandbox on node {self.config.name}")
+
+    def carry_out(self, effect: Effect) -> None:
+        """Let a container feel what a stream did to it; called as a step of the loop."""
+        if not isinstance(effect, ProcessEnded):
+            self.submit(effect)
+        elif (container := self._containers.get(effect.container_id)) is not None:
+            self._exit(container, effect.exit_code)
+
+    def _streams(self) -> Streams:
+        return Streams(
+            loop=self.loop,
+            node=self.config.name,
+            enter=self.enter or self.carry_out,
+            pause=self.pause,
+            follow=self.logs,
+        )
+
+    def _running(self, container_id: str) -> tuple[SimulatedSandbox, SimulatedContainer]:
+        container = self._containers.get(container_id)
+        sandbox = self.sandboxes.get(container.command.sandbox_id) if container else None
+        if container is None or sandbox is None or not container.is_running:
+            raise StreamFailure(f"container {container_id[:12]} is not running")
+        return sandbox, container
 
     def _container(self, container_id: str) -> SimulatedContainer:
         found = self._containers.get(container_id)

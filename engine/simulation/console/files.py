@@ -1,0 +1,127 @@
+"""What a simulated container's file system holds: mounted content, a few files, what was written.
+
+Writes live as long as the container and are seen by nobody else; they never reach the API.
+"""
+
+from collections.abc import Iterator
+from posixpath import normpath
+
+import attrs
+
+from engine.cri.commands import CreateSandbox, StartContainer
+
+_FOLDERS = ("bin", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "tmp", "usr")
+_MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
+
+
+@attrs.define(eq=False)
+class Files:
+    """Files and folders by absolute path."""
+
+    files: dict[str, bytes] = attrs.field(factory=dict)
+    folders: dict[str, None] = attrs.field(factory=dict)
+    read_only: tuple[str, ...] = ()
+
+    def read(self, path: str) -> bytes | None:
+        """What is in the file; None if there is none."""
+        return self.files.get(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is such a folder."""
+        inside = path.rstrip("/") + "/"
+        return path in self.folders or any(name.startswith(inside) for name in self.files)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return path in self.files or self.is_folder(path)
+
+    def list(self, path: str) -> list[str]:
+        """The names in a folder, sorted."""
+        inside = path.rstrip("/") + "/"
+        names = {
+            name[len(inside) :].split("/", 1)[0]: None
+            for name in (*self.files, *self.folders)
+            if name.startswith(inside) and name != inside
+        }
+        return sorted(names)
+
+    def below(self, path: str) -> Iterator[str]:
+        """Every file at or below *path*, sorted."""
+        inside = path.rstrip("/") + "/"
+        yield from sorted(name for name in self.files if name == path or name.startswith(inside))
+
+    def is_read_only(self, path: str) -> bool:
+        """Whether *path* lies in a mount that cannot be written."""
+        return any(path == top or path.startswith(f"{top}/") for top in self.read_only)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Make or replace a file."""
+        self.files[path] = data
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder."""
+        self.folders[path] = None
+
+    def remove(self, path: str) -> None:
+        """Take away a file, or a folder with what is in it."""
+        for name in tuple(self.below(path)):
+            del self.files[name]
+        for name in tuple(self.folders):
+            if name == path or name.startswith(f"{path}/"):
+                del self.folders[name]
+
+
+def absolute(path: str, cwd: str) -> str:
+    """*path* from the root, without dots."""
+    found = normpath(path if path.startswith("/") else f"{cwd}/{path}")
+    return "/" + found.lstrip("/")
+
+
+def files_of(command: StartContainer, sandbox: CreateSandbox, ip: str) -> Files:
+    """The file system that a container begins with."""
+    found = Files()
+    for name in (*_FOLDERS, *_MORE_FOLDERS):
+        found.make_folder(f"/{name}")
+    found.write("/etc/hostname", f"{sandbox.hostname}\n".encode())
+    found.write("/etc/hosts", _hosts(sandbox, ip).encode())
+    found.write("/etc/resolv.conf", _resolv(sandbox).encode())
+    found.write("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    volumes = {volume.name: volume for volume in command.volumes}
+    read_only = []
+    for mount in command.mounts:
+        path = mount.container_path.rstrip("/") or "/"
+        volume = volumes.get(mount.volume)
+        if mount.read_only or (volume is not None and volume.files is not None):
+            read_only.append(path)
+        if volume is None or volume.files is None:
+            found.make_folder(path)
+            continue
+        for file in volume.files:
+            if not mount.sub_path:
+                found.write(f"{path}/{file.path}", file.data)
+            elif file.path == mount.sub_path:
+                found.write(path, file.data)
+            elif file.path.startswith(f"{mount.sub_path}/"):
+                found.write(f"{path}/{file.path[len(mount.sub_path) + 1 :]}", file.data)
+        if not mount.sub_path:
+            found.make_folder(path)
+    found.read_only = tuple(read_only)
+    return found
+
+
+def _hosts(sandbox: CreateSandbox, ip: str) -> str:
+    lines = ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost"]
+    if ip:
+        lines.append(f"{ip}\t{sandbox.hostname}")
+    lines += [f"{entry.ip}\t" + "\t".join(entry.hostnames) for entry in sandbox.hosts]
+    return "\n".join(lines) + "\n"
+
+
+def _resolv(sandbox: CreateSandbox) -> str:
+    lines = []
+    if sandbox.dns_searches:
+        lines.append("search " + " ".join(sandbox.dns_searches))
+    lines += [f"nameserver {server}" for server in sandbox.dns_servers]
+    if sandbox.dns_options:
+        lines.append("options " + " ".join(sandbox.dns_options))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,148 @@
+"""Streams into simulated containers: a modelled shell, the container's log, a modelled web server.
+
+Nothing here touches the cluster's state: what a stream does to a container (a signal, the end of
+its shell) is handed to *enter*, which brings it in through the journal.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from math import inf
+
+import attrs
+
+from engine.cri.commands import SignalContainer
+from engine.cri.runtime import LogOptions
+from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
+from engine.kernel.loop import Loop
+from engine.simulation.behaviors import BROKEN_DEMO, DEMO_PORT
+from engine.simulation.console import web
+from engine.simulation.console.files import files_of
+from engine.simulation.console.session import SHELLS, Machine, Session
+from engine.simulation.console.tools import TOOLS
+from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
+from engine.simulation.images import split_reference
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHELL_IMAGES = frozenset(("busybox", "alpine", "ubuntu", "debian", "bash"))
+_LONGEST_SLEEP = 3600.0 * 24
+
+
+@attrs.frozen(kw_only=True)
+class ProcessEnded:
+    """The shell that somebody was attached to has ended, and with it the container's process 1."""
+
+    container_id: str
+    exit_code: int
+
+
+Effect = SignalContainer | ProcessEnded
+"""What a stream does to a container."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Streams:
+    """The streams of one simulated node.
+
+    *pause* is awaited between two looks at virtual time; without it sleeping takes none.
+    """
+
+    loop: Loop
+    node: str
+    enter: Callable[[Effect], object]
+    pause: Callable[[], Awaitable[None]] | None
+    follow: Callable[[str, LogOptions], AsyncIterator[bytes]]
+
+    async def exec(
+        self,
+        sandbox: SimulatedSandbox,
+        container: SimulatedContainer,
+        options: StreamOptions,
+        io: StreamIO,
+    ) -> int:
+        """Run a command; its exit code."""
+        session = Session(self._machine(sandbox, container, options), io, options)
+        return await session.run(options.command)
+
+    async def attach(
+        self,
+        sandbox: SimulatedSandbox,
+        container: SimulatedContainer,
+        options: StreamOptions,
+        io: StreamIO,
+    ) -> None:
+        """Talk to a shell that is process 1, or read what another process says from now on."""
+        argv = main_command(container)
+        is_talking = options.stdin and container.command.stdin
+        if is_talking and argv and argv[0].rpartition("/")[2] in (*SHELLS, *TOOLS):
+            session = Session(self._machine(sandbox, container, options), io, options)
+            code = await session.run(argv)
+            self.enter(ProcessEnded(container_id=container.id, exit_code=code))
+            while container.is_running and self.pause is not None:
+                await self.pause()
+            return
+        wanted = LogOptions(follow=True, since=self.loop.now)
+        async for piece in self.follow(container.id, wanted):
+            await io.write(piece)
+
+    async def forward(self, sandbox: SimulatedSandbox, port: int, io: StreamIO) -> None:
+        """Answer as the web server in the pod does.
+
+        Raises:
+            StreamFailure: nobody listens on *port*.
+        """
+        for container in sandbox.containers.values():
+            if container.is_running and (port == DEMO_PORT or not container.behavior.is_demo):
+                await web.serve(io, self._site(container))
+                return
+        raise StreamFailure(
+            f"failed to connect to localhost:{port} inside namespace "
+            f'"{sandbox.command.pod.uid}": dial tcp4 127.0.0.1:{port}: connect: connection refused'
+        )
+
+    def _site(self, container: SimulatedContainer) -> web.Site:
+        command = container.command
+        env = dict(command.env)
+        version = split_reference(command.image)[1]
+        return web.Site(
+            pod=env.get("POD_NAME") or command.pod.name,
+            version=version,
+            node=env.get("NODE_NAME", ""),
+            namespace=env.get("POD_NAMESPACE", ""),
+            is_demo=container.behavior.is_demo,
+            is_broken=container.behavior.is_demo and version == BROKEN_DEMO,
+            env=env,
+            uptime=lambda: self.loop.now - container.started_at,
+        )
+
+    def _machine(
+        self, sandbox: SimulatedSandbox, container: SimulatedContainer, options: StreamOptions
+    ) -> Machine:
+        if container.files is None:
+            container.files = files_of(container.command, sandbox.command, sandbox.ip)
+        env = {"PATH": _PATH, "HOSTNAME": sandbox.command.hostname, "HOME": "/root"}
+        if options.tty:
+            env["TERM"] = "xterm"
+        argv = main_command(container)
+        return Machine(
+            files=container.files,
+            env=env | dict(container.command.env),
+            hostname=sandbox.command.hostname,
+            processes=(" ".join(argv) or container.command.name,),
+            working_dir=container.command.working_dir,
+            now=lambda: self.loop.now,
+            sleep=self._sleep,
+            kill=lambda name: self.enter(SignalContainer(container_id=container.id, signal=name)),
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        until = self.loop.now + min(seconds, _LONGEST_SLEEP)
+        while self.pause is not None and (self.loop.now < until or seconds == inf):
+            await self.pause()
+
+
+def main_command(container: SimulatedContainer) -> tuple[str, ...]:
+    """What process 1 is; empty if only its image knows."""
+    command = container.command
+    if command.command or command.args:
+        return command.command + command.args
+    repository = split_reference(command.image)[0]
+    return ("sh",) if repository.rpartition("/")[2] in _SHELL_IMAGES else ()
