@@ -106,6 +106,11 @@ class Strategy:
         del new, old
         return []
 
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """What its author should know of *new*, though it is allowed: old ways, bad practice."""
+        del new, old
+        return []
+
     def grace_period(self, obj: Any, options: DeleteOptions) -> int | None:
         """How long *obj* gets to end after a deletion, in seconds; None if it just goes."""
         del obj, options

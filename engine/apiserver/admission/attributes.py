@@ -5,8 +5,11 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from engine.api.scheme import Resource
+from engine.apiserver.errors import ForbiddenError
+from engine.apiserver.keys import prefix_of
 from engine.apiserver.request import RequestInfo
 from engine.apiserver.storage import ObjectStorage
+from engine.store.kv import prefix_end
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +24,30 @@ class Attributes:
     subresource: str = ""
     dry_run: bool = False
 
+    def is_creation_of(self, kind: type) -> bool:
+        """Whether a new object of *kind* is being made."""
+        return self.operation == "CREATE" and not self.subresource and isinstance(self.obj, kind)
+
+    def is_write_of(self, kind: type) -> bool:
+        """Whether an object of *kind* itself is being made or replaced."""
+        return self.operation != "DELETE" and not self.subresource and isinstance(self.obj, kind)
+
+    def warn(self, text: str) -> None:
+        """Tell the client something, though the request succeeds."""
+        if self.request.warn is not None:
+            self.request.warn(text)
+
+    def forbidden(self, why: str, *, name: str = "") -> ForbiddenError:
+        """The refusal of this write: ``pods "web" is forbidden: why``."""
+        meta = self.obj.metadata
+        name = name or meta.name or meta.generate_name
+        return ForbiddenError(
+            f'{self.resource.qualified} "{name}" is forbidden: {why}',
+            name=name,
+            group=self.resource.group,
+            kind=self.resource.plural,
+        )
+
 
 class Plugin(Protocol):
     """Changes or refuses writes. Plugins keep no state and see each other's changes in order."""
@@ -32,3 +59,25 @@ class Plugin(Protocol):
             ApiError: the write is refused.
         """
         ...
+
+
+class Check(Protocol):
+    """Refuses writes that are valid and complete, and takes note of those that are made."""
+
+    def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        """Let the write pass.
+
+        Raises:
+            ApiError: it is refused.
+        """
+        ...
+
+    def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        """The write has been made."""
+        ...
+
+
+def objects_in(storage: ObjectStorage, resource: Resource, namespace: str = "") -> list[Any]:
+    """All objects of *resource* (in *namespace*, if given), in the order of their names."""
+    prefix = prefix_of(resource, namespace)
+    return [kv.value for kv in storage.range(prefix, prefix_end(prefix)).kvs]

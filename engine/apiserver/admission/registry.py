@@ -1,23 +1,51 @@
-"""The admission plugins, in the order they run."""
+"""The admission plugins, in the order they run.
+
+First those that change objects, then, on what is valid and complete, those that only refuse.
+Webhooks and policies of users belong at the end of the first and before the quota of the second.
+"""
 
 from typing import Any
 
 import attrs
 
-from engine.apiserver.admission.attributes import Attributes, Plugin
+from engine.apiserver.admission.attributes import Attributes, Check, Plugin
+from engine.apiserver.admission.default_ingress_class import DefaultIngressClass
 from engine.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from engine.apiserver.admission.limit_ranger import LimitRanger
 from engine.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from engine.apiserver.admission.node_restriction import NodeRestriction
+from engine.apiserver.admission.pod_security.plugin import PodSecurity
 from engine.apiserver.admission.priority import Priority
-from engine.apiserver.admission.service_account import ServiceAccountDefaulting
+from engine.apiserver.admission.resource_quota import ResourceQuotaCheck
+from engine.apiserver.admission.runtime_class import RuntimeClassAdmission
+from engine.apiserver.admission.service_account import ServiceAccountAdmission
+from engine.apiserver.admission.storage import (
+    DefaultStorageClass,
+    PersistentVolumeClaimResize,
+    StorageObjectInUseProtection,
+)
 from engine.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from engine.apiserver.storage import ObjectStorage
 
 ADMISSION: dict[str, Plugin] = {
     "NamespaceLifecycle": NamespaceLifecycle(),
-    "ServiceAccount": ServiceAccountDefaulting(),
+    "LimitRanger": LimitRanger(),
+    "ServiceAccount": ServiceAccountAdmission(),
     "TaintNodesByCondition": TaintNodesByCondition(),
+    "NodeRestriction": NodeRestriction(),
     "Priority": Priority(),
     "DefaultTolerationSeconds": DefaultTolerationSeconds(),
+    "DefaultStorageClass": DefaultStorageClass(),
+    "StorageObjectInUseProtection": StorageObjectInUseProtection(),
+    "RuntimeClass": RuntimeClassAdmission(),
+    "DefaultIngressClass": DefaultIngressClass(),
+}
+
+CHECKS: dict[str, Check] = {
+    "LimitRanger": LimitRanger(),
+    "PodSecurity": PodSecurity(),
+    "PersistentVolumeClaimResize": PersistentVolumeClaimResize(),
+    "ResourceQuota": ResourceQuotaCheck(),
 }
 
 
@@ -26,6 +54,7 @@ class Admission:
     """Runs the plugins, one after the other."""
 
     plugins: tuple[Plugin, ...] = tuple(ADMISSION.values())
+    checks: tuple[Check, ...] = tuple(CHECKS.values())
 
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object after all plugins.
@@ -38,3 +67,18 @@ class Admission:
             if obj is not attributes.obj:
                 attributes = attrs.evolve(attributes, obj=obj)
         return attributes.obj
+
+    def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        """Let a valid, complete write pass.
+
+        Raises:
+            ApiError: it is refused.
+        """
+        for check in self.checks:
+            check.check(attributes, storage)
+
+    def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        """Take note of a write that has been made."""
+        if not attributes.dry_run:
+            for check in self.checks:
+                check.settle(attributes, storage)

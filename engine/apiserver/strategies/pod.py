@@ -46,6 +46,16 @@ class PodStrategy(Strategy):
         """Only images, deadlines, tolerations and grace may change."""
         return validate_pod_update(new, old)
 
+    def allocate(self, obj: Any, old: Any | None, around: Surroundings) -> Any:
+        """The class of service by what the pod asks for in the end."""
+        del around
+        if old is not None:
+            return obj
+        quality = qos_class(obj.spec)
+        if quality == obj.status.qos_class:
+            return obj
+        return attrs.evolve(obj, status=attrs.evolve(obj.status, qos_class=quality))
+
     def grace_period(self, obj: Pod, options: DeleteOptions) -> int | None:
         """What is asked for, else what the spec says; none at all for what does not run."""
         if not obj.spec.node_name or obj.status.phase in _FINISHED:

@@ -50,7 +50,9 @@ def projected_pod(station: Station) -> None:
     for kind, name, data in (("ServiceAccount", "default", None), ("ConfigMap", "settings", "1")):
         body: dict[str, object] = {"apiVersion": "v1", "kind": kind}
         body["metadata"] = {"name": name, "namespace": "default"}
-        station.create(body | ({"data": {"a": data}} if data else {}))
+        station.create(
+            body | ({"data": {"a": data}} if data else {"automountServiceAccountToken": False})
+        )
     station.pod(
         spec={"volumes": [PROJECTED]},
         volumeMounts=[{"name": "all", "mountPath": "/all"}],

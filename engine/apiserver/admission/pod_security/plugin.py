@@ -1,0 +1,159 @@
+"""PodSecurity: namespaces say by label how much their pods may do.
+
+Source: k8s.io/pod-security-admission admission, kubernetes v1.34.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from engine.api.codec import encode_part
+from engine.api.core import Namespace
+from engine.api.meta import ObjectMeta
+from engine.api.pod import Pod, PodSpec, PodTemplateSpec
+from engine.api.scheme import SCHEME
+from engine.apiserver.admission.attributes import Attributes, objects_in
+from engine.apiserver.admission.pod_security.checks import Finding, PodView, broken
+from engine.apiserver.errors import Cause, InvalidError
+from engine.apiserver.storage import ObjectStorage
+
+PREFIX = "pod-security.kubernetes.io/"
+LEVELS = ("privileged", "baseline", "restricted")
+
+_MODES = ("enforce", "audit", "warn")
+_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
+_NAMESPACES = SCHEME.resource_of(Namespace)
+_PODS = SCHEME.resource_of(Pod)
+_MOST_PODS_CHECKED = 3000
+
+
+@attrs.frozen
+class Policy:
+    """A level, and the version of Kubernetes whose standards it means."""
+
+    level: str = "privileged"
+    version: str = "latest"
+
+    def __str__(self) -> str:
+        return f"{self.level}:{self.version}"
+
+
+class PodSecurity:
+    """Refuses, or warns of, pods that may do more than their namespace allows."""
+
+    def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        """Let through what the namespace allows.
+
+        Raises:
+            ForbiddenError: the pod violates what is enforced.
+            InvalidError: a namespace is labelled with a level that does not exist.
+        """
+        if attributes.is_write_of(Namespace):
+            _check_namespace(attributes, storage)
+            return
+        found = _template_of(attributes)
+        if found is None:
+            return
+        namespace = storage.find(_NAMESPACES, "", attributes.obj.metadata.namespace)
+        if namespace is None:
+            return
+        labels = namespace.metadata.labels
+        if not any(key.startswith(PREFIX) for key in labels):
+            return
+        view = _view(*found)
+        policies = {mode: policy_of(labels, mode) for mode in _MODES}
+        if isinstance(attributes.obj, Pod):
+            findings = broken(policies["enforce"].level, view)
+            if findings:
+                said = _listed(findings)
+                raise attributes.forbidden(f'violates PodSecurity "{policies["enforce"]}": {said}')
+        findings = broken(policies["warn"].level, view)
+        if findings:
+            attributes.warn(f'would violate PodSecurity "{policies["warn"]}": {_listed(findings)}')
+
+    def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        """Nothing to note."""
+
+
+def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
+    """What *labels* say about *mode*; privileged, the latest, unless they say otherwise."""
+    level = labels.get(PREFIX + mode, "privileged")
+    version = labels.get(f"{PREFIX}{mode}-version", "latest")
+    return Policy(
+        level if level in LEVELS else "restricted",
+        version if _VERSION.fullmatch(version) else "latest",
+    )
+
+
+def _listed(findings: list[Finding]) -> str:
+    return ", ".join(str(finding) for finding in findings)
+
+
+def _view(meta: ObjectMeta, spec: PodSpec) -> PodView:
+    return PodView(encode_part(spec), meta.annotations)
+
+
+def _template_of(attributes: Attributes) -> tuple[ObjectMeta, PodSpec] | None:
+    """The pod, or the pod to be, that is written; None if there is none, or nothing changes."""
+    obj, old = attributes.obj, attributes.old
+    if attributes.operation == "DELETE" or attributes.subresource not in (
+        "",
+        "ephemeralcontainers",
+    ):
+        return None
+    if isinstance(obj, Pod):
+        if old is not None and old.spec == obj.spec:
+            return None
+        return obj.metadata, obj.spec
+    spec = getattr(obj, "spec", None)
+    job = getattr(spec, "job_template", None)
+    template = getattr(job.spec if job else spec, "template", None) or getattr(
+        obj, "template", None
+    )
+    if not isinstance(template, PodTemplateSpec):
+        return None
+    return template.metadata, template.spec
+
+
+def _check_namespace(attributes: Attributes, storage: ObjectStorage) -> None:
+    labels = attributes.obj.metadata.labels
+    causes = _label_causes(labels)
+    if causes:
+        raise InvalidError.of("Namespace", attributes.obj.metadata.name, causes)
+    if attributes.old is None:
+        return
+    before = policy_of(attributes.old.metadata.labels, "enforce")
+    policy = policy_of(labels, "enforce")
+    if policy == before or policy.level == "privileged":
+        return
+    name = attributes.obj.metadata.name
+    groups: dict[str, list[str]] = {}
+    for pod in objects_in(storage, _PODS, name)[:_MOST_PODS_CHECKED]:
+        findings = broken(policy.level, _view(pod.metadata, pod.spec))
+        if findings:
+            said = ", ".join(finding.reason for finding in findings)
+            groups.setdefault(said, []).append(pod.metadata.name)
+    if not groups:
+        return
+    attributes.warn(
+        f'existing pods in namespace "{name}" violate the new PodSecurity enforce level "{policy}"'
+    )
+    for said, pods in sorted(groups.items(), key=lambda group: group[1][0]):
+        others = len(pods) - 1
+        more = f" (and {others} other pod{'s' if others > 1 else ''})" if others else ""
+        attributes.warn(f"{pods[0]}{more}: {said}")
+
+
+def _label_causes(labels: Mapping[str, Any]) -> list[Cause]:
+    causes = []
+    for mode in _MODES:
+        level, version = labels.get(PREFIX + mode), labels.get(f"{PREFIX}{mode}-version")
+        if level is not None and level not in LEVELS:
+            message = f'Invalid value: "{level}": must be one of {", ".join(LEVELS)}'
+            causes.append(Cause(field=f"metadata.labels[{PREFIX}{mode}]", message=message))
+        if version is not None and not _VERSION.fullmatch(version):
+            message = f'Invalid value: "{version}": must be "latest" or "v1.x"'
+            causes.append(Cause(field=f"metadata.labels[{PREFIX}{mode}-version]", message=message))
+    return causes
