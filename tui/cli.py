@@ -42,11 +42,13 @@ def make_parser() -> argparse.ArgumentParser:
     _add_store_options(parser)
     parser.add_argument("--no-demo", action="store_true", help="start without the demo application")
     parser.set_defaults(run=_open)
+    _add_history_options(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run a cluster without a screen, for kubectl")
     _add_cluster_options(serve)
     _add_store_options(serve)
+    _add_history_options(serve)
     serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
     serve.set_defaults(run=_serve)
 
@@ -128,8 +130,30 @@ def _add_store_options(parser: argparse.ArgumentParser) -> None:
         ("cert", "PATH", "our certificate for the etcd"),
         ("key", "PATH", "the key of our certificate"),
         ("user", "NAME", "our name in the etcd"),
+        (
+            "prefix",
+            "PATH",
+            "what our keys in the etcd begin with, one for each cluster (/kubarium/)",
+        ),
     ):
         parser.add_argument(f"--store-{name}", metavar=metavar, help=help_text)
+
+
+def _add_history_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.history import parse_age, parse_revisions, parse_size
+
+    for name, metavar, parse, help_text in (
+        ("age", "AGE", parse_age, "how long history is kept: 90m, 24h, 7d, or all (24h)"),
+        ("revisions", "N", parse_revisions, "how many revisions are kept, or all (500000)"),
+        ("size", "BYTES", parse_size, "how large the store may grow: 256Mi, 1Gi, or all (256Mi)"),
+    ):
+        parser.add_argument(
+            f"--history-{name}",
+            type=parse,
+            default=argparse.SUPPRESS,
+            metavar=metavar,
+            help=help_text,
+        )
 
 
 def _count(text: str) -> int:

@@ -9,6 +9,7 @@ import sys
 
 from engine.adapters.storage.choose import StoreOptions
 from engine.host import Host, HostOptions
+from tui.commands.history import retention
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,6 +29,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         seed=options.seed if options.seed is not None else 1,
         speed=options.speed,
         demo=demo,
+        retention=retention(options),
     )
 
 
@@ -42,6 +44,7 @@ def store_options(options: argparse.Namespace) -> StoreOptions | None:
         key_file=options.store_key,
         user=options.store_user,
         password=os.environ.get("KUBARIUM_STORE_PASSWORD"),
+        prefix=options.store_prefix,
     )
 
 

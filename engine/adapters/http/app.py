@@ -10,18 +10,23 @@ from typing import Any, cast
 import attrs
 from aiohttp import web
 
+from engine.adapters.http.access import access_of
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
+from engine.adapters.http.limits import InFlight, Limits
 from engine.adapters.http.logs import LogSource, log_options, log_target
+from engine.adapters.http.metrics import CONTENT_TYPE as METRICS_TYPE
+from engine.adapters.http.metrics import ServerMetrics
 from engine.adapters.http.peer import certificate_user
 from engine.adapters.http.request import ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
-from engine.adapters.http.store_status import STORE_PATH, store_status
+from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.http.watching import WatchStream, durable
 from engine.api.pod import Pod
 from engine.apiserver.authentication.authenticator import Authenticator
+from engine.apiserver.authentication.impersonation import impersonated
 from engine.apiserver.authentication.user import NOBODY, UserInfo
 from engine.apiserver.errors import (
     ApiError,
@@ -40,7 +45,6 @@ from engine.store.watchable_store import Store
 log = logging.getLogger(__name__)
 
 _CHANNEL = "http"
-_LARGEST_BODY = 3 * 2**20
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -63,7 +67,10 @@ class HttpServer:
     observer: StoreObserver[Any] | None = None
     ssl_context: ssl.SSLContext | None = None
     nobody: UserInfo = NOBODY
+    limits: Limits = attrs.field(factory=Limits)
     port: int = attrs.field(default=0, init=False)
+    metrics: ServerMetrics = attrs.field(init=False)
+    _in_flight: InFlight = attrs.field(init=False)
     _encoder: Encoder = attrs.field(factory=Encoder, init=False)
     _verbs: Verbs = attrs.field(init=False)
     _documents: Documents = attrs.field(init=False)
@@ -75,6 +82,8 @@ class HttpServer:
     def __attrs_post_init__(self) -> None:
         self._verbs = Verbs(self.cluster, self._encoder)
         self._documents = Documents(self.cluster)
+        self._in_flight = InFlight(self.limits)
+        self.metrics = ServerMetrics(self.cluster, self._in_flight)
         if self.runtimes is not None:
             self._gateway = StreamGateway(self.cluster, self.runtimes)
         self._authenticator = Authenticator(self.cluster.tokens, self.nobody)
@@ -89,7 +98,9 @@ class HttpServer:
         Raises:
             AdapterError: the address cannot be had.
         """
-        server = web.Server(self._handle, access_log=None)
+        server = web.Server(
+            self._handle, access_log=None, keepalive_timeout=self.limits.idle_time
+        )
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -144,10 +155,17 @@ class HttpServer:
             authorization=http.headers.get("Authorization", ""),
         )
         target = parse_target(http.path, self.cluster.scheme)
+        user = self._impersonated(http, user)
+        self.cluster.check(access_of(http, target, user))
         if target is None:
             found = None
             if http.path == STORE_PATH and self.observer is not None and http.method == "GET":
+                check_may_look(user)
                 return self._response(store_status(self.observer, http.query))
+            if http.path == "/metrics" and http.method == "GET":
+                return web.Response(
+                    body=self.metrics.text(), headers={"Content-Type": METRICS_TYPE}
+                )
             if http.method in ("GET", "HEAD"):
                 found = self._documents.answer(
                     http.path, http.headers.get("Accept", ""), dict(http.query)
@@ -174,6 +192,13 @@ class HttpServer:
             answer = cast("ApiResponse", self.journal.call(_CHANNEL, request))
         await durable(self.store, answer.revision)
         return self._response(answer)
+
+    def _impersonated(self, http: web.BaseRequest, user: UserInfo) -> UserInfo:
+        """Who the request is made for: *user*, or whom *user* asks to be and may."""
+        if not any(name.lower().startswith("impersonate-") for name in http.headers):
+            return user
+        headers = tuple(http.headers.items())
+        return impersonated(headers, user, self.cluster.check) or user
 
     async def _read(self, http: web.BaseRequest, target: Target, user: UserInfo) -> ApiRequest:
         headers = http.headers

@@ -7,11 +7,22 @@ import attrs
 import orjson
 
 from engine.adapters.http.request import ApiResponse
-from engine.apiserver.errors import BadRequestError
+from engine.apiserver.authentication.user import UserInfo
+from engine.apiserver.errors import BadRequestError, ForbiddenError
 from engine.store.observer import StoreObserver
 
 STORE_PATH = "/debug/store"
 _MOST_REVISIONS = 1000
+
+
+def check_may_look(user: UserInfo) -> None:
+    """Let administrators pass: the keys of everything are there to be seen.
+
+    Raises:
+        ForbiddenError: *user* is none.
+    """
+    if "system:masters" not in user.groups:
+        raise ForbiddenError(f'forbidden: User "{user.name}" cannot get path "{STORE_PATH}"')
 
 
 def store_status(observer: StoreObserver[Any], query: Mapping[str, str]) -> ApiResponse:

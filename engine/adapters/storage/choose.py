@@ -19,7 +19,7 @@ from engine.store.log import ChangeLog, Codec
 
 V = TypeVar("V")
 
-_LEADER = b"/kubarium/leader"
+DEFAULT_PREFIX = "/kubarium/"
 
 
 class LeadershipLostError(AdapterError):
@@ -37,6 +37,7 @@ class StoreOptions:
         key_file: its key.
         user: who we are to etcd; None if it asks nobody.
         password: the user's.
+        prefix: what our keys begin with; clusters with prefixes of their own share an etcd.
     """
 
     url: str
@@ -45,6 +46,22 @@ class StoreOptions:
     key_file: str | None = None
     user: str | None = None
     password: str | None = None
+    prefix: str | None = None
+
+    def keys(self) -> bytes:
+        """The prefix of our keys, checked; it ends with a slash.
+
+        Raises:
+            ConfigError: it is not of the form ``/name/``.
+        """
+        prefix = DEFAULT_PREFIX if self.prefix is None else self.prefix
+        parts = prefix.strip("/").split("/")
+        if not prefix.startswith("/") or not all(parts) or not prefix.isprintable():
+            raise ConfigError(
+                f"--store-prefix {prefix!r}: a path such as /kubarium/ or /clusters/red was"
+                f" expected"
+            )
+        return f"/{'/'.join(parts)}/".encode()
 
     def address(self) -> EtcdAddress:
         """The same, checked.
@@ -82,6 +99,7 @@ class Storage(Generic[V]):
     etcd: StoreOptions | None = None
     _election: Election | None = attrs.field(default=None, init=False)
     _sqlite: SqliteLog[V] | None = attrs.field(default=None, init=False)
+    _etcd: EtcdLog[V] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.data is not None and self.etcd is not None:
@@ -90,7 +108,8 @@ class Storage(Generic[V]):
     @property
     def size(self) -> Callable[[], int] | None:
         """What tells the bytes that history takes, if that can be known."""
-        return None if self._sqlite is None else self._sqlite.size
+        log = self._sqlite or self._etcd
+        return None if log is None else log.size
 
     async def lead(self, on_waiting: Callable[[str], object]) -> None:
         """Wait until the store is ours to write; *on_waiting* hears why not yet.
@@ -102,7 +121,7 @@ class Storage(Generic[V]):
         if self.etcd is None or self._election is not None:
             return
         identity = f"{socket.gethostname()} (process {os.getpid()})"
-        election = Election(self.etcd.address(), _LEADER, identity)
+        election = Election(self.etcd.address(), self.etcd.keys() + b"leader", identity)
         stop = threading.Event()
         loop = asyncio.get_running_loop()
 
@@ -133,7 +152,10 @@ class Storage(Generic[V]):
         if self.etcd is None:
             return None
         assert self._election is not None
-        return EtcdLog(self.etcd.address(), self.codec, post, self._election)
+        self._etcd = EtcdLog(
+            self.etcd.address(), self.codec, post, self._election, self.etcd.keys()
+        )
+        return self._etcd
 
     def release(self) -> None:
         """Let somebody else lead, if we did. Twice is once."""

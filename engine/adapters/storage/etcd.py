@@ -62,6 +62,8 @@ class EtcdLog(Generic[V]):
     retry_interval: float = 1.0
     _gateway: EtcdGateway = attrs.field(init=False)
     _writer: GroupWriter[V] = attrs.field(init=False)
+    _records: int = attrs.field(default=0, init=False)
+    _bytes: int = attrs.field(default=0, init=False)
     _head: int = attrs.field(default=1, init=False)
     _compacted: int = attrs.field(default=0, init=False)
     # etcd's own revision of our head key, as of the last transaction.
@@ -77,7 +79,7 @@ class EtcdLog(Generic[V]):
     def place(self) -> str:
         """The endpoints."""
         hosts = ",".join(f"{host}:{port}" for host, port in self.address.endpoints)
-        return f"etcd {hosts}"
+        return f"etcd {hosts}{self.prefix.decode()}"
 
     def load(self) -> Recovered[V]:
         """What etcd holds, after clearing what a former leader left half done.
@@ -135,6 +137,10 @@ class EtcdLog(Generic[V]):
         """Call *callback* once all that was handed over so far is in etcd."""
         self._writer.put(After(callback))
 
+    def size(self) -> int:
+        """The bytes of our records in etcd, about: what compaction dropped counts as the mean."""
+        return self._bytes
+
     def close(self) -> None:
         """Write what is still waiting, then let somebody else lead."""
         self._writer.close()
@@ -142,10 +148,18 @@ class EtcdLog(Generic[V]):
         self.election.resign()
 
     def _read_changes(self) -> Iterator[Change[V]]:
-        changes = (self._decode(*pair) for pair in self._pages(self._name("change/")))
+        changes = (self._read(*pair) for pair in self._pages(self._name("change/")))
         # Names order the changes of one revision by key; they happened in the order of `sub`.
         for _, group in groupby(changes, key=attrgetter("revision")):
             yield from sorted(group, key=attrgetter("sub"))
+
+    def _read(self, name: bytes, data: bytes) -> Change[V]:
+        self._count(1, len(name) + len(data))
+        return self._decode(name, data)
+
+    def _count(self, records: int, size: int) -> None:
+        self._records += records
+        self._bytes += size
 
     def _read_leases(self) -> dict[int, float]:
         pages = self._pages(self._name("lease/"))
@@ -178,11 +192,12 @@ class EtcdLog(Generic[V]):
             data = self._encode(change)
             slot = self._slot(change.revision, change.kv.key)
             operations.append(_put(b"%s%05x" % (slot, change.sub), data))
-            size += len(data)
+            size += len(slot) + len(data)
             is_whole = position + 1 == len(changes) or changes[position + 1].sub == 0
             if len(operations) >= _OPERATIONS or size >= _BYTES or position + 1 == len(changes):
                 reached = change.revision if is_whole else change.revision - 1
                 self._send(operations, max(self._head, reached))
+                self._count(len(operations), size)
                 operations, size = [], 0
         for note in notes:
             if not isinstance(note, Grant):
@@ -198,6 +213,8 @@ class EtcdLog(Generic[V]):
             for first in range(0, len(note.dropped), _OPERATIONS):
                 slots = [self._slot(*one) for one in note.dropped[first : first + _OPERATIONS]]
                 self._send([_delete(slot, prefix_end(slot)) for slot in slots], self._head)
+                dropped = min(len(slots), self._records)
+                self._count(-dropped, -(self._bytes * dropped // max(1, self._records)))
         else:
             self._send([_delete(self._name("lease", note.lease_id), None)], self._head)
 
