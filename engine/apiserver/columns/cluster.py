@@ -5,7 +5,6 @@ Source: pkg/printers/internalversion, kubernetes v1.34.
 
 from typing import Any
 
-from engine.api.codec import format_time
 from engine.api.coordination import Lease
 from engine.api.core import ConfigMap, Namespace, Secret, ServiceAccount
 from engine.api.events import Event
@@ -13,7 +12,7 @@ from engine.api.frozen import EMPTY
 from engine.api.meta import ApiObject, condition_of
 from engine.api.node import Node
 from engine.api.policy import PodDisruptionBudget
-from engine.apiserver.columns.column import Column, Columns, age, columns, wire_parts
+from engine.apiserver.columns.column import Columns, age, columns, wire_parts
 
 _ROLE = "node-role.kubernetes.io/"
 
@@ -127,11 +126,6 @@ def _claim(obj: Any, now: float) -> tuple[Any, ...]:
     )
 
 
-def _definition(obj: ApiObject, _now: float) -> tuple[Any, ...]:
-    created = obj.metadata.creation_timestamp
-    return obj.metadata.name, "" if created is None else format_time(created)
-
-
 def plain(obj: ApiObject, now: float) -> tuple[Any, ...]:
     """The cells of a kind without columns of its own."""
     return obj.metadata.name, age(obj.metadata.creation_timestamp, now)
@@ -172,4 +166,3 @@ CLAIMS = Columns(
     _claim,
 )  # fmt: skip
 PLAIN = Columns(columns("Name", "Age"), plain)
-DEFINITIONS = Columns((Column("Name"), Column("Created At", format="date-time")), _definition)

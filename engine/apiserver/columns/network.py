@@ -5,9 +5,12 @@ Source: pkg/printers/internalversion, kubernetes v1.34.
 
 from typing import Any
 
+from engine.api.codec import decode_part
 from engine.api.core import Endpoints, Service, ServicePort
 from engine.api.discovery import EndpointSlice
 from engine.api.frozen import EMPTY
+from engine.api.meta import LabelSelector
+from engine.api.selectors import format_selector
 from engine.apiserver.columns.column import Columns, age, columns, labels_text, wire_parts
 
 
@@ -86,6 +89,43 @@ def _ingress(obj: Any, now: float) -> tuple[Any, ...]:
     )
 
 
+def _policy(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, _ = wire_parts(obj)
+    selector = decode_part(LabelSelector, spec.get("podSelector") or EMPTY)
+    shown = format_selector(selector) or "<none>"
+    return obj.metadata.name, shown, age(obj.metadata.creation_timestamp, now)
+
+
+def _ingress_class(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, _ = wire_parts(obj)
+    parameters = spec.get("parameters") or EMPTY
+    shown = "<none>"
+    if parameters:
+        group = parameters.get("apiGroup")
+        shown = f"{parameters.get('kind', '')}{'.' + group if group else ''}"
+        shown += f"/{parameters.get('name', '')}"
+    return (
+        obj.metadata.name,
+        spec.get("controller", ""),
+        shown,
+        age(obj.metadata.creation_timestamp, now),
+    )
+
+
+def _address(obj: Any, _now: float) -> tuple[Any, ...]:
+    spec, _ = wire_parts(obj)
+    parent = spec.get("parentRef") or EMPTY
+    parts = (parent.get("group"), parent.get("resource"), parent.get("namespace"))
+    place = "/".join(str(part) for part in (*parts, parent.get("name")) if part)
+    return obj.metadata.name, place
+
+
+def _cidr(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, _ = wire_parts(obj)
+    cidrs = ",".join(spec.get("cidrs") or ())
+    return obj.metadata.name, cidrs, age(obj.metadata.creation_timestamp, now)
+
+
 SERVICES = Columns(
     columns("Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age", wide=("Selector",)),
     _service,
@@ -93,3 +133,7 @@ SERVICES = Columns(
 ENDPOINTS = Columns(columns("Name", "Endpoints", "Age"), _endpoints)
 ENDPOINT_SLICES = Columns(columns("Name", "AddressType", "Ports", "Endpoints", "Age"), _slice)
 INGRESSES = Columns(columns("Name", "Class", "Hosts", "Address", "Ports", "Age"), _ingress)
+POLICIES = Columns(columns("Name", "Pod-Selector", "Age"), _policy)
+INGRESS_CLASSES = Columns(columns("Name", "Controller", "Parameters", "Age"), _ingress_class)
+ADDRESSES = Columns(columns("Name", "ParentRef"), _address)
+SERVICE_CIDRS = Columns(columns("Name", "CIDRs", "Age"), _cidr)

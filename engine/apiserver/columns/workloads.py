@@ -6,8 +6,9 @@ Source: pkg/printers/internalversion, kubernetes v1.34.
 from typing import Any
 
 from engine.api.apps import Deployment, ReplicaSet
-from engine.api.codec import parse_time
+from engine.api.codec import encode, parse_time
 from engine.api.frozen import EMPTY
+from engine.api.meta import controller_of
 from engine.api.pod import PodSpec
 from engine.api.selectors import format_selector
 from engine.apiserver.columns.column import Columns, age, columns, duration, labels_text, wire_parts
@@ -109,6 +110,113 @@ def _job(obj: Any, now: float) -> tuple[Any, ...]:
     )
 
 
+def _cron_job(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, status, names, images, _ = _carried(obj)
+    last = status.get("lastScheduleTime")
+    selector = spec.get("jobTemplate", EMPTY).get("spec", EMPTY).get("selector", EMPTY)
+    return (
+        obj.metadata.name,
+        spec.get("schedule", ""),
+        spec.get("timeZone") or "<none>",
+        "True" if spec.get("suspend") else "False",
+        len(status.get("active") or ()),
+        duration(now - parse_time(last)) if last else "<none>",
+        age(obj.metadata.creation_timestamp, now),
+        names,
+        images,
+        labels_text(selector.get("matchLabels", EMPTY)),
+    )
+
+
+def _replication_controller(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, status, names, images, _ = _carried(obj)
+    return (
+        obj.metadata.name,
+        spec.get("replicas", 1),
+        status.get("replicas", 0),
+        status.get("readyReplicas", 0),
+        age(obj.metadata.creation_timestamp, now),
+        names,
+        images,
+        labels_text(spec.get("selector") or EMPTY),
+    )
+
+
+def _controller_revision(obj: Any, now: float) -> tuple[Any, ...]:
+    owner = controller_of(obj)
+    shown = "<none>"
+    if owner is not None:
+        group = owner.api_version.rpartition("/")[0]
+        shown = f"{owner.kind.lower()}{'.' + group if group else ''}/{owner.name}"
+    created = age(obj.metadata.creation_timestamp, now)
+    return obj.metadata.name, shown, encode(obj).get("revision", 0), created
+
+
+def _pod_template(obj: Any, _now: float) -> tuple[Any, ...]:
+    template = encode(obj).get("template") or EMPTY
+    containers = (template.get("spec") or EMPTY).get("containers") or ()
+    return (
+        obj.metadata.name,
+        ",".join(str(item.get("name", "")) for item in containers),
+        ",".join(str(item.get("image", "")) for item in containers),
+        labels_text((template.get("metadata") or EMPTY).get("labels") or EMPTY),
+    )
+
+
+def _autoscaler(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, status = wire_parts(obj)
+    target = spec.get("scaleTargetRef") or EMPTY
+    least = spec.get("minReplicas")
+    return (
+        obj.metadata.name,
+        f"{target.get('kind', '')}/{target.get('name', '')}",
+        _metrics(spec.get("metrics") or (), status.get("currentMetrics") or ()),
+        "<unset>" if least is None else str(least),
+        spec.get("maxReplicas", 0),
+        status.get("currentReplicas", 0),
+        age(obj.metadata.creation_timestamp, now),
+    )
+
+
+def _metrics(wanted: Any, found: Any) -> str:
+    """The targets of an autoscaler, each after its present value; two at most."""
+    shown = [
+        _metric(metric, found[place] if place < len(found) else EMPTY)
+        for place, metric in enumerate(wanted)
+    ]
+    if not shown:
+        return "<none>"
+    more = f" + {len(shown) - 2} more..." if len(shown) > 2 else ""
+    return ", ".join(shown[:2]) + more
+
+
+def _metric(metric: Any, found: Any) -> str:
+    kind = str(metric.get("type", ""))
+    part = kind[:1].lower() + kind[1:]
+    wanted = metric.get(part) or EMPTY
+    target = wanted.get("target") or EMPTY
+    current = (found.get(part) or EMPTY).get("current") or EMPTY
+    if kind in ("Resource", "ContainerResource"):
+        if target.get("averageValue") is not None:
+            return (
+                f"{wanted.get('name')}: {_value(current, 'averageValue')}/{target['averageValue']}"
+            )
+        percent = target.get("averageUtilization")
+        wanted_text = "<auto>" if percent is None else f"{percent}%"
+        now = current.get("averageUtilization")
+        now_text = "<unknown>" if now is None else f"{now}%"
+        return f"{wanted.get('name')}: {now_text}/{wanted_text}"
+    if kind != "Pods" and target.get("averageValue") is not None:
+        return f"{_value(current, 'averageValue')}/{target['averageValue']} (avg)"
+    field = "averageValue" if kind == "Pods" else "value"
+    return f"{_value(current, field)}/{target.get(field, '')}"
+
+
+def _value(current: Any, field: str) -> str:
+    found = current.get(field)
+    return "<unknown>" if found is None else str(found)
+
+
 DEPLOYMENTS = Columns(
     columns(
         "Name", "Ready", "Up-to-date#", "Available#", "Age",
@@ -139,3 +247,24 @@ JOBS = Columns(
     ),
     _job,
 )  # fmt: skip
+CRON_JOBS = Columns(
+    columns(
+        "Name", "Schedule", "Timezone", "Suspend", "Active#", "Last Schedule", "Age",
+        wide=("Containers", "Images", "Selector"),
+    ),
+    _cron_job,
+)  # fmt: skip
+REPLICATION_CONTROLLERS = Columns(
+    columns(
+        "Name", "Desired#", "Current#", "Ready#", "Age", wide=("Containers", "Images", "Selector")
+    ),
+    _replication_controller,
+)
+CONTROLLER_REVISIONS = Columns(
+    columns("Name", "Controller", "Revision#", "Age"), _controller_revision
+)
+POD_TEMPLATES = Columns(columns("Name", "Containers", "Images", "Pod Labels"), _pod_template)
+AUTOSCALERS = Columns(
+    columns("Name", "Reference", "Targets", "MinPods", "MaxPods#", "Replicas#", "Age"),
+    _autoscaler,
+)
