@@ -16,6 +16,7 @@ from engine.api.core import (
 from engine.api.discovery import Endpoint, EndpointConditions, EndpointSlice, SlicePort
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ApiObject, ObjectMeta
+from engine.apiserver.authorization.bootstrap import default_objects, with_missing
 from engine.apiserver.errors import AlreadyExistsError, NotFoundError
 from engine.client.client import Client
 from engine.config import ClusterConfig
@@ -33,6 +34,8 @@ def bootstrap(client: Client, config: ClusterConfig, ca: str) -> None:
     """
     for name in NAMESPACES:
         _ensure(client, Namespace(metadata=ObjectMeta(name=name)))
+    for default in default_objects():
+        _restore(client, default)
     _publish_authority(client, ca)
     _ensure(client, _kubernetes_service(config))
     _ensure(client, _dns_service(config))
@@ -129,6 +132,18 @@ def _ensure(client: Client, obj: ApiObject) -> None:
         client.create(obj)
     except AlreadyExistsError:
         return
+
+
+def _restore(client: Client, wanted: ApiObject) -> None:
+    """Create a default role or binding, or give back what somebody took from it."""
+    meta = wanted.metadata
+    try:
+        client.create(wanted)
+    except AlreadyExistsError:
+        found = client.get(type(wanted), meta.name, namespace=meta.namespace)
+        mended = with_missing(found, wanted)
+        if mended is not found:
+            client.update(mended)
 
 
 def _replace(client: Client, obj: ApiObject) -> None:

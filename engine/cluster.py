@@ -12,6 +12,7 @@ from engine.api.codec import decode_stored, encode_json
 from engine.api.meta import ApiObject
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.errors import InternalError
+from engine.apiserver.authentication.user import service_account_user
 from engine.apiserver.keys import index_of
 from engine.apiserver.server import ApiServer
 from engine.bootstrap import bootstrap
@@ -122,6 +123,7 @@ class Cluster:
             random=self.random,
             service_cidr=config.service_cidr,
             cluster_domain=config.cluster_domain,
+            has_authorization=True,
             identity=self.identity or derived_identity(self.random, config.start_time),
         )
         self.admin = self.client("admin", user="kubernetes-admin", groups=("system:masters",))
@@ -285,7 +287,8 @@ class Cluster:
         return runtime
 
     def _make_injector(self) -> Injector:
-        client = self.client("fault-injector", groups=("system:masters",))
+        user = service_account_user("kube-system", "fault-injector")
+        client = self.client("fault-injector", user=user.name, groups=user.groups)
         components: dict[str, Startable] = {"scheduler": self.scheduler}
         components |= {name: self.manager[name] for name in self.manager}
         levers = Levers(

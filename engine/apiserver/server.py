@@ -27,6 +27,10 @@ from engine.apiserver.authorization.access import Access
 from engine.apiserver.authorization.authorizer import Authorizer
 from engine.apiserver.authorization.escalation import EscalationGuard
 from engine.apiserver.authorization.rbac import GROUP
+from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.authorizer import Authorizer
+from engine.apiserver.authorization.escalation import EscalationGuard
+from engine.apiserver.authorization.rbac import GROUP
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
 from engine.apiserver.patch import APPLY_PATCH
@@ -39,6 +43,7 @@ from engine.apiserver.request import (
     RequestInfo,
     WatchEvent,
 )
+from engine.apiserver.reviews import Reviews
 from engine.apiserver.reviews import Reviews
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.subresources import Subresources, scale_of, with_scale
@@ -74,6 +79,9 @@ class ApiServer:
     has_authorization: bool = attrs.field(default=False, kw_only=True)
     authorizer: Authorizer | None = attrs.field(default=None, init=False)
     reviews: Reviews = attrs.field(init=False)
+    has_authorization: bool = attrs.field(default=False, kw_only=True)
+    authorizer: Authorizer | None = attrs.field(default=None, init=False)
+    reviews: Reviews = attrs.field(init=False)
     storage: ObjectStorage = attrs.field(init=False)
     tokens: ServiceAccountTokens = attrs.field(init=False)
     _writer: Writer = attrs.field(init=False)
@@ -82,6 +90,7 @@ class ApiServer:
     _patcher: Patcher = attrs.field(init=False)
     custom_resources: CustomResources = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
+    _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _translate: Translator = attrs.field(factory=Translator, init=False)
     _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
@@ -98,6 +107,10 @@ class ApiServer:
             self.loop,
             f"https://kubernetes.default.svc.{self.cluster_domain}",
         )
+        if self.has_authorization:
+            self.authorizer = Authorizer(self.storage)
+            self._guard = EscalationGuard(self.authorizer)
+        self.reviews = Reviews(self.tokens, self.authorizer)
         if self.has_authorization:
             self.authorizer = Authorizer(self.storage)
             self._guard = EscalationGuard(self.authorizer)
@@ -144,6 +157,17 @@ class ApiServer:
             return self.scheme.resource_of(cls)
         except KeyError as error:
             raise NotFoundError("the server could not find the requested resource") from error
+
+    # --- who may do what ---
+
+    def check(self, access: Access) -> None:
+        """Return if *access* is allowed; every request is checked before its verb is called.
+
+        Raises:
+            ForbiddenError: it is not.
+        """
+        if self.authorizer is not None:
+            self.authorizer.check(access)
 
     # --- who may do what ---
 
@@ -282,6 +306,8 @@ class ApiServer:
         self, obj: T, *, request: RequestInfo, dry_run: bool, is_applied: bool = False
     ) -> T:
         resource = self.resource_of(type(obj))
+        if self._guard is not None:
+            self._guard.check(resource, obj, None, request)
         written = written_as(resource, self.scheme)
         new = as_written(resource, written, obj)
         stored = self._writer.create(
@@ -315,6 +341,9 @@ class ApiServer:
             return cast("T", self._subresources.finalize(obj, request=request, dry_run=dry_run))
         if subresource not in ("", *resource.subresources):
             raise NotFoundError(f"{resource.plural} have no subresource {subresource}")
+        if self._guard is not None and resource.group == GROUP:
+            old = self.storage.read(resource, obj.metadata.namespace, obj.metadata.name)
+            self._guard.check(resource, obj, old, request)
         if self._guard is not None and resource.group == GROUP:
             old = self.storage.read(resource, obj.metadata.namespace, obj.metadata.name)
             self._guard.check(resource, obj, old, request)

@@ -1,5 +1,6 @@
 """Objects in the store: keys, revisions and store errors turned into API errors."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import attrs
@@ -45,11 +46,16 @@ def at_revision(obj: T, revision: int) -> T:
     return attrs.evolve(obj, metadata=attrs.evolve(obj.metadata, resource_version=str(revision)))
 
 
+OnWrite = Callable[[Resource, ApiObject | None, ApiObject | None], None]
+"""Hears of each write at once: the object before it (if it was read) and after it."""
+
+
 @attrs.define(eq=False)
 class ObjectStorage:
     """Reads and writes whole objects, each write conditional on what was read before."""
 
     store: Store[Any]
+    observers: list[OnWrite] = attrs.field(factory=list, init=False)
     _lease: int = attrs.field(default=0, init=False)
     _lease_until: float = attrs.field(default=0.0, init=False)
 
@@ -128,6 +134,7 @@ class ObjectStorage:
         put = self._put(resource, key, stored)
         if not self._commit(Compare(key, "version", "=", 0), put, origin):
             raise AlreadyExistsError.of(resource.plural, meta.name, group=resource.group)
+        self._tell(resource, None, stored)
         return stored
 
     def replace(
@@ -147,6 +154,7 @@ class ObjectStorage:
         put = self._put(resource, key, stored)
         if not self._commit(Compare(key, "mod", "=", old.revision), put, origin):
             raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
+        self._tell(resource, old, stored)
         return stored
 
     def remove(self, resource: Resource, old: ApiObject, *, origin: object, dry_run: bool) -> None:
@@ -162,6 +170,11 @@ class ObjectStorage:
         key = key_of(resource, meta.namespace, meta.name)
         if not self._commit(Compare(key, "mod", "=", old.revision), DeleteRange(key), origin):
             raise ConflictError.of(resource.plural, meta.name, MODIFIED, group=resource.group)
+        self._tell(resource, old, None)
+
+    def _tell(self, resource: Resource, old: ApiObject | None, new: ApiObject | None) -> None:
+        for observer in self.observers:
+            observer(resource, old, new)
 
     def _put(self, resource: Resource, key: bytes, obj: Any) -> Put[Any]:
         """The write of an object: an Event goes when its lease ends, everything else stays.

@@ -1,5 +1,6 @@
 """A component's typed view of the API server, over its own link and under its own name."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ from engine.apiserver.authentication.service_accounts import (
     IssuedToken,
     TokenSpec,
 )
+from engine.apiserver.authorization.access import access_to
+from engine.apiserver.errors import ForbiddenError
 from engine.apiserver.request import (
     DeleteOptions,
     ObjectList,
@@ -24,7 +27,10 @@ from engine.apiserver.request import (
 from engine.client.link import Link
 from engine.client.server import Server, WatchHandle
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T", bound=ApiObject)
+R = TypeVar("R")
 
 PATCH_TYPES = {
     "merge": "application/merge-patch+json",
@@ -65,7 +71,13 @@ class Client:
             AlreadyExistsError: the name is taken.
             InvalidError: the object is not allowed.
         """
-        return self.link.request(lambda: self.server.create(obj, request=self.request_info()))
+        return self._request(
+            "create",
+            type(obj),
+            lambda: self.server.create(obj, request=self.request_info()),
+            namespace=obj.metadata.namespace,
+            name="",
+        )
 
     def get(self, cls: type[T], name: str, *, namespace: str = "") -> T:
         """The object as it is now.
@@ -73,8 +85,12 @@ class Client:
         Raises:
             NotFoundError: there is none.
         """
-        return self.link.request(
-            lambda: self.server.get(cls, name, namespace=namespace, request=self.request_info())
+        return self._request(
+            "get",
+            cls,
+            lambda: self.server.get(cls, name, namespace=namespace, request=self.request_info()),
+            namespace=namespace,
+            name=name,
         )
 
     def list(
@@ -86,14 +102,18 @@ class Client:
         field_selector: str = "",
     ) -> ObjectList[T]:
         """All objects of a kind, in one namespace or (None) in all, as of one revision."""
-        return self.link.request(
+        return self._request(
+            "list",
+            cls,
             lambda: self.server.list(
                 cls,
                 namespace=namespace,
                 label_selector=label_selector,
                 field_selector=field_selector,
                 request=self.request_info(),
-            )
+            ),
+            namespace=namespace or "",
+            fields=field_selector,
         )
 
     def update(self, obj: T) -> T:
@@ -103,7 +123,7 @@ class Client:
             ConflictError: it has changed since.
             NotFoundError: it is gone.
         """
-        return self.link.request(lambda: self.server.update(obj, request=self.request_info()))
+        return self._update(obj, "")
 
     def update_status(self, obj: T) -> T:
         """Replace the status alone.
@@ -112,15 +132,11 @@ class Client:
             ConflictError: the object has changed since it was read.
             NotFoundError: it is gone.
         """
-        return self.link.request(
-            lambda: self.server.update(obj, subresource="status", request=self.request_info())
-        )
+        return self._update(obj, "status")
 
     def update_subresource(self, obj: T, subresource: str) -> T:
         """Replace what *subresource* ("finalize", "approval") covers."""
-        return self.link.request(
-            lambda: self.server.update(obj, subresource=subresource, request=self.request_info())
-        )
+        return self._update(obj, subresource)
 
     def patch(
         self,
@@ -134,7 +150,9 @@ class Client:
     ) -> T:
         """Change parts of an object; *type* is merge, strategic, json or apply."""
         body = PatchBody(type=PATCH_TYPES[type], data=data, field_manager=self.actor or self.user)
-        return self.link.request(
+        return self._request(
+            "patch",
+            cls,
             lambda: self.server.patch(
                 cls,
                 name,
@@ -142,7 +160,10 @@ class Client:
                 patch=body,
                 subresource=subresource,
                 request=self.request_info(),
-            )
+            ),
+            namespace=namespace,
+            name=name,
+            subresource=subresource,
         )
 
     def delete(
@@ -166,10 +187,14 @@ class Client:
             propagation_policy=propagation_policy,
             uid=uid,
         )
-        return self.link.request(
+        return self._request(
+            "delete",
+            cls,
             lambda: self.server.delete(
                 cls, name, namespace=namespace, options=options, request=self.request_info()
-            )
+            ),
+            namespace=namespace,
+            name=name,
         )
 
     def bind(self, pod: Pod, node_name: str) -> None:
@@ -178,13 +203,19 @@ class Client:
         Raises:
             ConflictError: it has one already.
         """
-        self.link.request(
+        meta = pod.metadata
+        self._request(
+            "create",
+            Pod,
             lambda: self.server.bind(
-                pod.metadata.name,
-                namespace=pod.metadata.namespace,
+                meta.name,
+                namespace=meta.namespace,
                 node_name=node_name,
                 request=self.request_info(),
-            )
+            ),
+            namespace=meta.namespace,
+            name=meta.name,
+            subresource="binding",
         )
 
     def evict(self, name: str, *, namespace: str, grace_period_seconds: int | None = None) -> None:
@@ -194,10 +225,15 @@ class Client:
             TooManyRequestsError: a budget does not allow it now.
         """
         options = DeleteOptions(grace_period_seconds=grace_period_seconds)
-        self.link.request(
+        self._request(
+            "create",
+            Pod,
             lambda: self.server.evict(
                 name, namespace=namespace, options=options, request=self.request_info()
-            )
+            ),
+            namespace=namespace,
+            name=name,
+            subresource="eviction",
         )
 
     def create_token(
@@ -222,18 +258,28 @@ class Client:
             spec = attrs.evolve(
                 spec, bound_kind="Pod", bound_name=meta.name, bound_uid=meta.uid
             )
-        return self.link.request(
+        return self._request(
+            "create",
+            ServiceAccount,
             lambda: self.server.create_token(
                 service_account, namespace=namespace, spec=spec, request=self.request_info()
-            )
+            ),
+            namespace=namespace,
+            name=service_account,
+            subresource="token",
         )
 
     def create_legacy_token(self, account: ServiceAccount, secret_name: str) -> str:
         """The token without an end for a Secret of type kubernetes.io/service-account-token."""
-        return self.link.request(
+        return self._request(
+            "create",
+            ServiceAccount,
             lambda: self.server.create_legacy_token(
                 account, secret_name, request=self.request_info()
-            )
+            ),
+            namespace=account.metadata.namespace,
+            name=account.metadata.name,
+            subresource="token",
         )
 
     def watch(
@@ -253,7 +299,9 @@ class Client:
             GoneError: that revision has been compacted; list again.
         """
         link = self.link
-        return link.request(
+        return self._request(
+            "watch",
+            cls,
             lambda: self.server.watch(
                 cls,
                 namespace=namespace,
@@ -263,5 +311,59 @@ class Client:
                 bookmarks=bookmarks,
                 deliver=lambda event: link.deliver(deliver, event),
                 request=self.request_info(),
-            )
+            ),
+            namespace=namespace or "",
+            fields=field_selector,
         )
+
+    def _update(self, obj: T, subresource: str) -> T:
+        meta = obj.metadata
+        return self._request(
+            "update",
+            type(obj),
+            lambda: self.server.update(
+                obj, subresource=subresource, request=self.request_info()
+            ),
+            namespace=meta.namespace,
+            name=meta.name,
+            subresource=subresource,
+        )
+
+    def _request(
+        self,
+        verb: str,
+        cls: type[ApiObject],
+        call: Callable[[], R],
+        *,
+        namespace: str = "",
+        name: str = "",
+        subresource: str = "",
+        fields: str = "",
+    ) -> R:
+        """Make one request over the link, if we may: this is our door, as HTTP is that of others.
+
+        Raises:
+            ForbiddenError: we may not.
+        """
+
+        def ask() -> R:
+            server = self.server
+            access = access_to(
+                server.resource_of(cls),
+                verb,
+                user=self.user,
+                groups=self.groups,
+                namespace=namespace,
+                name=name,
+                subresource=subresource,
+                fields=fields,
+            )
+            try:
+                server.check(access)
+            except ForbiddenError as error:
+                # A part of the cluster that may not do its work is a gap in its role.
+                log.warning("refused actor=%s reason=%s", self.actor or self.user, error)
+                raise
+            return call()
+
+        return self.link.request(ask)

@@ -9,7 +9,9 @@ from typing import Protocol, TypeVar
 from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.scheme import Scheme
+from engine.api.scheme import Resource
 from engine.apiserver.authentication.service_accounts import IssuedToken, TokenSpec
+from engine.apiserver.authorization.access import Access
 from engine.apiserver.request import (
     DeleteOptions,
     ObjectList,
@@ -32,6 +34,8 @@ class WatchHandle(Protocol):
 class Server(Protocol):
     """What a client uses of the API server."""
 
+    def resource_of(self, cls: type[ApiObject]) -> Resource: ...
+    def check(self, access: Access) -> None: ...
     @property
     def scheme(self) -> Scheme:
         """The resources that are served, custom ones too."""

@@ -1,6 +1,7 @@
 """All controllers by name, in the order in which they start."""
 
 from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
+from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
 from engine.controllers.controller import ControllerFactory
 from engine.controllers.cronjob.controller import CronJobController
 from engine.controllers.daemonset.controller import DaemonSetController
@@ -23,6 +24,7 @@ from engine.controllers.ttl_after_finished import TtlAfterFinishedController
 
 CONTROLLERS: dict[str, ControllerFactory] = {
     "service-account-controller": ServiceAccountController,
+    "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "root-ca-cert-publisher": RootCaPublisher,
     "tokens-controller": TokensController,

@@ -48,6 +48,10 @@ class Documents:
         self._follow()
         if path == "/":
             return _json({"paths": self._paths()})
+        if path == "/.well-known/openid-configuration":
+            return _json(self.server.tokens.configuration(f"https://{self.address}"))
+        if path == "/openid/v1/jwks":
+            return _json(self.server.tokens.signer.jwks(), "application/jwk-set+json")
         if path.startswith("/openapi"):
             return self._document(path, accept, query)
         return self._discovery(path.rstrip("/"), accept)

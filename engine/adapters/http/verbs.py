@@ -25,7 +25,6 @@ from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.protobuf.decoding import CONTENT_TYPE, decode_protobuf
 from engine.apiserver.request import PatchBody
 from engine.apiserver.resource_schema import read_as
-from engine.apiserver.reviews import review
 from engine.apiserver.server import ApiServer
 
 _SUCCESS: dict[str, Any] = {
@@ -156,7 +155,9 @@ class Verbs:
             return self._bind(request)
         value, warnings = self._read_body(request, resource)
         if resource.verbs == ("create",):
-            return self._json(201, review(resource, value, self._info(request)))
+            namespace = request.target.namespace
+            answer = self.server.reviews.review(resource, value, namespace, self._info(request))
+            return self._json(201, answer)
         obj = self._decoded(request, value)
         stored = self.server.create(obj, request=self._info(request), dry_run=request.is_dry_run)
         return self._answer(request, stored, status=201, warnings=warnings)

@@ -15,6 +15,7 @@ from engine.apiserver.admission.limit_ranger import LimitRanger
 from engine.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from engine.apiserver.admission.node_restriction import NodeRestriction
 from engine.apiserver.admission.pod_security.plugin import PodSecurity
+from engine.apiserver.admission.node_restriction import NodeRestriction
 from engine.apiserver.admission.priority import Priority
 from engine.apiserver.admission.resource_quota import ResourceQuotaCheck
 from engine.apiserver.admission.runtime_class import RuntimeClassAdmission
@@ -32,6 +33,7 @@ ADMISSION: dict[str, Plugin] = {
     "LimitRanger": LimitRanger(),
     "ServiceAccount": ServiceAccountAdmission(),
     "TaintNodesByCondition": TaintNodesByCondition(),
+    "NodeRestriction": NodeRestriction(),
     "NodeRestriction": NodeRestriction(),
     "Priority": Priority(),
     "DefaultTolerationSeconds": DefaultTolerationSeconds(),

@@ -93,6 +93,16 @@ class ServiceAccountTokens:
         """Whom tokens are for that name nobody: us."""
         return (self.issuer,)
 
+    def configuration(self, server: str) -> dict[str, Any]:
+        """The OpenID discovery document of an issuer whose keys *server* (a URL) tells."""
+        return {
+            "issuer": self.issuer,
+            "jwks_uri": f"{server}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+
     # --- issuing ---
 
     def issue(self, namespace: str, name: str, spec: TokenSpec, stream: Stream) -> IssuedToken:
