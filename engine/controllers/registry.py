@@ -15,6 +15,7 @@ from engine.controllers.namespace import NamespaceController
 from engine.controllers.node_lifecycle import NodeLifecycleController
 from engine.controllers.pod_gc import PodGarbageCollector
 from engine.controllers.replicaset import ReplicaSetController, ReplicationManager
+from engine.controllers.resource_quota import ResourceQuotaController
 from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
 from engine.controllers.statefulset.controller import StatefulSetController
@@ -42,6 +43,7 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "node-controller": NodeLifecycleController,
     "taint-eviction-controller": TaintEvictionController,
     "pod-garbage-collector": PodGarbageCollector,
+    "resourcequota-controller": ResourceQuotaController,
     "disruption-controller": DisruptionController,
     "generic-garbage-collector": GarbageCollector,
 }
