@@ -6,7 +6,7 @@ Source: endpointslice_controller.go, kubernetes v1.34.
 import attrs
 
 from engine.api.core import Service
-from engine.api.discovery import EndpointSlice
+from engine.api.discovery import Endpoint, EndpointSlice
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.apiserver.errors import NotFoundError
@@ -19,6 +19,7 @@ from engine.controllers.endpoint_slices import (
     MANAGER,
     SERVICE_NAME,
     ZONE,
+    Ports,
     desired_endpoints,
     plan,
 )
@@ -32,6 +33,7 @@ from engine.controllers.service_pods import (
     selected_pods,
     selecting_services,
 )
+from engine.controllers.topology_hints import asks_for_hints, cpu_shares, with_hints
 from engine.kernel.loop import Loop
 
 BATCH_PERIOD = 0.1
@@ -97,7 +99,8 @@ class EndpointSliceController:
         pods = selected_pods(self._pods, service)
         by_key = self._nodes.lister.by_key
         nodes = {name: by_key(name) for name in dict.fromkeys(pod.spec.node_name for pod in pods)}
-        changes = plan(service, desired_endpoints(service, pods, nodes), existing)
+        desired = self._with_hints(service, desired_endpoints(service, pods, nodes))
+        changes = plan(service, desired, existing)
         for wanted in changes.create:
             self._writes.wrote(key, self.client.create(wanted))
         for changed in changes.update:
@@ -110,6 +113,18 @@ class EndpointSliceController:
                 continue
             self._writes.deleted(key, unwanted)
         return None
+
+    def _with_hints(
+        self, service: Service, desired: dict[Ports, dict[str, Endpoint]]
+    ) -> dict[Ports, dict[str, Endpoint]]:
+        """*desired* with hints, each of its groups on its own."""
+        if not asks_for_hints(service):
+            return desired
+        shares = cpu_shares(tuple(self._nodes.lister))
+        return {
+            ports: dict(zip(found, with_hints(service, tuple(found.values()), shares), strict=True))
+            for ports, found in desired.items()
+        }
 
     def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
         if old is not None and new is not None and not has_endpoint_changed(old, new):

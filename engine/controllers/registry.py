@@ -1,7 +1,6 @@
 """All controllers by name, in the order in which they start."""
 
 from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
-from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
 from engine.controllers.controller import ControllerFactory
 from engine.controllers.cronjob.controller import CronJobController
 from engine.controllers.daemonset.controller import DaemonSetController
@@ -9,15 +8,18 @@ from engine.controllers.deployment.controller import DeploymentController
 from engine.controllers.disruption import DisruptionController
 from engine.controllers.endpoints import EndpointsController
 from engine.controllers.endpointslice import EndpointSliceController
+from engine.controllers.endpointslice_mirroring import EndpointSliceMirroringController
 from engine.controllers.garbage_collector import GarbageCollector
 from engine.controllers.job.controller import JobController
 from engine.controllers.namespace import NamespaceController
+from engine.controllers.node_ipam import NodeIpamController
 from engine.controllers.node_lifecycle import NodeLifecycleController
 from engine.controllers.pod_gc import PodGarbageCollector
 from engine.controllers.replicaset import ReplicaSetController, ReplicationManager
 from engine.controllers.resource_quota import ResourceQuotaController
 from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
+from engine.controllers.service_load_balancer import ServiceLoadBalancerController
 from engine.controllers.statefulset.controller import StatefulSetController
 from engine.controllers.taint_eviction import TaintEvictionController
 from engine.controllers.tokens import TokensController
@@ -25,7 +27,6 @@ from engine.controllers.ttl_after_finished import TtlAfterFinishedController
 
 CONTROLLERS: dict[str, ControllerFactory] = {
     "service-account-controller": ServiceAccountController,
-    "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "root-ca-cert-publisher": RootCaPublisher,
     "tokens-controller": TokensController,
@@ -40,6 +41,9 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "ttl-after-finished-controller": TtlAfterFinishedController,
     "endpoint-controller": EndpointsController,
     "endpointslice-controller": EndpointSliceController,
+    "endpointslicemirroring-controller": EndpointSliceMirroringController,
+    "service-controller": ServiceLoadBalancerController,
+    "node-ipam-controller": NodeIpamController,
     "node-controller": NodeLifecycleController,
     "taint-eviction-controller": TaintEvictionController,
     "pod-garbage-collector": PodGarbageCollector,

@@ -1,0 +1,104 @@
+"""Gives nodes that registered without one a range of pod addresses.
+
+Nodes of our own kubelets come with theirs; those that somebody creates by hand do not.
+
+Source: pkg/controller/nodeipam/ipam/range_allocator.go, kubernetes v1.34.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+import attrs
+
+from engine.api.node import Node
+from engine.client.client import Client
+from engine.client.informer import Informer, InformerFactory
+from engine.client.recorder import EventRecorder
+from engine.client.workqueue import Result, WorkQueue
+from engine.kernel.loop import Loop
+
+DEFAULT_CLUSTER_CIDR = "10.244.0.0/16"
+NODE_PREFIX = 24
+RETRY = 30.0
+
+
+def cluster_cidr(taken: Iterable[str]) -> ipaddress.IPv4Network:
+    """The /16 that the ranges in use are part of."""
+    for text in taken:
+        try:
+            network = ipaddress.IPv4Network(text)
+        except ValueError:
+            continue
+        if network.prefixlen >= 16:
+            return network.supernet(new_prefix=16)
+    return ipaddress.IPv4Network(DEFAULT_CLUSTER_CIDR)
+
+
+def free_range(taken: Iterable[str]) -> str | None:
+    """The first /24 of the cluster's range that overlaps none of *taken*; None if there is none."""
+    busy = []
+    for text in taken:
+        try:
+            busy.append(ipaddress.IPv4Network(text))
+        except ValueError:
+            continue
+    whole = cluster_cidr(str(network) for network in busy)
+    used = {int(network.network_address) >> (32 - NODE_PREFIX) for network in busy}
+    for subnet in whole.subnets(new_prefix=NODE_PREFIX):
+        if int(subnet.network_address) >> (32 - NODE_PREFIX) not in used:
+            return str(subnet)
+    return None
+
+
+@attrs.define(eq=False)
+class NodeIpamController:
+    """Writes spec.podCIDR where it is missing; it is never changed afterwards."""
+
+    loop: Loop
+    client: Client
+    informers: InformerFactory
+    recorder: EventRecorder
+    queue: WorkQueue = attrs.field(init=False)
+    _nodes: Informer[Node] = attrs.field(init=False)
+    _given: dict[str, str] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = WorkQueue(self.loop, self.reconcile, name="node-ipam")
+        self.queue.pause()
+        self._nodes = self.informers.informer(Node)
+        self._nodes.add_handler(self._on_node)
+
+    def start(self) -> None:
+        """Begin to reconcile."""
+        self.queue.resume()
+
+    def stop(self) -> None:
+        """Reconcile nothing until started again."""
+        self.queue.pause()
+
+    def reconcile(self, key: str) -> Result | None:
+        """Give one node its range."""
+        node = self._nodes.lister.by_key(key)
+        if node is None:
+            self._given.pop(key, None)
+            return None
+        if node.spec.pod_cidr:
+            self._given[key] = node.spec.pod_cidr
+            return None
+        chosen = self._given.get(key) or free_range(self._taken())
+        if chosen is None:
+            message = f"Node {key} status is now: CIDRNotAvailable"
+            self.recorder.normal(node, "CIDRNotAvailable", message)
+            return Result(requeue_after=RETRY)
+        self._given[key] = chosen
+        spec = attrs.evolve(node.spec, pod_cidr=chosen, pod_cidrs=(chosen,))
+        self.client.update(attrs.evolve(node, spec=spec))
+        return None
+
+    def _taken(self) -> list[str]:
+        used = [node.spec.pod_cidr for node in self._nodes.lister if node.spec.pod_cidr]
+        return sorted({*used, *self._given.values()})
+
+    def _on_node(self, key: str, _old: Node | None, new: Node | None) -> None:
+        if new is None or not new.spec.pod_cidr or key not in self._given:
+            self.queue.add(key)
