@@ -1,19 +1,16 @@
-"""Why a pod is where it is, or nowhere: every attempt leaves a Decision, the newest are kept.
-
-Source of the words: kube-scheduler framework.FitError, kubernetes v1.34.
-"""
+"""Why a pod is where it is, or nowhere: every attempt leaves a Decision, the newest are kept."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import attrs
 import numpy as np
 
-from engine.scheduler.framework import Codes, Scores, Verdict
-
-NO_NODES = "no nodes available to schedule pods"
-_NO_VICTIMS = "No preemption victims found for incoming pod"
-_NO_HELP = "Preemption is not helpful for scheduling"
+from engine.scheduler.columns import Mask, Rows
+from engine.scheduler.evaluation import EXISTS
+from engine.scheduler.framework import Codes, Scores, Verdict, Weighted
+from engine.scheduler.past import Past
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -24,17 +21,44 @@ class ScoreColumn:
     normalized: Scores
     weight: int
 
+    @property
+    def weighted(self) -> Scores:
+        """What counts in the total."""
+        return self.normalized * self.weight
 
-@attrs.frozen(kw_only=True, eq=False)
+
+@attrs.frozen(eq=False)
+class Victim:
+    """A pod that had to go, and its priority."""
+
+    pod: str
+    priority: int
+
+
+@attrs.frozen(eq=False)
+class Refusal:
+    """Which filter refuses a node, why, and whether that could change if pods left it."""
+
+    plugin: str
+    reasons: tuple[str, ...]
+    can_preempt: bool
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
 class Decision:
-    """One attempt to find a node for a pod.
+    """One attempt to find a node for a pod. What it shows is worked out when someone looks.
 
     Attributes:
-        nodes: all nodes looked at; rows of *failures* follow it.
-        failures: per filter and node, 0 or the code of its refusal; *verdicts* puts it into words.
-        candidates: indexes into *nodes* of those that passed; *scores* and *totals* follow it.
+        profile: the scheduler's name.
+        names: all nodes by row; only the first *size* count.
+        past: what local plugins said, up to *moment*.
+        filters: the filters in the order in which they were asked.
+        wide_codes: codes of filters that looked beyond a row.
+        wide_raw: raw scores of the candidates by plugins that looked beyond a row.
+        nominated: rows refused only because of pods that are nominated for them.
+        everywhere: what kept the pod from every node, by plugin.
         chosen: the node, or "" if none would do.
-        tied: the candidates that shared the highest total; one of them was drawn.
+        nominee: the node that preemption makes room on, or "".
         message: what was wrong, as kube-scheduler words it.
     """
 
@@ -42,96 +66,129 @@ class Decision:
     uid: str
     time: float
     attempt: int
-    nodes: tuple[str, ...]
-    failures: Mapping[str, Codes]
+    profile: str
+    priority: int
+    names: Sequence[str]
+    past: Past
+    moment: int
+    filters: tuple[str, ...]
     verdicts: Mapping[str, Verdict]
-    candidates: tuple[int, ...] = ()
-    scores: Mapping[str, ScoreColumn] = attrs.field(factory=dict)
-    totals: Scores = attrs.field(factory=lambda: np.zeros(0))
+    scores: tuple[Weighted, ...]
+    wide_codes: Mapping[str, Codes] = attrs.field(factory=dict)
+    wide_raw: Mapping[str, Scores] = attrs.field(factory=dict)
+    nominated: Mapping[int, Refusal] = attrs.field(factory=dict)
+    only_row: int | None = None
+    everywhere: Mapping[str, str] = attrs.field(factory=dict)
     chosen: str = ""
-    tied: tuple[str, ...] = ()
+    tied: tuple[int, ...] = ()
+    nominee: str = ""
+    victims: tuple[Victim, ...] = ()
     message: str = ""
 
     @property
     def size(self) -> int:
-        """About how many bytes this decision keeps in memory."""
-        per_candidate = sum(c.raw.nbytes + c.normalized.nbytes for c in self.scores.values())
-        return (
-            1024
-            + 8 * (len(self.nodes) + len(self.candidates))
-            + sum(codes.nbytes for codes in self.failures.values())
-            + per_candidate
-        )
+        """About how many bytes this decision keeps in memory, beside what it shares."""
+        wide = [*self.wide_codes.values(), *self.wide_raw.values()]
+        return 1024 + sum(column.nbytes for column in wide) + 8 * len(self.tied)
 
-    def refusals(self, node: str) -> dict[str, tuple[str, ...]]:
-        """The filter that refused *node* and its reasons; empty if the node passed.
+    @cached_property
+    def columns(self) -> tuple[dict[str, Codes], dict[str, Scores]]:
+        """All codes and local raw scores by plugin, one entry per row."""
+        codes, raw = self.past.columns_at(self.moment)
+        codes.update(self.wide_codes)
+        return codes, raw
 
-        Raises:
-            ValueError: the node was not looked at.
-        """
-        row = self.nodes.index(node)
-        return {
-            name: self.verdicts[name].reasons(int(codes[row]))
-            for name, codes in self.failures.items()
-            if codes[row]
-        }
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows that stood for a node."""
+        return np.flatnonzero(self.columns[0][EXISTS])
 
-    def as_dict(self) -> dict[str, object]:
-        """The decision as JSON values, node by node."""
-        ranked = {row: index for index, row in enumerate(self.candidates)}
-        nodes = []
-        for row, name in enumerate(self.nodes):
-            entry: dict[str, object] = {"name": name}
-            refused = self.refusals(name)
-            if refused:
-                plugin, reasons = next(iter(refused.items()))
-                entry["refused"] = {"plugin": plugin, "reasons": list(reasons)}
-            elif row in ranked:
-                index = ranked[row]
-                entry["total"] = float(self.totals[index])
-                entry["scores"] = {
-                    plugin: {
-                        "raw": float(column.raw[index]),
-                        "normalized": float(column.normalized[index]),
-                        "weight": column.weight,
-                    }
-                    for plugin, column in self.scores.items()
-                }
-            nodes.append(entry)
-        return {
-            "pod": self.pod,
-            "uid": self.uid,
-            "time": self.time,
-            "attempt": self.attempt,
-            "chosen": self.chosen,
-            "tied": list(self.tied),
-            "message": self.message,
-            "nodes": nodes,
-        }
+    @cached_property
+    def candidates(self) -> Rows:
+        """The rows that passed all filters."""
+        codes = self.columns[0]
+        mask: Mask = codes[EXISTS] > 0
+        for name in self.filters:
+            if name in codes:
+                mask &= codes[name] == 0
+        mask[list(self.nominated)] = False
+        return np.flatnonzero(mask)
+
+    @cached_property
+    def score_columns(self) -> dict[str, ScoreColumn]:
+        """What each scoring plugin gave the candidates."""
+        found = {}
+        for weighted in self.scores:
+            plugin = weighted.plugin
+            if plugin.IS_LOCAL:
+                raw = self.columns[1][plugin.NAME][self.candidates]
+            else:
+                raw = self.wide_raw.get(plugin.NAME, np.zeros(len(self.candidates)))
+            normalized = raw if plugin.IS_PERCENT else plugin.normalize(raw)
+            found[plugin.NAME] = ScoreColumn(raw=raw, normalized=normalized, weight=weighted.weight)
+        return found
+
+    @cached_property
+    def totals(self) -> Scores:
+        """The weighted sum of the scores of each candidate."""
+        total = np.zeros(len(self.candidates))
+        for column in self.score_columns.values():
+            total = total + column.weighted
+        return total
+
+    def refusal(self, row: int) -> Refusal | None:
+        """The first filter that refused a row, or None if it passed."""
+        codes = self.columns[0]
+        for name in self.filters:
+            column = codes.get(name)
+            if column is not None and column[row]:
+                verdict, code = self.verdicts[name], int(column[row])
+                return Refusal(name, verdict.reasons(code), verdict.can_preempt(code))
+        return self.nominated.get(row)
+
+    def checks(self, row: int) -> dict[str, tuple[str, ...]]:
+        """Per filter that applies to the pod, its reasons against a row; none where it passed."""
+        codes = self.columns[0]
+        found = {}
+        for name in self.filters:
+            column = codes.get(name)
+            code = 0 if column is None else int(column[row])
+            found[name] = self.verdicts[name].reasons(code) if code else ()
+        return found
+
+    @property
+    def tied_nodes(self) -> tuple[str, ...]:
+        """The candidates that shared the highest total; one of them was drawn."""
+        return tuple(self.names[row] for row in self.tied)
 
 
-def failure_message(
-    node_count: int, reasons: Counter[str], *, hopeful: int = 0, hopeless: int = 0
-) -> str:
-    """Why no node would do: ``0/3 nodes are available: 1 Insufficient cpu, …``.
+def count_reasons(
+    order: Sequence[str],
+    codes: Mapping[str, Codes],
+    verdicts: Mapping[str, Verdict],
+    exists: Mask,
+) -> tuple[Counter[str], Mask]:
+    """How many nodes give each reason, and which rows preemption could help on.
 
-    Reasons are counted and sorted as text; then what preemption had to say.
+    Only the first filter that refuses a node is heard, as in kube-scheduler.
     """
-    if node_count == 0:
-        return NO_NODES
-    message = f"0/{node_count} nodes are available:"
-    if reasons:
-        listed = sorted(f"{count} {reason}" for reason, count in reasons.items())
-        message += f" {', '.join(listed)}."
-    tried = sorted(
-        f"{count} {words}."
-        for words, count in ((_NO_VICTIMS, hopeful), (_NO_HELP, hopeless))
-        if count
-    )
-    if tried:
-        joined = ", ".join(words[:-1] for words in tried)
-        message += f" preemption: 0/{node_count} nodes are available: {joined}."
-    return message
+    reasons: Counter[str] = Counter()
+    hopeful = np.zeros(len(exists), np.bool_)
+    is_open = exists.copy()
+    for name in order:
+        column = codes.get(name)
+        if column is None or not column.any():
+            continue
+        heard = is_open & (column != 0)
+        verdict = verdicts[name]
+        values, counts = np.unique(column[heard], return_counts=True)
+        for code, count in zip(values.tolist(), counts.tolist(), strict=True):
+            for reason in verdict.reasons(code):
+                reasons[reason] += count
+            if verdict.can_preempt(code):
+                hopeful |= heard & (column == code)
+        is_open &= ~heard
+    return reasons, hopeful
 
 
 @attrs.define(eq=False)
@@ -140,18 +197,23 @@ class DecisionLog:
 
     budget: int = 32 * 1024 * 1024
     _decisions: OrderedDict[str, Decision] = attrs.field(factory=OrderedDict, init=False)
+    _pasts: dict[Past, tuple[int, int]] = attrs.field(factory=dict, init=False)
     _size: int = attrs.field(default=0, init=False)
 
     def add(self, decision: Decision) -> None:
         """Keep *decision*, and drop the oldest ones that no longer fit."""
         before = self._decisions.pop(decision.uid, None)
         if before is not None:
-            self._size -= before.size
+            self._release(before)
         self._decisions[decision.uid] = decision
+        users, kept = self._pasts.get(decision.past, (0, decision.past.bytes_kept))
+        if not users:
+            self._size += kept
+        self._pasts[decision.past] = (users + 1, kept)
         self._size += decision.size
         while self._size > self.budget and len(self._decisions) > 1:
             _, dropped = self._decisions.popitem(last=False)
-            self._size -= dropped.size
+            self._release(dropped)
 
     def get(self, uid: str) -> Decision | None:
         """The last decision about the pod *uid*, or None."""
@@ -161,10 +223,18 @@ class DecisionLog:
         """Drop what is kept about the pod *uid*."""
         dropped = self._decisions.pop(uid, None)
         if dropped is not None:
-            self._size -= dropped.size
+            self._release(dropped)
 
     def __iter__(self) -> Iterator[Decision]:
         return iter(tuple(self._decisions.values()))
 
     def __len__(self) -> int:
         return len(self._decisions)
+
+    def _release(self, dropped: Decision) -> None:
+        self._size -= dropped.size
+        users, kept = self._pasts.pop(dropped.past)
+        if users > 1:
+            self._pasts[dropped.past] = (users - 1, kept)
+        else:
+            self._size -= kept

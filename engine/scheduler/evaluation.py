@@ -4,16 +4,18 @@ Placing a pod changes one row; the next pod of the template has that row judged 
 the rest. So the cost of a pod hardly grows with the number of nodes.
 """
 
-from collections import Counter
-from collections.abc import Mapping
-
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.scheduler.framework import Codes, Filter, Score, Scores, Verdict
-from engine.scheduler.node_table import NodeTable, Rows
+from engine.scheduler.columns import Mask, Rows
+from engine.scheduler.framework import Codes, Filter, Scores, Verdict, Weighted
+from engine.scheduler.node_table import NodeTable
+from engine.scheduler.past import Change, Past
 from engine.scheduler.pod_info import PodInfo
+
+EXISTS = ""
+"""The name under which a past keeps which rows stood for a node."""
+_NOWHERE = -1.0
 
 
 @attrs.frozen(eq=False)
@@ -31,127 +33,209 @@ class Ranking:
 
 @attrs.define(eq=False)
 class Evaluation:
-    """Codes of filters and raw scores, one column per plugin, for one template of pods."""
+    """Codes of filters and raw scores, one column per plugin, for one template of pods.
+
+    Plugins that look beyond a row are asked anew each time; the others about changed rows only.
+    """
 
     info: PodInfo
     table: NodeTable
     filters: tuple[Filter, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[Weighted, ...]
     codes: dict[str, Codes] = attrs.field(factory=dict, init=False)
     verdicts: dict[str, Verdict] = attrs.field(factory=dict, init=False)
     raw: dict[str, Scores] = attrs.field(factory=dict, init=False)
-    _passes: NDArray[np.bool_] = attrs.field(init=False)
-    _percent_total: Scores = attrs.field(init=False)
+    everywhere: dict[str, str] = attrs.field(factory=dict, init=False)
+    wide_codes: dict[str, Codes] = attrs.field(factory=dict, init=False)
+    _failures: Codes = attrs.field(factory=lambda: np.zeros(0, np.int64), init=False)
+    _best_at: Scores = attrs.field(factory=lambda: np.zeros(0), init=False)
+    _percent: Scores = attrs.field(factory=lambda: np.zeros(0), init=False)
+    _nonzero: dict[str, int] = attrs.field(factory=dict, init=False)
+    _past: Past | None = attrs.field(default=None, init=False)
+    _wide_filters: tuple[Filter, ...] = attrs.field(init=False)
     _size: int = attrs.field(default=0, init=False)
     _version: int = attrs.field(default=-1, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._passes = np.zeros(0, np.bool_)
-        self._percent_total = np.zeros(0)
+        self._wide_filters = tuple(plugin for plugin in self.filters if not plugin.IS_LOCAL)
 
     def refresh(self) -> None:
         """Judge the rows that changed since the last call."""
         table = self.table
-        rows = table.changed_since(self._version) if self._version >= 0 else None
-        if rows is None or len(rows) * 2 > table.size:
-            rows = np.arange(table.size)
         if self._size != table.size:
             self._resize(table.size)
+        changed = table.changed_since(self._version) if self._version >= 0 else None
+        if self._version == table.version:
+            return
         self._version = table.version
-        everything: Rows | None = None
-        looks_beyond = not all(plugin.IS_LOCAL for plugin in self.filters) or not all(
-            plugin.IS_LOCAL for plugin in self.scores
-        )
-        if looks_beyond and len(rows) < table.size:
-            everything = np.arange(table.size)
-        self._filter(rows, everything)
-        self._score(rows, everything)
+        if changed is None or 2 * (len(changed.nodes) + len(changed.pods)) > table.size:
+            self._past = None
+            self._judge(np.arange(table.size), only_pods=False)
+        else:
+            if len(changed.nodes):
+                self._judge(changed.nodes, only_pods=False)
+            if len(changed.pods):
+                self._judge(changed.pods, only_pods=True)
+        self.everywhere = {
+            name: verdict.everywhere
+            for name, verdict in self.verdicts.items()
+            if verdict.everywhere
+        }
+        self._judge_widely()
 
-    def rank(self) -> Ranking:
-        """The nodes the pod may go to, with their totals."""
-        rows = np.flatnonzero(self._passes)
-        totals = self._percent_total[rows]
+    def renew(self) -> None:
+        """Have everything judged anew: what lies beyond the table changed."""
+        self._version = -1
+        self._past = None
+
+    def passes(self) -> Mask:
+        """The rows that all filters let pass."""
+        mask: Mask = self._best_at >= 0
+        for codes in self.wide_codes.values():
+            mask &= codes == 0
+        return mask
+
+    def rank(self, passes: Mask | None = None) -> Ranking:
+        """The nodes the pod may go to, with their totals; *passes* as `passes` gives it."""
+        uneven = self._uneven()
+        if passes is None and not self.wide_codes and not uneven:
+            # Nothing but local percentages: the best are found without looking at the others.
+            highest = self._best_at.max(initial=_NOWHERE)
+            if highest < 0:
+                return Ranking(np.zeros(0, np.intp), np.zeros(0))
+            rows = np.flatnonzero(self._best_at == highest)
+            return Ranking(rows, np.full(len(rows), highest))
+        rows = np.flatnonzero(self.passes() if passes is None else passes)
+        totals = self._percent[rows]
         if len(rows) > 1:
-            for plugin in self.scores:
-                if not plugin.IS_PERCENT:
-                    totals += plugin.WEIGHT * plugin.normalize(self.raw[plugin.NAME][rows])
+            for weighted in uneven:
+                raw = self._raw_of(weighted, rows)
+                plugin = weighted.plugin
+                given = raw if plugin.IS_PERCENT else plugin.normalize(raw)
+                totals = totals + weighted.weight * given
         return Ranking(rows, totals)
 
-    def first_failures(self) -> dict[str, Codes]:
-        """Per filter, the codes of the rows that passed all filters before it."""
-        is_open = self.table.exists.copy()
-        result = {}
+    def judge_row(self, row: int) -> tuple[str, int, Verdict] | None:
+        """The first filter that refuses the pod on a row as the table is now, or None."""
+        rows = np.array([row], np.intp)
         for plugin in self.filters:
-            codes = np.where(is_open, self.codes[plugin.NAME], 0)
-            result[plugin.NAME] = codes
-            is_open &= codes == 0
-        return result
+            if not plugin.IS_LOCAL and plugin.is_idle(self.info, self.table):  # type: ignore[attr-defined]  # a Wide
+                continue
+            verdict = plugin.filter(self.info, self.table, rows)
+            if verdict.codes[0]:
+                return plugin.NAME, int(verdict.codes[0]), verdict
+        return None
 
-    def _filter(self, rows: Rows, everything: Rows | None) -> None:
-        passes = self.table.exists[rows].copy()
-        is_complete = everything is not None
+    def wide_scores(self, rows: Rows) -> dict[str, Scores]:
+        """The raw scores of *rows* by plugins that look beyond a row."""
+        return {
+            weighted.plugin.NAME: self._raw_of(weighted, rows)
+            for weighted in self.scores
+            if not weighted.plugin.IS_LOCAL
+        }
+
+    def past(self) -> tuple[Past, int]:
+        """What the local plugins have said, and how many of its changes lead to now."""
+        if self._past is None or self._past.is_long:
+            codes = {EXISTS: self.table.exists.astype(np.int64), **self.codes}
+            self._past = Past.of(self._size, codes, self.raw)
+        return self._past, len(self._past.changes)
+
+    def _uneven(self) -> list[Weighted]:
+        """The scores that may differ between nodes and are not in the local percentages."""
+        found = []
+        for weighted in self.scores:
+            plugin = weighted.plugin
+            if not plugin.IS_LOCAL:
+                if not plugin.is_idle(self.info, self.table):  # type: ignore[attr-defined]  # a Wide
+                    found.append(weighted)
+            elif not plugin.IS_PERCENT and self._nonzero[plugin.NAME]:
+                found.append(weighted)
+        return found
+
+    def _raw_of(self, weighted: Weighted, rows: Rows) -> Scores:
+        plugin = weighted.plugin
+        if plugin.IS_LOCAL:
+            return self.raw[plugin.NAME][rows]
+        if not len(rows) or plugin.is_idle(self.info, self.table):  # type: ignore[attr-defined]  # a Wide
+            return np.zeros(len(rows))
+        return plugin.score(self.info, self.table, rows)
+
+    def _judge(self, rows: Rows, *, only_pods: bool) -> None:
+        codes: dict[str, Codes] = {}
+        if not only_pods:
+            exists = self.table.exists[rows]
+            codes[EXISTS] = exists.astype(np.int64)
+            self._failures[rows] = ~exists
+            for column in self.codes.values():
+                column[rows] = 0
+        codes.update(self._filter(rows, only_pods=only_pods))
+        raw = self._score(rows, only_pods=only_pods)
+        self._best_at[rows] = np.where(self._failures[rows] == 0, self._percent[rows], _NOWHERE)
+        if self._past is not None:
+            self._past.add(Change(rows, codes, raw))
+
+    def _filter(self, rows: Rows, *, only_pods: bool) -> dict[str, Codes]:
+        found: dict[str, Codes] = {}
         for plugin in self.filters:
+            if not plugin.IS_LOCAL or (only_pods and not plugin.READS_PODS):
+                continue
             name = plugin.NAME
-            if plugin.IS_LOCAL or everything is None:
-                verdict = plugin.filter(self.info, self.table, rows)
-                self.codes[name][rows] = verdict.codes
-            else:
-                verdict = plugin.filter(self.info, self.table, everything)
-                self.codes[name] = verdict.codes.copy()
-                is_complete = False
-            self.verdicts[name] = verdict
-            passes &= self.codes[name][rows] == 0
-        self._passes[rows] = passes
-        if everything is not None and not is_complete:
-            # A filter that looks beyond its row may have changed its mind anywhere.
-            self._passes = self.table.exists.copy()
-            for codes in self.codes.values():
-                self._passes &= codes == 0
+            verdict = self.verdicts[name] = plugin.filter(self.info, self.table, rows)
+            column = self.codes[name]
+            before = column[rows]
+            if before.any() or verdict.codes.any():
+                self._failures[rows] += (verdict.codes != 0).astype(np.int64) - (before != 0)
+                column[rows] = verdict.codes
+            found[name] = verdict.codes
+        return found
 
-    def _score(self, rows: Rows, everything: Rows | None) -> None:
-        percent = np.zeros(len(rows))
-        for plugin in self.scores:
+    def _score(self, rows: Rows, *, only_pods: bool) -> dict[str, Scores]:
+        found: dict[str, Scores] = {}
+        for weighted in self.scores:
+            plugin = weighted.plugin
+            if not plugin.IS_LOCAL or (only_pods and not plugin.READS_PODS):
+                continue
             name = plugin.NAME
-            if plugin.IS_LOCAL or everything is None:
-                scores = plugin.score(self.info, self.table, rows)
-                self.raw[name][rows] = scores
-                if plugin.IS_PERCENT:
-                    percent += plugin.WEIGHT * scores
+            scores = found[name] = plugin.score(self.info, self.table, rows)
+            before = self.raw[name][rows]
+            if plugin.IS_PERCENT:
+                self._percent[rows] += weighted.weight * (scores - before)
             else:
-                self.raw[name] = plugin.score(self.info, self.table, everything)
-        self._percent_total[rows] = percent
+                change = np.count_nonzero(scores) - np.count_nonzero(before)
+                self._nonzero[name] += int(change)
+            self.raw[name][rows] = scores
+        return found
+
+    def _judge_widely(self) -> None:
+        self.wide_codes = {}
+        if not self._wide_filters:
+            return
+        every: Rows | None = None
+        for plugin in self._wide_filters:
+            if plugin.is_idle(self.info, self.table):  # type: ignore[attr-defined]  # a Wide
+                continue
+            if every is None:
+                every = np.arange(self.table.size)
+            verdict = self.verdicts[plugin.NAME] = plugin.filter(self.info, self.table, every)
+            self.wide_codes[plugin.NAME] = verdict.codes
+            if verdict.everywhere:
+                self.everywhere[plugin.NAME] = verdict.everywhere
 
     def _resize(self, size: int) -> None:
         more = size - self._size
         self._size = size
-        self._passes = np.concatenate([self._passes, np.zeros(more, np.bool_)])
-        self._percent_total = np.concatenate([self._percent_total, np.zeros(more)])
-        room = np.zeros(more, np.int64)
+        self._past = None
+        numbers, points = np.zeros(more, np.int64), np.zeros(more)
+        self._failures = np.concatenate([self._failures, numbers + 1])
+        self._best_at = np.concatenate([self._best_at, points + _NOWHERE])
+        self._percent = np.concatenate([self._percent, points])
         for plugin in self.filters:
-            before = self.codes.get(plugin.NAME, room[:0])
-            self.codes[plugin.NAME] = np.concatenate([before, room])
-        for score in self.scores:
-            present = self.raw.get(score.NAME, np.zeros(0))
-            self.raw[score.NAME] = np.concatenate([present, np.zeros(more)])
-
-
-def count_reasons(
-    failures: Mapping[str, Codes], verdicts: Mapping[str, Verdict]
-) -> tuple[Counter[str], int, int]:
-    """How many nodes give each reason, how many preemption could help on, and how many it cannot.
-
-    Only the first filter that refuses a node is heard, as in kube-scheduler.
-    """
-    reasons: Counter[str] = Counter()
-    hopeful = hopeless = 0
-    for name, codes in failures.items():
-        verdict = verdicts[name]
-        values, counts = np.unique(codes[codes != 0], return_counts=True)
-        for code, count in zip(values.tolist(), counts.tolist(), strict=True):
-            for reason in verdict.reasons(code):
-                reasons[reason] += count
-            if verdict.can_preempt(code):
-                hopeful += count
-            else:
-                hopeless += count
-    return reasons, hopeful, hopeless
+            if plugin.IS_LOCAL:
+                before = self.codes.get(plugin.NAME, numbers[:0])
+                self.codes[plugin.NAME] = np.concatenate([before, numbers])
+        for weighted in self.scores:
+            name = weighted.plugin.NAME
+            if weighted.plugin.IS_LOCAL:
+                self.raw[name] = np.concatenate([self.raw.get(name, points[:0]), points])
+                self._nonzero.setdefault(name, 0)

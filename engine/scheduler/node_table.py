@@ -5,28 +5,39 @@ template can be brought up to date by looking at those alone.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.api.frozen import EMPTY
 from engine.api.node import Node, Taint
-from engine.scheduler.pod_group import PodGroup
+from engine.scheduler.columns import Columns, Ints, Mask, Rows
+from engine.scheduler.image_index import ImageIndex
+from engine.scheduler.pod_counts import PodCounts
+from engine.scheduler.pod_group import Group
 from engine.scheduler.pod_info import Amounts, PodInfo, amount_of
-
-Ints = NDArray[np.int64]
-Rows = NDArray[np.intp]
 
 ZONE = "topology.kubernetes.io/zone"
 _BASIC = ("cpu", "memory", "ephemeral-storage", "pods")
+_ROOM = 16
 
 
 @attrs.define(eq=False)
-class _Placed:
+class Placed:
+    """A pod and the row it counts on."""
+
     info: PodInfo
     row: int
+
+
+@attrs.frozen(eq=False)
+class Changed:
+    """Rows whose node changed, and rows where only the pods did."""
+
+    nodes: Rows
+    pods: Rows
 
 
 @attrs.define(eq=False)
@@ -37,48 +48,53 @@ class NodeTable:
     """
 
     size: int = attrs.field(default=0, init=False)
+    node_count: int = attrs.field(default=0, init=False)
     rows: dict[str, int] = attrs.field(factory=dict, init=False)
-    names: tuple[str, ...] = attrs.field(default=(), init=False)
+    names: list[str] = attrs.field(factory=list, init=False)
     nodes: list[Node | None] = attrs.field(factory=list, init=False)
     taint_sets: list[tuple[Taint, ...]] = attrs.field(factory=list, init=False)
     ports: dict[tuple[str, int], dict[int, Counter[str]]] = attrs.field(factory=dict, init=False)
-    _exists: NDArray[np.bool_] = attrs.field(init=False)
-    _unschedulable: NDArray[np.bool_] = attrs.field(init=False)
+    claim_users: Counter[str] = attrs.field(factory=Counter, init=False)
+    images: ImageIndex = attrs.field(factory=ImageIndex, init=False)
+    counts: PodCounts = attrs.field(init=False)
+    _exists: Mask = attrs.field(init=False)
+    _unschedulable: Mask = attrs.field(init=False)
     _taint_set: Ints = attrs.field(init=False)
-    _allocatable: dict[str, Ints] = attrs.field(factory=dict, init=False)
-    _requested: dict[str, Ints] = attrs.field(factory=dict, init=False)
     _scored_cpu: Ints = attrs.field(init=False)
     _scored_memory: Ints = attrs.field(init=False)
-    _domains: dict[str, Ints] = attrs.field(factory=dict, init=False)
+    _allocatable: Columns[str] = attrs.field(init=False)
+    _requested: Columns[str] = attrs.field(init=False)
+    _domains: Columns[str] = attrs.field(init=False)
     _domain_ids: dict[str, dict[str, int]] = attrs.field(factory=dict, init=False)
     _taint_set_ids: dict[tuple[Taint, ...], int] = attrs.field(factory=dict, init=False)
-    _placed: dict[str, _Placed] = attrs.field(factory=dict, init=False)
+    _placed: dict[str, Placed] = attrs.field(factory=dict, init=False)
     _on_row: dict[int, dict[str, PodInfo]] = attrs.field(factory=dict, init=False)
-    _groups: dict[PodGroup, Ints] = attrs.field(factory=dict, init=False)
     _log: list[int] = attrs.field(factory=list, init=False)
     _log_start: int = attrs.field(default=0, init=False)
-    _capacity: int = attrs.field(default=16, init=False)
+    _room: int = attrs.field(default=_ROOM, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._exists = np.zeros(self._capacity, np.bool_)
-        self._unschedulable = np.zeros(self._capacity, np.bool_)
-        self._taint_set = self._column()
-        self._scored_cpu = self._column()
-        self._scored_memory = self._column()
+        self._exists = np.zeros(_ROOM, np.bool_)
+        self._unschedulable = np.zeros(_ROOM, np.bool_)
+        self._taint_set = np.zeros(_ROOM, np.int64)
+        self._scored_cpu = np.zeros(_ROOM, np.int64)
+        self._scored_memory = np.zeros(_ROOM, np.int64)
+        self._allocatable, self._requested = Columns(_ROOM), Columns(_ROOM)
+        self._domains = Columns(_ROOM, -1)
+        self.counts = PodCounts(_ROOM, self.pods)
         for name in _BASIC:
-            self._allocatable[name] = self._column()
-            self._requested[name] = self._column()
+            _ = self._allocatable[name], self._requested[name]
         self._intern_taints(())
 
     # Columns, all of `size` rows
 
     @property
-    def exists(self) -> NDArray[np.bool_]:
+    def exists(self) -> Mask:
         """Rows that stand for a node of the cluster."""
         return self._exists[: self.size]
 
     @property
-    def unschedulable(self) -> NDArray[np.bool_]:
+    def unschedulable(self) -> Mask:
         """Nodes that are cordoned."""
         return self._unschedulable[: self.size]
 
@@ -99,41 +115,32 @@ class NodeTable:
 
     def allocatable(self, resource: str) -> Ints:
         """How much of *resource* each node has for pods."""
-        return self._resource(self._allocatable, resource)
+        return self._allocatable[resource][: self.size]
 
     def requested(self, resource: str) -> Ints:
         """How much of *resource* the pods on each node have requested."""
-        return self._resource(self._requested, resource)
+        return self._requested[resource][: self.size]
 
     def domain(self, label: str) -> Ints:
         """A number for each node's value of *label*; -1 where the node lacks it."""
         column = self._domains.get(label)
         if column is None:
-            column = self._domains[label] = np.full(self._capacity, -1, np.int64)
+            column = self._domains[label]
             self._domain_ids[label] = {}
             for row, node in enumerate(self.nodes):
                 column[row] = self._domain_of(label, node)
         return column[: self.size]
 
-    def count(self, group: PodGroup) -> Ints:
-        """How many pods of *group* are on each node; kept current from the first call on."""
-        counts = self._groups.get(group)
-        if counts is None:
-            counts = self._groups[group] = self._column()
-            for placed in self._placed.values():
-                counts[placed.row] += group.has(placed.info)
-        return counts[: self.size]
+    def domain_values(self, label: str) -> Mapping[str, int]:
+        """The values of *label* that were ever seen, with their numbers."""
+        self.domain(label)
+        return self._domain_ids[label]
 
-    def forget_group(self, group: PodGroup) -> None:
-        """Keep the counts of *group* no longer."""
-        self._groups.pop(group, None)
+    def count(self, group: Group) -> Ints:
+        """How many pods of *group* are on each node; kept current from the first call on."""
+        return self.counts.of_group(group)[: self.size]
 
     # Nodes
-
-    @property
-    def node_count(self) -> int:
-        """How many nodes there are."""
-        return int(self.exists.sum())
 
     def node(self, row: int) -> Node:
         """The node of a row that exists."""
@@ -144,26 +151,37 @@ class NodeTable:
     def put_node(self, node: Node) -> None:
         """Add *node*, or take over its present state."""
         row = self._row_for(node.metadata.name)
-        self.nodes[row] = node
+        old, self.nodes[row] = self.nodes[row], node
+        self.node_count += old is None
         self._exists[row] = True
         self._unschedulable[row] = node.spec.unschedulable
         self._taint_set[row] = self._intern_taints(node.spec.taints)
         amounts = _amounts(node.status.allocatable or node.status.capacity)
         for name in amounts:
-            self._resource(self._allocatable, name)
-        for name, column in self._allocatable.items():
-            column[row] = amounts.get(name, 0)
-        for label, column in self._domains.items():
-            column[row] = self._domain_of(label, node)
-        self._log.append(row)
+            _ = self._allocatable[name]
+        for name in self._allocatable:
+            self._allocatable[name][row] = amounts.get(name, 0)
+        for label in self._domains:
+            self._domains[label][row] = self._domain_of(label, node)
+        self.images.put(row, () if old is None else old.status.images, node.status.images)
+        self._log.append(~row)
 
     def remove_node(self, name: str) -> None:
         """Forget the node; its pods stay counted for when it comes back."""
         row = self.rows.get(name)
-        if row is not None:
+        node = None if row is None else self.nodes[row]
+        if row is not None and node is not None:
             self.nodes[row] = None
+            self.node_count -= 1
             self._exists[row] = False
-            self._log.append(row)
+            for label in self._domains:
+                self._domains[label][row] = -1
+            self.images.put(row, node.status.images, ())
+            self._log.append(~row)
+
+    def replace_node(self, node: Node) -> None:
+        """Take over a node that differs in nothing the table looks at."""
+        self.nodes[self.rows[node.metadata.name]] = node
 
     # Pods
 
@@ -178,25 +196,39 @@ class NodeTable:
                 placed.info.uid == info.uid
                 and placed.row == self.rows.get(node_name)
                 and placed.info.template == info.template
-                and placed.info.labels == info.labels
+                and _is_leaving(placed.info) == _is_leaving(info)
             ):
                 placed.info = self._on_row[placed.row][info.key] = info
                 return False
             self.displace(info.key)
-        row = self._row_for(node_name)
-        self._placed[info.key] = _Placed(info, row)
-        self._on_row.setdefault(row, {})[info.key] = info
-        self._add(info, row, 1)
+        self._put(info, self._row_for(node_name))
         return True
 
-    def displace(self, key: str) -> PodInfo | None:
+    def displace(self, key: str) -> Placed | None:
         """Count a pod no longer; it is returned, None if it was not counted."""
         placed = self._placed.pop(key, None)
         if placed is None:
             return None
         del self._on_row[placed.row][key]
         self._add(placed.info, placed.row, -1)
-        return placed.info
+        return placed
+
+    @contextmanager
+    def supposing(
+        self, row: int, *, without: Iterable[PodInfo] = (), plus: Iterable[PodInfo] = ()
+    ) -> Iterator[None]:
+        """For a while, count *plus* on a row as well, and *without* not."""
+        lifted = [placed for info in without if (placed := self.displace(info.key)) is not None]
+        added = [info for info in plus if info.key not in self._placed]
+        for info in added:
+            self._put(info, row)
+        try:
+            yield
+        finally:
+            for info in added:
+                self.displace(info.key)
+            for placed in lifted:
+                self._put(placed.info, placed.row)
 
     def placed(self, key: str) -> PodInfo | None:
         """The pod counted under *key*, or None."""
@@ -219,14 +251,17 @@ class NodeTable:
         """Grows with every change of a row."""
         return self._log_start + len(self._log)
 
-    def changed_since(self, version: int) -> Rows | None:
+    def changed_since(self, version: int) -> Changed | None:
         """The rows that changed after *version*; None if that is too long ago to tell."""
         if version < self._log_start:
             return None
         recent = self._log[version - self._log_start :]
-        if len(recent) > 1:
-            recent = list(dict.fromkeys(recent))
-        return np.array(recent, np.intp)
+        if len(recent) == 1:
+            row = recent[0]
+            return Changed(*((_one(~row), _NONE) if row < 0 else (_NONE, _one(row))))
+        nodes = dict.fromkeys(~row for row in recent if row < 0)
+        pods = dict.fromkeys(row for row in recent if row >= 0 and row not in nodes)
+        return Changed(np.array(list(nodes), np.intp), np.array(list(pods), np.intp))
 
     def trim_log(self, keep: int = 4096) -> None:
         """Forget the changes before the last *keep*, once there are twice as many."""
@@ -235,9 +270,13 @@ class NodeTable:
             del self._log[:surplus]
             self._log_start += surplus
 
+    def _put(self, info: PodInfo, row: int) -> None:
+        self._placed[info.key] = Placed(info, row)
+        self._on_row.setdefault(row, {})[info.key] = info
+        self._add(info, row, 1)
+
     def _add(self, info: PodInfo, row: int, sign: int) -> None:
         for name, amount in info.requests:
-            self._resource(self._requested, name)
             self._requested[name][row] += sign * amount
         self._requested["pods"][row] += sign
         self._scored_cpu[row] += sign * info.scored_cpu
@@ -247,47 +286,34 @@ class NodeTable:
             taken[address] += sign
             if not +taken:
                 del self.ports[protocol, port][row]
-        for group, counts in self._groups.items():
-            if group.has(info):
-                counts[row] += sign
+        for name in info.claims:
+            self.claim_users[f"{info.namespace}/{name}"] += sign
+        self.counts.add(info, row, sign)
         self._log.append(row)
 
     def _row_for(self, name: str) -> int:
         row = self.rows.get(name)
         if row is None:
             row = self.rows[name] = self.size
-            self.names = (*self.names, name)
+            self.names.append(name)
             self.nodes.append(None)
             self.size += 1
-            if self.size > self._capacity:
+            if self.size > self._room:
                 self._grow()
         return row
 
     def _grow(self) -> None:
-        more = self._capacity
-        self._capacity += more
-        self._exists = np.concatenate([self._exists, np.zeros(more, np.bool_)])
-        self._unschedulable = np.concatenate([self._unschedulable, np.zeros(more, np.bool_)])
-        room = np.zeros(more, np.int64)
-        self._taint_set = np.concatenate([self._taint_set, room])
-        self._scored_cpu = np.concatenate([self._scored_cpu, room])
-        self._scored_memory = np.concatenate([self._scored_memory, room])
-        for columns in (self._allocatable, self._requested):
-            for name, column in columns.items():
-                columns[name] = np.concatenate([column, room])
-        for label, column in self._domains.items():
-            self._domains[label] = np.concatenate([column, np.full(more, -1, np.int64)])
-        for group, column in self._groups.items():
-            self._groups[group] = np.concatenate([column, room])
-
-    def _resource(self, columns: dict[str, Ints], name: str) -> Ints:
-        column = columns.get(name)
-        if column is None:
-            column = columns[name] = self._column()
-        return column[: self.size]
-
-    def _column(self) -> Ints:
-        return np.zeros(self._capacity, np.int64)
+        more = self._room
+        self._room += more
+        flags, numbers = np.zeros(more, np.bool_), np.zeros(more, np.int64)
+        self._exists = np.concatenate([self._exists, flags])
+        self._unschedulable = np.concatenate([self._unschedulable, flags])
+        self._taint_set = np.concatenate([self._taint_set, numbers])
+        self._scored_cpu = np.concatenate([self._scored_cpu, numbers])
+        self._scored_memory = np.concatenate([self._scored_memory, numbers])
+        for columns in (self._allocatable, self._requested, self._domains):
+            columns.grow(self._room)
+        self.counts.grow(self._room)
 
     def _intern_taints(self, taints: tuple[Taint, ...]) -> int:
         bare = tuple(attrs.evolve(taint, time_added=None) for taint in taints)
@@ -303,6 +329,17 @@ class NodeTable:
             return -1
         ids = self._domain_ids[label]
         return ids.setdefault(value, len(ids))
+
+
+_NONE: Rows = np.zeros(0, np.intp)
+
+
+def _one(row: int) -> Rows:
+    return np.array([row], np.intp)
+
+
+def _is_leaving(info: PodInfo) -> bool:
+    return info.pod.metadata.deletion_timestamp is not None
 
 
 def _amounts(resources: Mapping[str, str]) -> Amounts:

@@ -3,17 +3,17 @@
 Source: component-helpers resource.PodRequests, kube-scheduler framework.PodInfo, kubernetes v1.34.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import attrs
 
 from engine.api.container import Container, Toleration
 from engine.api.frozen import EMPTY, FrozenDict
-from engine.api.meta import controller_of
-from engine.api.pod import Pod
+from engine.api.meta import Condition, controller_of
+from engine.api.pod import Pod, PodSpec
 from engine.api.quantity import parse_int, parse_millis
 from engine.api.wire import Json
+from engine.scheduler.affinity_term import PodAffinity, pod_affinity
 
 DEFAULT_CPU = 100
 """Millicores that a container without a CPU request counts for in scores."""
@@ -27,12 +27,22 @@ HostPort = tuple[str, str, int]
 Amounts = dict[str, int]
 """Resource name to amount: cpu in millicores, memory in bytes, others in units."""
 
+_SCORED: Amounts = {"cpu": DEFAULT_CPU, "memory": DEFAULT_MEMORY}
+_SPREAD_OWNERS = frozenset({"ReplicaSet", "ReplicationController", "StatefulSet"})
 
-@attrs.frozen(kw_only=True, eq=False)
+
+@attrs.define(kw_only=True, eq=False)
 class PodInfo:
-    """A pod as filters and scores see it.
+    """A pod as filters and scores see it. Nobody changes one.
 
     Two pods of equal *template* differ in nothing that a filter or score looks at.
+
+    Attributes:
+        owner: uid of the controller whose pods the cluster's default constraints spread; or "".
+        images: the names of the images of all its containers.
+        claims: names of the PersistentVolumeClaims it mounts.
+        scored_cpu: what a score counts it for, in millicores.
+        scored_memory: what a score counts it for, in bytes.
     """
 
     pod: Pod
@@ -42,6 +52,9 @@ class PodInfo:
     scored_memory: int
     host_ports: tuple[HostPort, ...]
     owner: str
+    affinity: PodAffinity
+    images: tuple[str, ...]
+    claims: tuple[str, ...]
     template: object
 
     @property
@@ -84,12 +97,13 @@ def pod_info(pod: Pod) -> PodInfo:
     """The facts of *pod*."""
     spec = pod.spec
     requests = pod_requests(pod)
-    scored = pod_requests(pod, defaults={"cpu": DEFAULT_CPU, "memory": DEFAULT_MEMORY})
-    amounts = tuple(sorted((name, amount) for name, amount in requests.items() if amount))
+    scored = pod_requests(pod, defaults=_SCORED)
+    amounts = tuple(sorted([item for item in requests.items() if item[1]]))
     owner = controller_of(pod)
-    ports = host_ports(spec.containers)
-    owner_uid = owner.uid if owner is not None else ""
-    has_constraints = bool(spec.topology_spread_constraints)
+    ports = host_ports(spec)
+    owner_uid = owner.uid if owner is not None and owner.kind in _SPREAD_OWNERS else ""
+    images = tuple([container.image for container in (*spec.init_containers, *spec.containers)])
+    claims = claim_names(pod) if spec.volumes else ()
     return PodInfo(
         pod=pod,
         priority=spec.priority or 0,
@@ -98,6 +112,9 @@ def pod_info(pod: Pod) -> PodInfo:
         scored_memory=scored["memory"],
         host_ports=ports,
         owner=owner_uid,
+        affinity=pod_affinity(pod),
+        images=images,
+        claims=claims,
         template=(
             pod.metadata.namespace,
             owner_uid,
@@ -105,12 +122,17 @@ def pod_info(pod: Pod) -> PodInfo:
             scored["cpu"],
             scored["memory"],
             ports,
+            images,
             spec.tolerations,
             spec.node_selector,
             spec.affinity,
             spec.node_name,
+            spec.scheduler_name,
             spec.topology_spread_constraints,
-            pod.metadata.labels if has_constraints or spec.affinity else EMPTY,
+            spec.volumes if claims else (),
+            pod.key if claims else "",
+            # Terms of other pods and constraints may select any label.
+            pod.metadata.labels,
         ),
     )
 
@@ -120,25 +142,37 @@ def pod_requests(pod: Pod, *, defaults: Amounts | None = None) -> Amounts:
 
     The containers and restartable init containers together, or the largest init container with
     the restartable ones before it, whichever is more; plus the overhead. A container that does not
-    mention a resource of *defaults* counts for that much of it.
+    mention a resource of *defaults* counts for that much of it. Requests of the pod as a whole
+    replace those of its containers. While a container is being resized the larger of what is
+    wanted, allocated and in force counts; of a resize that is infeasible only what is in force.
     """
-    total: Counter[str] = Counter()
-    for container in pod.spec.containers:
-        total.update(_requests(container, defaults))
-    sidecars: Counter[str] = Counter()
-    peak: Counter[str] = Counter()
-    for container in pod.spec.init_containers:
-        amounts = _requests(container, defaults)
-        if container.restart_policy == "Always":
-            sidecars.update(amounts)
-            peak |= sidecars
-        else:
-            peak |= sidecars + Counter(amounts)
-    total.update(sidecars)
-    result = total | peak
-    for name, quantity in pod.spec.overhead.items():
-        result[name] += amount_of(name, quantity)
-    return dict(result)
+    spec = pod.spec
+    held = _held(pod)
+    is_infeasible = bool(held) and _is_resize_infeasible(pod.status.conditions)
+    total: Amounts = {}
+    for container in spec.containers:
+        _add(total, _requests(container, defaults, held, only_held=is_infeasible))
+    if spec.init_containers:
+        sidecars: Amounts = {}
+        peak: Amounts = {}
+        for container in spec.init_containers:
+            amounts = _requests(container, defaults, held, only_held=is_infeasible)
+            if container.restart_policy == "Always":
+                _add(sidecars, amounts)
+                _raise(peak, sidecars)
+            else:
+                together = dict(sidecars)
+                _add(together, amounts)
+                _raise(peak, together)
+        _add(total, sidecars)
+        _raise(total, peak)
+    whole = spec.extra.get("resources")
+    if whole is not None:
+        for name, quantity in (whole.get("requests") or EMPTY).items():
+            total[name] = amount_of(name, quantity)
+    for name, quantity in spec.overhead.items():
+        total[name] = total.get(name, 0) + amount_of(name, quantity)
+    return total
 
 
 def amount_of(name: str, quantity: str) -> int:
@@ -146,18 +180,83 @@ def amount_of(name: str, quantity: str) -> int:
     return parse_millis(quantity) if name == "cpu" else parse_int(quantity)
 
 
-def host_ports(containers: Iterable[Container]) -> tuple[HostPort, ...]:
-    """The ports of the node that *containers* take."""
+def host_ports(spec: PodSpec) -> tuple[HostPort, ...]:
+    """The ports of the node that a pod takes; those of init containers only if they stay."""
+    lasting = [item for item in spec.init_containers if item.restart_policy == "Always"]
     return tuple(
-        (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)  # noqa: S104 - the field's word for "all addresses"
-        for container in containers
-        for port in container.ports
-        if port.host_port
+        [
+            (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)  # noqa: S104 - the field's word for "all addresses"
+            for container in (*spec.containers, *lasting)
+            for port in container.ports
+            if port.host_port
+        ]
     )
 
 
-def _requests(container: Container, defaults: Amounts | None) -> Amounts:
-    amounts = {
-        name: amount_of(name, quantity) for name, quantity in container.resources.requests.items()
-    }
-    return {**defaults, **amounts} if defaults else amounts
+def claim_names(pod: Pod) -> tuple[str, ...]:
+    """The claims that the pod's volumes name, ephemeral volumes' own claims among them."""
+    found = []
+    for volume in pod.spec.volumes:
+        if volume.persistent_volume_claim is not None:
+            found.append(volume.persistent_volume_claim.claim_name)
+        elif "ephemeral" in volume.extra:
+            found.append(f"{pod.metadata.name}-{volume.name}")
+    return tuple(found)
+
+
+def _add(total: Amounts, amounts: Amounts) -> None:
+    for name, amount in amounts.items():
+        total[name] = total.get(name, 0) + amount
+
+
+def _raise(total: Amounts, amounts: Amounts) -> None:
+    for name, amount in amounts.items():
+        if amount > total.get(name, 0):
+            total[name] = amount
+
+
+def _requests(
+    container: Container,
+    defaults: Amounts | None,
+    held: Mapping[str, Amounts],
+    *,
+    only_held: bool,
+) -> Amounts:
+    amounts = {} if defaults is None else dict(defaults)
+    for name, quantity in container.resources.requests.items():
+        amounts[name] = parse_millis(quantity) if name == "cpu" else parse_int(quantity)
+    if held and container.name in held:
+        if only_held:
+            amounts.update(held[container.name])
+        else:
+            _raise(amounts, held[container.name])
+    return amounts
+
+
+def _held(pod: Pod) -> dict[str, Amounts]:
+    """Per container, the larger of what is allocated and what is in force, as far as reported."""
+    found: dict[str, Amounts] = {}
+    for status in (*pod.status.container_statuses, *pod.status.init_container_statuses):
+        allocated = _reported(status, "allocated_resources", "allocatedResources")
+        resources = _reported(status, "resources", "resources")
+        actual = getattr(resources, "requests", None)
+        if actual is None:
+            actual = resources.get("requests") or EMPTY if isinstance(resources, Mapping) else EMPTY
+        if not allocated and not actual:
+            continue
+        amounts = {name: amount_of(name, quantity) for name, quantity in allocated.items()}
+        _raise(amounts, {name: amount_of(name, quantity) for name, quantity in actual.items()})
+        found[status.name] = amounts
+    return found
+
+
+def _reported(status: object, attribute: str, wire_name: str) -> Json:
+    value = getattr(status, attribute, None)
+    return (value if value is not None else status.extra.get(wire_name)) or EMPTY  # type: ignore[attr-defined]  # every API object has extra
+
+
+def _is_resize_infeasible(conditions: tuple[Condition, ...]) -> bool:
+    return any(
+        condition.type == "PodResizePending" and condition.reason == "Infeasible"
+        for condition in conditions
+    )

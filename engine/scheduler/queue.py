@@ -4,20 +4,26 @@ Source: backend/queue/scheduling_queue.go, kubernetes v1.34.
 """
 
 import heapq
+from collections.abc import Callable, Iterator
 
 import attrs
+
+from engine.scheduler.pod_info import PodInfo
 
 INITIAL_BACKOFF = 1.0
 MAX_BACKOFF = 10.0
 MAX_UNSCHEDULABLE = 300.0
 """Seconds after which an unschedulable pod is tried again whatever happened."""
 
+ACTIVE, BACKOFF, UNSCHEDULABLE, GATED = "active", "backoff", "unschedulable", "gated"
+
 
 @attrs.define(eq=False)
 class QueuedPod:
     """A waiting pod: how often it was tried, and which plugins refused it last.
 
-    *context* is the loop context of what put it into the queue: the cause of its binding.
+    *context* is the loop context of what put it into the queue: the cause of its binding. Pods of
+    one *template* can be helped by the same things.
     """
 
     key: str
@@ -26,26 +32,27 @@ class QueuedPod:
     context: object = None
     attempts: int = 0
     refused_by: frozenset[str] = frozenset()
+    template: object = None
+    info: PodInfo | None = None
     tried: float = 0.0
+    backoff_until: float = 0.0
 
-    @property
-    def backoff_until(self) -> float:
-        """When it may be tried again at the earliest."""
-        if not self.attempts:
-            return 0.0
-        return self.tried + min(MAX_BACKOFF, INITIAL_BACKOFF * 2.0 ** (self.attempts - 1))
+
+Helps = Callable[[QueuedPod], bool]
 
 
 @attrs.define(eq=False)
 class SchedulingQueue:
-    """The three queues. Higher priorities come first, then who waited longer.
+    """The queues. Higher priorities come first, then who waited longer.
 
     A pod is in one of them at most. It leaves all by `pop` or `remove`.
     """
 
+    initial_backoff: float = INITIAL_BACKOFF
+    max_backoff: float = MAX_BACKOFF
     _active: list[tuple[int, float, int, QueuedPod]] = attrs.field(factory=list, init=False)
     _backoff: list[tuple[float, int, QueuedPod]] = attrs.field(factory=list, init=False)
-    _unschedulable: dict[str, QueuedPod] = attrs.field(factory=dict, init=False)
+    _unschedulable: dict[object, dict[str, QueuedPod]] = attrs.field(factory=dict, init=False)
     _where: dict[str, tuple[str, QueuedPod]] = attrs.field(factory=dict, init=False)
     _sequence: int = attrs.field(default=0, init=False)
 
@@ -55,23 +62,41 @@ class SchedulingQueue:
     def __contains__(self, key: str) -> bool:
         return key in self._where
 
+    def __iter__(self) -> Iterator[tuple[str, QueuedPod]]:
+        return iter(tuple(self._where.values()))
+
     def counts(self) -> dict[str, int]:
         """How many pods are in which queue."""
-        result = {"active": 0, "backoff": 0, "unschedulable": 0}
+        result = {ACTIVE: 0, BACKOFF: 0, UNSCHEDULABLE: 0, GATED: 0}
         for where, _ in self._where.values():
             result[where] += 1
         return result
 
+    def where(self, key: str) -> str:
+        """The queue a pod is in, or ""."""
+        found = self._where.get(key)
+        return found[0] if found else ""
+
     def add(self, pod: QueuedPod) -> None:
         """Have *pod* tried as soon as its turn comes."""
         self._sequence += 1
-        self._where[pod.key] = ("active", pod)
+        self._where[pod.key] = (ACTIVE, pod)
         heapq.heappush(self._active, (-pod.priority, pod.added, self._sequence, pod))
+
+    def add_gated(self, pod: QueuedPod) -> None:
+        """Keep a pod that must not be tried."""
+        self._where[pod.key] = (GATED, pod)
 
     def add_unschedulable(self, pod: QueuedPod) -> None:
         """Keep a pod that nothing can help until something changes."""
-        self._where[pod.key] = ("unschedulable", pod)
-        self._unschedulable[pod.key] = pod
+        self._where[pod.key] = (UNSCHEDULABLE, pod)
+        self._unschedulable.setdefault((pod.template, pod.refused_by), {})[pod.key] = pod
+
+    def note_attempt(self, pod: QueuedPod, now: float) -> None:
+        """The pod was tried and failed: its back-off is 1 s, then doubles up to 10 s."""
+        pod.tried = pod.added = now
+        delay = self.initial_backoff * 2.0 ** (max(pod.attempts, 1) - 1)
+        pod.backoff_until = now + min(self.max_backoff, delay)
 
     def add_backoff(self, pod: QueuedPod, now: float) -> None:
         """Have *pod* tried when its back-off is over."""
@@ -79,22 +104,23 @@ class SchedulingQueue:
             self.add(pod)
             return
         self._sequence += 1
-        self._where[pod.key] = ("backoff", pod)
+        self._where[pod.key] = (BACKOFF, pod)
         heapq.heappush(self._backoff, (pod.backoff_until, self._sequence, pod))
 
     def pop(self) -> QueuedPod | None:
         """The next pod to try, or None."""
         while self._active:
             pod = heapq.heappop(self._active)[3]
-            if self._where.get(pod.key) == ("active", pod):
+            if self._where.get(pod.key) == (ACTIVE, pod):
                 del self._where[pod.key]
                 return pod
         return None
 
     def remove(self, key: str) -> None:
         """Forget a pod that is gone or bound."""
-        self._where.pop(key, None)
-        self._unschedulable.pop(key, None)
+        where, pod = self._where.pop(key, ("", None))
+        if where == UNSCHEDULABLE and pod is not None:
+            self._leave(pod)
 
     def get(self, key: str) -> QueuedPod | None:
         """The waiting pod of that key, or None."""
@@ -105,7 +131,7 @@ class SchedulingQueue:
         """Whether a pod could be tried now."""
         while self._active:
             pod = self._active[0][3]
-            if self._where.get(pod.key) == ("active", pod):
+            if self._where.get(pod.key) == (ACTIVE, pod):
                 return True
             heapq.heappop(self._active)
         return False
@@ -114,7 +140,7 @@ class SchedulingQueue:
         """When the next back-off is over, or None."""
         while self._backoff:
             when, _, pod = self._backoff[0]
-            if self._where.get(pod.key) == ("backoff", pod):
+            if self._where.get(pod.key) == (BACKOFF, pod):
                 return when
             heapq.heappop(self._backoff)
         return None
@@ -124,26 +150,45 @@ class SchedulingQueue:
         while (when := self.next_backoff()) is not None and when <= now:
             self.add(heapq.heappop(self._backoff)[2])
 
-    def revive(self, plugins: frozenset[str] | None, now: float) -> None:
-        """Something changed that pods refused by one of *plugins* may profit from (None: any)."""
-        helped = [
-            pod
-            for pod in self._unschedulable.values()
-            if plugins is None or not pod.refused_by or pod.refused_by & plugins
-        ]
-        for pod in helped:
-            del self._unschedulable[pod.key]
-            self.add_backoff(pod, now)
+    @property
+    def has_unschedulable(self) -> bool:
+        """Whether any pod waits for something to change."""
+        return bool(self._unschedulable)
+
+    def revive(self, helps: Helps, now: float) -> int:
+        """Try pods again that something helps; asked once for all pods of a template.
+
+        Returns:
+            How many pods left the unschedulable ones.
+        """
+        count = 0
+        for alike in tuple(self._unschedulable):
+            pods = self._unschedulable[alike]
+            if helps(next(iter(pods.values()))):
+                del self._unschedulable[alike]
+                count += len(pods)
+                for pod in pods.values():
+                    self.add_backoff(pod, now)
+        return count
 
     def revive_one(self, key: str, now: float) -> None:
         """The pod itself changed."""
-        pod = self._unschedulable.pop(key, None)
-        if pod is not None:
+        where, pod = self._where.get(key, ("", None))
+        if where == UNSCHEDULABLE and pod is not None:
+            self._leave(pod)
             self.add_backoff(pod, now)
 
     def revive_old(self, now: float) -> None:
         """Try pods again that have been unschedulable for very long."""
-        for pod in tuple(self._unschedulable.values()):
-            if now - pod.tried > MAX_UNSCHEDULABLE:
-                del self._unschedulable[pod.key]
+        for where, pod in tuple(self._where.values()):
+            if where == UNSCHEDULABLE and now - pod.tried > MAX_UNSCHEDULABLE:
+                self._leave(pod)
                 self.add_backoff(pod, now)
+
+    def _leave(self, pod: QueuedPod) -> None:
+        alike = (pod.template, pod.refused_by)
+        pods = self._unschedulable.get(alike)
+        if pods is not None:
+            pods.pop(pod.key, None)
+            if not pods:
+                del self._unschedulable[alike]

@@ -1,46 +1,40 @@
-"""Finds a node for every pod: filter, score, choose, assume, bind. One pod per step of the loop.
+"""Finds a node for every pod: decide, assume, bind; make room by preemption; try again in time.
+
+One pod per step of the loop.
 
 Source: schedule_one.go, eventhandlers.go, kubernetes v1.34.
 """
 
-from collections import Counter, OrderedDict
-from typing import Protocol
+from collections.abc import Callable
 
 import attrs
+import numpy as np
 
-from engine.api.codec import encode_part
-from engine.api.meta import Condition, condition_of
-from engine.api.node import Node
 from engine.api.pod import Pod
-from engine.api.wire import Time
-from engine.apiserver.errors import ApiError
+from engine.apiserver.errors import ApiError, NotFoundError
 from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
+from engine.client.informer import InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.kernel.loop import Loop, Timer
-from engine.scheduler.decision import Decision, DecisionLog, ScoreColumn, failure_message
-from engine.scheduler.evaluation import Evaluation, Ranking, count_reasons
+from engine.scheduler.caches import Caches
+from engine.scheduler.columns import Mask
+from engine.scheduler.configuration import SchedulerSettings
+from engine.scheduler.decider import Chance, Decider
+from engine.scheduler.decision import Decision, DecisionLog, Victim
+from engine.scheduler.hints import ClusterEvent, may_help
 from engine.scheduler.node_table import NodeTable
-from engine.scheduler.plugins.registry import FILTERS, SCORES
+from engine.scheduler.nominator import Nominator
+from engine.scheduler.plugins.volume_binding import BindingPlan, VolumeBinding
 from engine.scheduler.pod_info import PodInfo, pod_info
+from engine.scheduler.preemption import Preemption
+from engine.scheduler.profile import DEFAULT_SCHEDULER, Profile
 from engine.scheduler.queue import QueuedPod, SchedulingQueue
-from engine.scheduler.spread_constraints import constraints_of
+from engine.scheduler.reporter import Reporter
+from engine.scheduler.volume_binder import VolumeBinder
+from engine.scheduler.volume_view import VolumeView
 
 SYNC_PERIOD = 0.1
 FLUSH_PERIOD = 30.0
-_TEMPLATES = 128
-"""Templates whose evaluation is kept."""
-
-_FREED = frozenset({"NodeResourcesFit", "NodePorts", "PodTopologySpread"})
-_PLACED = frozenset({"PodTopologySpread"})
-
-
-class Chance(Protocol):
-    """Breaks ties: a random stream."""
-
-    def randrange(self, stop: int, /) -> int:
-        """A number from 0 to below *stop*."""
-        ...
 
 
 @attrs.define(eq=False, repr=False)
@@ -58,21 +52,36 @@ class Scheduler:
     informers: InformerFactory
     recorder: EventRecorder
     random: Chance
-    name: str = "default-scheduler"
+    settings: SchedulerSettings = attrs.field(factory=SchedulerSettings)
+    make_recorder: Callable[[str], EventRecorder] | None = None
     table: NodeTable = attrs.field(factory=NodeTable, init=False)
-    queue: SchedulingQueue = attrs.field(factory=SchedulingQueue, init=False)
+    queue: SchedulingQueue = attrs.field(init=False)
     decisions: DecisionLog = attrs.field(factory=DecisionLog, init=False)
-    _pods: Informer[Pod] = attrs.field(init=False)
-    _evaluations: OrderedDict[object, Evaluation] = attrs.field(factory=OrderedDict, init=False)
+    nominator: Nominator = attrs.field(factory=Nominator, init=False)
+    volumes: VolumeView = attrs.field(init=False)
+    profiles: dict[str, Profile] = attrs.field(init=False)
+    decider: Decider = attrs.field(init=False)
+    caches: Caches = attrs.field(init=False)
+    _preemption: Preemption = attrs.field(init=False)
+    _reporter: Reporter = attrs.field(init=False)
+    _binder: VolumeBinder = attrs.field(init=False)
+    _recorders: dict[str, EventRecorder] = attrs.field(factory=dict, init=False)
     _is_running: bool = attrs.field(default=False, init=False)
     _is_scheduled: bool = attrs.field(default=False, init=False)
     _backoff_timer: Timer | None = attrs.field(default=None, init=False)
     _flush_timer: Timer | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._pods = self.informers.informer(Pod)
-        self.informers.informer(Node).add_handler(self._on_node)
-        self._pods.add_handler(self._on_pod)
+        settings = self.settings
+        self.queue = SchedulingQueue(settings.initial_backoff, settings.max_backoff)
+        self.caches = Caches(self.informers, self)
+        self.volumes = self.caches.volume_view()
+        self.profiles = {given.name: given.make(self.volumes) for given in settings.profiles}
+        self.decider = Decider(self.table, self.nominator, self.random)
+        self._preemption = Preemption(self.decider, self.random)
+        self._reporter = Reporter(self.loop, self.client, self._recorder_for)
+        self._binder = VolumeBinder(self.loop, self.client, self.volumes)
+        self.caches.follow()
 
     def start(self) -> None:
         """Fill the caches, then begin to schedule."""
@@ -88,208 +97,213 @@ class Scheduler:
                 timer.cancel()
         self._backoff_timer = self._flush_timer = None
 
+    def profile_of(self, pod: Pod) -> Profile | None:
+        """The profile that schedules a pod; None if that is another scheduler's."""
+        return self.profiles.get(pod.spec.scheduler_name or DEFAULT_SCHEDULER)
+
     # One pod
 
     def decide(self, info: PodInfo, *, attempt: int = 1) -> Decision:
         """Where the pod would go now. Changes nothing but caches and the random stream."""
-        evaluation = self._evaluation(info)
-        evaluation.refresh()
-        ranking = evaluation.rank()
-        if len(ranking.rows) == 0:
-            return self._refused(info, evaluation, attempt)
-        best = ranking.best()
-        drawn = best[self.random.randrange(len(best))] if len(best) > 1 else best[0]
-        return Decision(
-            pod=info.key,
-            uid=info.uid,
-            time=self.loop.now,
-            attempt=attempt,
-            nodes=self.table.names,
-            failures=evaluation.first_failures(),
-            verdicts=dict(evaluation.verdicts),
-            candidates=tuple(ranking.rows.tolist()),
-            scores=_columns(evaluation, ranking),
-            totals=ranking.totals,
-            chosen=self.table.names[drawn],
-            tied=tuple(self.table.names[row] for row in best.tolist()),
-        )
-
-    def _refused(self, info: PodInfo, evaluation: Evaluation, attempt: int) -> Decision:
-        failures = evaluation.first_failures()
-        reasons, hopeful, hopeless = count_reasons(failures, evaluation.verdicts)
-        return Decision(
-            pod=info.key,
-            uid=info.uid,
-            time=self.loop.now,
-            attempt=attempt,
-            nodes=self.table.names,
-            failures=failures,
-            verdicts=dict(evaluation.verdicts),
-            message=failure_message(
-                self.table.node_count, reasons, hopeful=hopeful, hopeless=hopeless
-            ),
-        )
+        profile = self.profile_of(info.pod) or next(iter(self.profiles.values()))
+        return self.decider.decide(info, profile, attempt=attempt, now=self.loop.now)
 
     def _schedule_next(self) -> None:
         self._is_scheduled = False
         queued = self.queue.pop() if self._is_running else None
         if queued is None:
             return
-        pod = self._pods.lister.by_key(queued.key)
-        if pod is not None and self._is_ours(pod):
+        pod = self.caches.pods.lister.by_key(queued.key)
+        if pod is not None and self.is_ours(pod):
             self.loop.context = queued.context
             self._schedule(queued, pod)
         self._wake()
 
     def _schedule(self, queued: QueuedPod, pod: Pod) -> None:
-        info = pod_info(pod)
+        info = queued.info
+        if info is None or info.pod is not pod:
+            info = queued.info = pod_info(pod)
         queued.attempts += 1
-        queued.tried = self.loop.now
         decision = self.decide(info, attempt=queued.attempts)
         self.decisions.add(decision)
-        if not decision.chosen:
-            queued.refused_by = frozenset(
-                name for name, codes in decision.failures.items() if codes.any()
-            )
-            self.queue.add_unschedulable(queued)
-            self._report_failure(pod, decision.message)
-            return
+        if decision.chosen:
+            self._assume(queued, info, decision)
+        else:
+            self._refuse(queued, info, decision)
+
+    def _assume(self, queued: QueuedPod, info: PodInfo, decision: Decision) -> None:
         self.table.place(info, decision.chosen)
-        try:
-            self.client.bind(pod, decision.chosen)
-        except ApiError as error:
-            self.table.displace(info.key)
-            self.queue.add_backoff(queued, self.loop.now)
-            self._arm_backoff()
-            self.recorder.warning(pod, "FailedScheduling", str(error))
+        self.nominator.forget(info.key)
+        plan = self._volume_plan(info, decision)
+        if plan is None:
+            self._bind(queued, info, decision)
             return
-        self.recorder.normal(
-            pod, "Scheduled", f"Successfully assigned {pod.key} to {decision.chosen}"
-        )
-
-    def _report_failure(self, pod: Pod, message: str) -> None:
-        self.recorder.warning(pod, "FailedScheduling", message)
-        known = condition_of(pod.status.conditions, "PodScheduled")
-        if known is not None and (known.status, known.message) == ("False", message):
-            return
-        now = Time(self.loop.now)
-        since = known.last_transition_time if known and known.status == "False" else now
-        condition = Condition(
-            type="PodScheduled",
-            status="False",
-            reason="Unschedulable",
-            message=message,
-            last_transition_time=since,
-        )
         try:
-            self.client.patch(
-                Pod,
-                pod.metadata.name,
-                {"status": {"conditions": [encode_part(condition)]}},
-                namespace=pod.metadata.namespace,
-                type="strategic",
-                subresource="status",
+            self._binder.begin(
+                info.key,
+                decision.chosen,
+                plan,
+                on_bound=lambda: self._bind(queued, info, decision),
+                on_failed=lambda why: self._give_back(queued, info, why),
             )
-        except ApiError:
-            # The next attempt will say it again.
-            return
+        except ApiError as error:
+            self._give_back(queued, info, f"binding volumes: {error}")
 
-    def _evaluation(self, info: PodInfo) -> Evaluation:
-        found = self._evaluations.get(info.template)
-        if found is not None:
-            self._evaluations.move_to_end(info.template)
-            return found
-        made = Evaluation(
-            info,
-            self.table,
-            tuple(plugin for plugin in FILTERS.values() if plugin.applies(info)),
-            tuple(plugin for plugin in SCORES.values() if plugin.applies(info)),
-        )
-        self._evaluations[info.template] = made
-        if len(self._evaluations) > _TEMPLATES:
-            _, dropped = self._evaluations.popitem(last=False)
-            self._forget_groups(dropped)
-        return made
+    def _volume_plan(self, info: PodInfo, decision: Decision) -> BindingPlan | None:
+        if not info.claims:
+            return None
+        profile = self.profile_of(info.pod)
+        assert profile is not None
+        for plugin in profile.filters:
+            if isinstance(plugin, VolumeBinding):
+                plan = plugin.plan(info, self.table, decision.chosen)
+                return plan if plan.bind or plan.provision else None
+        return None
 
-    def _forget_groups(self, dropped: Evaluation) -> None:
-        kept = Counter(
-            constraint.group
-            for evaluation in self._evaluations.values()
-            for constraint in constraints_of(evaluation.info)
-        )
-        for constraint in constraints_of(dropped.info):
-            if not kept[constraint.group]:
-                self.table.forget_group(constraint.group)
+    def _bind(self, queued: QueuedPod, info: PodInfo, decision: Decision) -> None:
+        try:
+            self.client.bind(info.pod, decision.chosen)
+        except NotFoundError:
+            self.table.displace(info.key)
+        except ApiError as error:
+            self._give_back(queued, info, str(error))
+        else:
+            self._reporter.scheduled(info.pod, decision.profile, decision.chosen)
 
-    # What happens around it
+    def _give_back(self, queued: QueuedPod, info: PodInfo, why: str) -> None:
+        """The pod did not come to its node after all: try it again after its back-off."""
+        self.table.displace(info.key)
+        self.queue.note_attempt(queued, self.loop.now)
+        self.queue.add_backoff(queued, self.loop.now)
+        self._arm_backoff()
+        profile = info.pod.spec.scheduler_name or DEFAULT_SCHEDULER
+        self._reporter.failed(info.pod, profile, why, reason="SchedulerError")
 
-    def _is_ours(self, pod: Pod) -> bool:
+    def _refuse(self, queued: QueuedPod, info: PodInfo, decision: Decision) -> None:
+        profile = self.profile_of(info.pod)
+        assert profile is not None
+        evaluation = self.decider.evaluation(info, profile)
+        evaluation.refresh()
+        reasons, hopeful = self.decider.reasons(evaluation, decision.nominated)
+        refused = {
+            name
+            for name, codes in {**evaluation.codes, **evaluation.wide_codes}.items()
+            if codes.any()
+        }
+        refused |= {refusal.plugin for refusal in decision.nominated.values()}
+        queued.refused_by = frozenset(refused)
+        queued.template = info.template
+        nominee: str | None = None
+        preemption = ""
+        if profile.can_preempt and self.table.node_count:
+            nominee, preemption = self._preempt(info, profile, decision, hopeful)
+        decision.message = self.decider.message(decision, reasons, preemption)
+        self.queue.note_attempt(queued, self.loop.now)
+        self.queue.add_unschedulable(queued)
+        self._reporter.failed(info.pod, decision.profile, decision.message, nominee=nominee)
+
+    def _preempt(
+        self, info: PodInfo, profile: Profile, decision: Decision, hopeful: Mask
+    ) -> tuple[str | None, str]:
+        """The node that room is made on (None: as before), and what there is to say otherwise."""
+        rows = [] if decision.everywhere else np.flatnonzero(hopeful).tolist()
+        budgets = self.caches.budgets.lister.list() if rows else ()
+        outcome = self._preemption.look(info, profile, rows, budgets)
+        candidate = outcome.candidate
+        if candidate is None:
+            was_nominated = bool(self.nominator.node_of(info.key))
+            if was_nominated and outcome.message.startswith("0/"):
+                self.nominator.forget(info.key)
+                return "", outcome.message
+            return None, outcome.message
+        name = self.table.names[candidate.row]
+        decision.nominee = name
+        decision.victims = tuple(Victim(pod.key, pod.priority) for pod in candidate.victims)
+        try:
+            self._reporter.preempt(info, candidate.victims, profile.name, name)
+        except ApiError as error:
+            return None, str(error)
+        lesser = self.nominator.lesser(info, name)
+        for other in lesser:
+            self.nominator.forget(other.key)
+        self._reporter.unnominate(lesser)
+        self.nominator.put(info, name)
+        return name, ""
+
+    # What the caches say
+
+    def is_ours(self, pod: Pod) -> bool:
+        """Whether the pod waits for us to find its node."""
         return (
             not pod.spec.node_name
             and pod.metadata.deletion_timestamp is None
             and pod.status.phase not in {"Succeeded", "Failed"}
-            and (pod.spec.scheduler_name or "default-scheduler") == self.name
-            and not pod.spec.scheduling_gates
+            and self.profile_of(pod) is not None
+            and not self._binder.is_waiting(pod.key)
         )
 
-    def _on_pod(self, key: str, old: Pod | None, new: Pod | None) -> None:
-        if new is None:
-            self.queue.remove(key)
-            if old is not None:
-                self.decisions.forget(old.metadata.uid)
-            self._free(key)
-        elif new.spec.node_name:
-            self._on_bound(key, old, new)
-        elif self._is_ours(new):
-            self._on_waiting(key, old, new)
-        else:
-            self.queue.remove(key)
-
-    def _on_bound(self, key: str, old: Pod | None, new: Pod) -> None:
-        if new.status.phase in {"Succeeded", "Failed"}:
-            self._free(key)
-            return
-        if (
-            old is not None
-            and old.spec is new.spec
-            and old.metadata.labels is new.metadata.labels
-            and self.table.placed(key) is not None
+    def put_waiting(self, key: str, old: Pod | None, new: Pod) -> None:
+        """A pod without a node is there, or changed."""
+        if new.status.nominated_node_name and not self.nominator.node_of(key):
+            self.nominator.put(pod_info(new), new.status.nominated_node_name)
+        queued = self.queue.get(key)
+        is_gated = bool(new.spec.scheduling_gates)
+        if queued is None:
+            if self.table.placed(key) is None:
+                queued = QueuedPod(key, new.spec.priority or 0, self.loop.now, self.loop.context)
+                (self.queue.add_gated if is_gated else self.queue.add)(queued)
+        elif self.queue.where(key) == "gated":
+            if not is_gated:
+                queued.context = self.loop.context
+                self.queue.add(queued)
+        elif old is not None and (
+            old.spec != new.spec or old.metadata.labels != new.metadata.labels
         ):
-            return
-        self.queue.remove(key)
-        if self.table.place(pod_info(new), new.spec.node_name):
-            self._revive(_PLACED)
-
-    def _on_waiting(self, key: str, old: Pod | None, new: Pod) -> None:
-        if old is not None and key in self.queue:
-            is_same = old.spec == new.spec and old.metadata.labels == new.metadata.labels
-            if not is_same:
-                self.queue.revive_one(key, self.loop.now)
-        elif self.table.placed(key) is None:
-            self.queue.add(QueuedPod(key, new.spec.priority or 0, self.loop.now, self.loop.context))
+            queued.info = None
+            self.queue.revive_one(key, self.loop.now)
+            self._arm_backoff()
         self._wake()
 
-    def _free(self, key: str) -> None:
-        if self.table.displace(key) is not None:
-            self._revive(_FREED)
+    def forget_pod(self, key: str, uid: str) -> None:
+        """A pod is gone, or is no longer ours to place."""
+        self.queue.remove(key)
+        self.nominator.forget(key)
+        self._binder.cancel(key)
+        self.decisions.forget(uid)
 
-    def _on_node(self, _key: str, old: Node | None, new: Node | None) -> None:
-        if new is None:
-            if old is not None:
-                self.table.remove_node(old.metadata.name)
-            return
-        helped = _helped_by(old, new)
-        if helped is None or helped:
-            self.table.put_node(new)
-            self._revive(helped)
-        else:
-            self.table.nodes[self.table.rows[new.metadata.name]] = new
+    def bound(self, key: str) -> None:
+        """A pod has its node."""
+        self.queue.remove(key)
+        self.nominator.forget(key)
+        self._binder.cancel(key)
 
-    def _revive(self, plugins: frozenset[str] | None) -> None:
-        if len(self.queue):
-            self.queue.revive(plugins, self.loop.now)
-            self._arm_backoff()
-            self._wake()
+    def happened(self, event: ClusterEvent) -> None:
+        """Try pods again that *event* may help."""
+        if self.queue.has_unschedulable:
+            moved = self.queue.revive(
+                lambda queued: (
+                    queued.info is None
+                    or not queued.refused_by
+                    or may_help(queued.info, queued.refused_by, event)
+                ),
+                self.loop.now,
+            )
+            if moved:
+                self._arm_backoff()
+                self._wake()
+
+    def claim_changed(self, key: str) -> None:
+        """A claim may be what a pod waits for."""
+        self._binder.claim_changed(key)
+
+    def _recorder_for(self, profile: str) -> EventRecorder:
+        if profile == DEFAULT_SCHEDULER or self.make_recorder is None:
+            return self.recorder
+        if profile not in self._recorders:
+            self._recorders[profile] = self.make_recorder(profile)
+        return self._recorders[profile]
+
+    # When to try
 
     def _wake(self) -> None:
         if self._is_running and not self._is_scheduled and self.queue.has_active():
@@ -327,28 +341,3 @@ class Scheduler:
         self._flush_timer = self.loop.call_later(FLUSH_PERIOD, self._flush)
         self._arm_backoff()
         self._wake()
-
-
-def _columns(evaluation: Evaluation, ranking: Ranking) -> dict[str, ScoreColumn]:
-    columns = {}
-    for plugin in evaluation.scores:
-        raw = evaluation.raw[plugin.NAME][ranking.rows]
-        normalized = raw if plugin.IS_PERCENT else plugin.normalize(raw)
-        columns[plugin.NAME] = ScoreColumn(raw=raw, normalized=normalized, weight=plugin.WEIGHT)
-    return columns
-
-
-def _helped_by(old: Node | None, new: Node) -> frozenset[str] | None:
-    """The plugins whose refusal may no longer hold after the change; None for all of them."""
-    if old is None or old.metadata.uid != new.metadata.uid:
-        return None
-    helped: list[str] = []
-    if old.status.allocatable != new.status.allocatable:
-        helped.append("NodeResourcesFit")
-    if old.metadata.labels != new.metadata.labels:
-        helped += ["NodeAffinity", "PodTopologySpread"]
-    if old.spec.taints != new.spec.taints:
-        helped.append("TaintToleration")
-    if old.spec.unschedulable != new.spec.unschedulable:
-        helped.append("NodeUnschedulable")
-    return frozenset(helped)

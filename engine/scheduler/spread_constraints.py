@@ -1,29 +1,33 @@
-"""The topology spread constraints of a pod, its own or the defaults of the cluster. Pure.
+"""The topology spread constraints of a pod: its own, or the defaults of its profile. Pure.
 
-Source: podtopologyspread/common.go, kubernetes v1.34.
+Source: podtopologyspread/common.go and plugin.go, kubernetes v1.34.
 """
-
-from functools import lru_cache
 
 import attrs
 
-from engine.api.codec import decode_part
-from engine.api.frozen import FrozenDict
-from engine.api.meta import LabelSelector
-from engine.api.selectors import Requirement, Selector, from_label_selector
 from engine.api.wire import Json
+from engine.scheduler.affinity_term import selector_of, with_label_keys
 from engine.scheduler.node_table import ZONE
 from engine.scheduler.pod_group import PodGroup
 from engine.scheduler.pod_info import PodInfo
 
 HOSTNAME = "kubernetes.io/hostname"
+SYSTEM_DEFAULTS: tuple[Json, ...] = (
+    {"topologyKey": HOSTNAME, "maxSkew": 3, "whenUnsatisfiable": "ScheduleAnyway"},
+    {"topologyKey": ZONE, "maxSkew": 5, "whenUnsatisfiable": "ScheduleAnyway"},
+)
+"""What pods are spread by that say nothing themselves."""
 
 
 @attrs.frozen(kw_only=True)
 class SpreadConstraint:
     """Pods of *group* may differ in number by *max_skew* between values of *label*.
 
-    *min_domains*: fewer values than that count as if an empty one existed.
+    Attributes:
+        min_domains: fewer values than that count as if an empty one existed.
+        honors_affinity: only nodes that the pod's node affinity allows count.
+        honors_taints: only nodes whose taints the pod tolerates count.
+        is_optional_label: nodes that lack the label are not ignored (the system's defaults).
     """
 
     label: str
@@ -32,11 +36,18 @@ class SpreadConstraint:
     group: PodGroup
     counts_itself: bool
     min_domains: int = 1
-    is_default: bool = False
+    honors_affinity: bool = True
+    honors_taints: bool = False
+    is_optional_label: bool = False
 
 
-def constraints_of(info: PodInfo) -> tuple[SpreadConstraint, ...]:
-    """The pod's constraints; one that has none but an owner spreads from its siblings."""
+def constraints_of(
+    info: PodInfo, defaults: tuple[Json, ...] = SYSTEM_DEFAULTS, *, is_system: bool = True
+) -> tuple[SpreadConstraint, ...]:
+    """The pod's constraints; one that has none but an owner spreads from its siblings.
+
+    *is_system* says that *defaults* are the system's own.
+    """
     given = info.pod.spec.topology_spread_constraints
     if given:
         return tuple(_explicit(constraint, info) for constraint in given)
@@ -45,31 +56,23 @@ def constraints_of(info: PodInfo) -> tuple[SpreadConstraint, ...]:
     group = PodGroup(info.namespace, owner=info.owner)
     return tuple(
         SpreadConstraint(
-            label=label,
-            max_skew=max_skew,
-            is_required=False,
+            label=str(constraint["topologyKey"]),
+            max_skew=int(constraint["maxSkew"]),
+            is_required=constraint.get("whenUnsatisfiable") == "DoNotSchedule",
             group=group,
             counts_itself=True,
-            is_default=True,
+            is_optional_label=is_system,
         )
-        for label, max_skew in ((HOSTNAME, 3), (ZONE, 5))
-    )
-
-
-def has_required(info: PodInfo) -> bool:
-    """Whether one of the pod's own constraints must hold."""
-    return any(
-        constraint.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
-        for constraint in info.pod.spec.topology_spread_constraints
+        for constraint in defaults
     )
 
 
 def _explicit(constraint: Json, info: PodInfo) -> SpreadConstraint:
-    selector = _selector(constraint.get("labelSelector"))
-    for key in constraint.get("matchLabelKeys") or ():
-        if key in info.labels:
-            exact = Requirement(key, "in", (info.labels[key],))
-            selector = Selector((*selector.requirements, exact))
+    selector = with_label_keys(
+        selector_of(constraint.get("labelSelector")),
+        info.labels,
+        constraint.get("matchLabelKeys") or (),
+    )
     return SpreadConstraint(
         label=constraint.get("topologyKey", ""),
         max_skew=int(constraint.get("maxSkew", 1)),
@@ -77,14 +80,6 @@ def _explicit(constraint: Json, info: PodInfo) -> SpreadConstraint:
         group=PodGroup(info.namespace, selector=selector),
         counts_itself=selector.matches(info.labels),
         min_domains=int(constraint.get("minDomains") or 1),
+        honors_affinity=constraint.get("nodeAffinityPolicy", "Honor") == "Honor",
+        honors_taints=constraint.get("nodeTaintsPolicy", "Ignore") == "Honor",
     )
-
-
-_NOTHING = Selector((Requirement("", "in", ()),))
-
-
-@lru_cache(maxsize=1024)
-def _selector(data: FrozenDict[str, Json] | None) -> Selector:
-    if data is None:
-        return _NOTHING
-    return from_label_selector(decode_part(LabelSelector, data)) or _NOTHING

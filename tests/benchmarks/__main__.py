@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("cluster", "live", "store", "pods", "proxy")
+BENCHMARKS = ("cluster", "live", "store", "pods", "proxy", "scheduler")
 
 
 def main() -> int:

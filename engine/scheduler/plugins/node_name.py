@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from engine.scheduler.columns import Rows
 from engine.scheduler.framework import Verdict
-from engine.scheduler.node_table import NodeTable, Rows
+from engine.scheduler.node_table import NodeTable
 from engine.scheduler.pod_info import PodInfo
 
 REASON = "node(s) didn't match the requested node name"
@@ -16,6 +17,7 @@ class NodeName:
 
     NAME: ClassVar[str] = "NodeName"
     IS_LOCAL: ClassVar[bool] = True
+    READS_PODS: ClassVar[bool] = False
 
     def applies(self, info: PodInfo) -> bool:
         """Whether the pod names a node."""

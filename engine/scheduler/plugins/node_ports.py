@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from engine.scheduler.columns import Rows
 from engine.scheduler.framework import Verdict
-from engine.scheduler.node_table import NodeTable, Rows
+from engine.scheduler.node_table import NodeTable
 from engine.scheduler.pod_info import PodInfo
 
 REASON = "node(s) didn't have free ports for the requested pod ports"
@@ -17,6 +18,7 @@ class NodePorts:
 
     NAME: ClassVar[str] = "NodePorts"
     IS_LOCAL: ClassVar[bool] = True
+    READS_PODS: ClassVar[bool] = True
 
     def applies(self, info: PodInfo) -> bool:
         """Whether the pod takes ports of its node."""

@@ -5,8 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from engine.api.node import Taint
+from engine.scheduler.columns import Rows
 from engine.scheduler.framework import Verdict
-from engine.scheduler.node_table import NodeTable, Rows
+from engine.scheduler.node_table import NodeTable
 from engine.scheduler.pod_info import PodInfo
 from engine.scheduler.tolerations import tolerates
 
@@ -19,6 +20,7 @@ class NodeUnschedulable:
 
     NAME: ClassVar[str] = "NodeUnschedulable"
     IS_LOCAL: ClassVar[bool] = True
+    READS_PODS: ClassVar[bool] = False
 
     def applies(self, info: PodInfo) -> bool:
         """Whether the pod minds."""

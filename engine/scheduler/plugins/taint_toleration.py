@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from engine.scheduler.columns import Rows
 from engine.scheduler.framework import Scores, Verdict, normalize_by_maximum
-from engine.scheduler.node_table import NodeTable, Rows
+from engine.scheduler.node_table import NodeTable
 from engine.scheduler.pod_info import PodInfo
 from engine.scheduler.tolerations import first_untolerated, tolerates
 
@@ -18,8 +19,8 @@ class TaintToleration:
 
     NAME: ClassVar[str] = "TaintToleration"
     IS_LOCAL: ClassVar[bool] = True
+    READS_PODS: ClassVar[bool] = False
     IS_PERCENT: ClassVar[bool] = False
-    WEIGHT: ClassVar[int] = 3
 
     def applies(self, info: PodInfo) -> bool:  # noqa: ARG002 - the protocol's signature
         """Always: nodes may be tainted at any time."""
@@ -38,6 +39,10 @@ class TaintToleration:
             return (f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}",)
 
         return Verdict(bad[table.taint_set[rows]], reasons)
+
+    def scores(self, info: PodInfo) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Always: nodes may be tainted at any time."""
+        return True
 
     def score(self, info: PodInfo, table: NodeTable, rows: Rows) -> Scores:
         """How many PreferNoSchedule taints the pod does not tolerate."""

@@ -4,49 +4,77 @@ Source: podtopologyspread/filtering.go and scoring.go, kubernetes v1.34.
 """
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import ClassVar
 
+import attrs
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.api.wire import Json
+from engine.scheduler.columns import Ints, Mask, Rows, per_domain
 from engine.scheduler.framework import MAX_SCORE, Scores, Verdict
-from engine.scheduler.node_selection import is_required_met
-from engine.scheduler.node_table import Ints, NodeTable, Rows
+from engine.scheduler.node_selection import required_rows
+from engine.scheduler.node_table import NodeTable
 from engine.scheduler.pod_info import PodInfo
 from engine.scheduler.spread_constraints import (
     HOSTNAME,
+    SYSTEM_DEFAULTS,
     SpreadConstraint,
     constraints_of,
-    has_required,
 )
+from engine.scheduler.tolerations import first_untolerated
 
 REASON = "node(s) didn't match pod topology spread constraints"
 REASON_LABEL = f"{REASON} (missing required label)"
 _SKEWED, _MISSING = 1, 2
+_HARD = frozenset({"NoSchedule", "NoExecute"})
+_IGNORED = -1.0
 
 
+@attrs.define(eq=False)
 class TopologySpread:
-    """Filters by required constraints, scores by the others."""
+    """Filters by required constraints, scores by the others.
+
+    *defaults* apply to pods without constraints of their own; *is_system* tells that they are the
+    system's, for which nodes without a zone count too.
+    """
 
     NAME: ClassVar[str] = "PodTopologySpread"
     IS_LOCAL: ClassVar[bool] = False
+    READS_PODS: ClassVar[bool] = True
     IS_PERCENT: ClassVar[bool] = False
-    WEIGHT: ClassVar[int] = 2
+
+    defaults: tuple[Json, ...] = SYSTEM_DEFAULTS
+    is_system: bool = True
+    constraints: Callable[[PodInfo], tuple[SpreadConstraint, ...]] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Asked for several times per pod of a template.
+        self.constraints = lru_cache(maxsize=1024)(self._constraints)
 
     def applies(self, info: PodInfo) -> bool:
-        """Whether the pod has constraints, or an owner and so the cluster's defaults."""
-        return bool(info.owner or info.pod.spec.topology_spread_constraints)
+        """Whether one constraint must hold."""
+        return any(constraint.is_required for constraint in self.constraints(info))
+
+    def scores(self, info: PodInfo) -> bool:
+        """Whether one constraint need not hold."""
+        return any(not constraint.is_required for constraint in self.constraints(info))
+
+    def is_idle(self, info: PodInfo, table: NodeTable) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Never: a plugin with constraints always has something to say."""
+        return False
 
     def filter(self, info: PodInfo, table: NodeTable, rows: Rows) -> Verdict:
         """Rows fail that lack a label, or where the pod would make the skew too large."""
         codes = np.zeros(table.size, np.int64)
-        if has_required(info):
-            required = [found for found in constraints_of(info) if found.is_required]
-            eligible = _eligible(info, table)
-            for constraint in required:
-                eligible &= table.domain(constraint.label) >= 0
-            for constraint in required:
-                self._judge(constraint, table, eligible, codes)
+        required = [found for found in self.constraints(info) if found.is_required]
+        labelled = table.exists.copy()
+        for constraint in required:
+            labelled &= table.domain(constraint.label) >= 0
+        for constraint in required:
+            eligible = labelled & _eligible(constraint, info, table)
+            self._judge(constraint, table, eligible, codes)
         return Verdict(
             codes[rows],
             lambda code: (REASON_LABEL if code == _MISSING else REASON,),
@@ -54,27 +82,34 @@ class TopologySpread:
         )
 
     def score(self, info: PodInfo, table: NodeTable, rows: Rows) -> Scores:
-        """How crowded a row's domains are; the fewer values a label has, the less it weighs.
+        """How crowded the domains of *rows* are; the fewer values a label has, the less it weighs.
 
         -1 where a label of the pod's own constraints is missing: such rows score 0.
         """
-        raw = np.zeros(table.size)
-        ignored = np.zeros(table.size, np.bool_)
-        for constraint in constraints_of(info):
-            if constraint.is_required:
-                continue
-            domain = table.domain(constraint.label)
-            has_label = domain >= 0
-            if not constraint.is_default:
-                ignored |= ~has_label
-            counts = table.count(constraint.group)
-            values = int(domain[table.exists].max(initial=-1)) + 1
-            if constraint.label != HOSTNAME:
-                counts = _per_domain(counts, domain, table.exists)
-            weight = math.log(values + 2)
-            crowd = counts * weight + (constraint.max_skew - 1)
-            raw += np.where(has_label, crowd, 0.0)
-        return np.where(ignored, -1.0, np.rint(raw))[rows]
+        wanted = [found for found in self.constraints(info) if not found.is_required]
+        ignored = np.zeros(len(rows), np.bool_)
+        labelled = table.exists
+        for constraint in wanted:
+            if not constraint.is_optional_label:
+                has_label = table.domain(constraint.label) >= 0
+                ignored |= ~has_label[rows]
+                labelled = labelled & has_label
+        raw = np.zeros(len(rows))
+        for constraint in wanted:
+            domain = table.domain(constraint.label)[rows]
+            if constraint.label == HOSTNAME:
+                counts = table.count(constraint.group)[rows]
+                values = len(rows) - int(ignored.sum())
+            else:
+                eligible = labelled & _eligible(constraint, info, table)
+                everywhere = table.domain(constraint.label)
+                counts = per_domain(table.count(constraint.group), everywhere, eligible)[rows]
+                seen = domain[~ignored & (domain >= 0)]
+                values = int(np.count_nonzero(np.bincount(seen))) if len(seen) else 0
+            crowd = counts * math.log(values + 2) + (constraint.max_skew - 1)
+            raw += np.where(domain >= 0, crowd, 0.0)
+        # Go rounds halves away from zero; the sums are not negative.
+        return np.where(ignored, _IGNORED, np.floor(raw + 0.5))
 
     def normalize(self, raw: Scores) -> Scores:
         """Least crowded is best."""
@@ -85,17 +120,17 @@ class TopologySpread:
         shares = np.floor(MAX_SCORE * (highest + lowest - raw) / highest)
         return np.where(raw < 0, 0.0, shares)
 
+    def _constraints(self, info: PodInfo) -> tuple[SpreadConstraint, ...]:
+        return constraints_of(info, self.defaults, is_system=self.is_system)
+
     def _judge(
-        self,
-        constraint: SpreadConstraint,
-        table: NodeTable,
-        eligible: NDArray[np.bool_],
-        codes: Ints,
+        self, constraint: SpreadConstraint, table: NodeTable, eligible: Mask, codes: Ints
     ) -> None:
         domain = table.domain(constraint.label)
-        counts = _per_domain(table.count(constraint.group), domain, eligible)
-        values = len(np.unique(domain[eligible]))
-        fewest = int(counts[eligible].min(initial=0 if values == 0 else 1 << 62))
+        counts = per_domain(table.count(constraint.group), domain, eligible)
+        present = np.bincount(domain[eligible]) if eligible.any() else np.zeros(0, np.int64)
+        values = int(np.count_nonzero(present))
+        fewest = int(counts[eligible].min()) if values else 1 << 31
         if values < constraint.min_domains:
             fewest = 0
         skew = counts + int(constraint.counts_itself) - fewest
@@ -104,22 +139,18 @@ class TopologySpread:
         codes[is_new & (domain < 0)] = _MISSING
 
 
-def _eligible(info: PodInfo, table: NodeTable) -> NDArray[np.bool_]:
-    """Nodes that count for the skew: those the pod's node affinity allows."""
-    mask = table.exists.copy()
-    if info.node_selector or info.node_affinity:
-        for row in np.flatnonzero(mask):
-            mask[row] = is_required_met(info, table.node(int(row)))
+def _eligible(constraint: SpreadConstraint, info: PodInfo, table: NodeTable) -> Mask:
+    """Nodes that count: as the constraint says, by the pod's node affinity and tolerations."""
+    mask = table.exists
+    if constraint.honors_affinity and (info.node_selector or info.node_affinity):
+        every = np.arange(table.size)
+        mask = mask & required_rows(info.node_selector, info.node_affinity, table, every)
+    if constraint.honors_taints:
+        good = np.array(
+            [
+                first_untolerated(taints, info.tolerations, _HARD) is None
+                for taints in table.taint_sets
+            ]
+        )
+        mask = mask & good[table.taint_set]
     return mask
-
-
-def _per_domain(counts: Ints, domain: Ints, eligible: NDArray[np.bool_]) -> Ints:
-    """For each row, the pods on all eligible rows of its domain; 0 without one."""
-    # Domain -1 becomes slot 0, which nobody reads.
-    slots = domain + 1
-    sums = np.bincount(
-        slots[eligible], weights=counts[eligible], minlength=int(slots.max(initial=0)) + 1
-    ).astype(np.int64)
-    sums[0] = 0
-    per_row: Ints = sums[slots]
-    return per_row

@@ -1,12 +1,22 @@
 """Nodes, pods and tables for the scheduler's tests, with only what a test is about."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from engine.api.codec import decode_as
 from engine.api.node import Node
 from engine.api.pod import Pod
+from engine.scheduler.configuration import ProfileSettings
+from engine.scheduler.decider import Decider, FirstOne
+from engine.scheduler.evaluation import Evaluation
+from engine.scheduler.framework import Filter, Score
 from engine.scheduler.node_table import NodeTable
+from engine.scheduler.nominator import Nominator
+from engine.scheduler.plugin_args import DEFAULTS, Args
+from engine.scheduler.plugins.registry import PLUGINS
 from engine.scheduler.pod_info import PodInfo, pod_info
+from engine.scheduler.profile import Profile
+from engine.scheduler.volume_view import VolumeView
 
 Wire = Mapping[str, object]
 
@@ -20,8 +30,11 @@ def a_node(
     labels: dict[str, str] | None = None,
     taints: Sequence[Wire] | None = None,
     cordoned: bool = False,
+    images: Sequence[Wire] | None = None,
+    **more: str,
 ) -> Node:
-    """A node with a hostname label."""
+    """A node with a hostname label; *more* are other resources, ``/`` written as ``__``."""
+    others = {key.replace("__", "/").replace("_", "."): value for key, value in more.items()}
     return decode_as(
         Node,
         {
@@ -31,7 +44,10 @@ def a_node(
                 "labels": {"kubernetes.io/hostname": name, **(labels or {})},
             },
             "spec": {"taints": taints or [], "unschedulable": cordoned},
-            "status": {"allocatable": {"cpu": cpu, "memory": memory, "pods": pods}},
+            "status": {
+                "allocatable": {"cpu": cpu, "memory": memory, "pods": pods, **others},
+                "images": images or [],
+            },
         },
     )
 
@@ -44,10 +60,17 @@ def a_pod(
     owner: str = "",
     labels: dict[str, str] | None = None,
     ports: Sequence[Wire] | None = None,
+    namespace: str = "default",
+    image: str = "app",
+    requests: Mapping[str, str] | None = None,
+    status: Wire | None = None,
+    deleted: bool = False,
     **spec: object,
 ) -> PodInfo:
     """A pod of one container; *owner* is the uid of its controller."""
-    requests = {key: value for key, value in (("cpu", cpu), ("memory", memory)) if value}
+    more = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else {}
+    wanted = {key: value for key, value in (("cpu", cpu), ("memory", memory)) if value}
+    wanted |= requests or {}
     owners = [
         {
             "apiVersion": "apps/v1",
@@ -57,19 +80,26 @@ def a_pod(
             "controller": True,
         }
     ]
-    container = {"name": "c", "resources": {"requests": requests}, "ports": ports or []}
+    container = {
+        "name": "c",
+        "image": image,
+        "resources": {"requests": wanted},
+        "ports": ports or [],
+    }
     return pod_info(
         decode_as(
             Pod,
             {
                 "metadata": {
                     "name": name,
-                    "namespace": "default",
+                    "namespace": namespace,
+                    **more,
                     "uid": name,
                     "labels": labels or {},
                     "ownerReferences": owners if owner else [],
                 },
                 "spec": {"containers": [container], **spec},
+                "status": status or {},
             },
         )
     )
@@ -81,3 +111,31 @@ def a_table(*nodes: Node) -> NodeTable:
     for node in nodes:
         table.put_node(node)
     return table
+
+
+def a_filter(name: str, args: Args = DEFAULTS, view: VolumeView | None = None) -> Filter:
+    """A filtering plugin."""
+    return cast("Filter", PLUGINS[name].make(args, view or VolumeView()))
+
+
+def a_score(name: str, args: Args = DEFAULTS) -> Score:
+    """A scoring plugin."""
+    return cast("Score", PLUGINS[name].make(args, VolumeView()))
+
+
+def a_profile(view: VolumeView | None = None) -> Profile:
+    """The default profile."""
+    return ProfileSettings().make(view or VolumeView())
+
+
+def an_evaluation(info: PodInfo, table: NodeTable, view: VolumeView | None = None) -> Evaluation:
+    """What the default profile says, fresh."""
+    profile = a_profile(view)
+    made = Evaluation(info, table, profile.filters_for(info), profile.scores_for(info))
+    made.refresh()
+    return made
+
+
+def a_decider(table: NodeTable) -> Decider:
+    """Decides without chance."""
+    return Decider(table, Nominator(), FirstOne())

@@ -4,7 +4,9 @@ from collections import Counter
 
 import numpy as np
 
-from engine.scheduler.decision import Decision, DecisionLog, failure_message
+from engine.scheduler.decision import Decision, DecisionLog
+from engine.scheduler.failure import failure_message, preemption_message
+from engine.scheduler.past import Past
 
 
 def _decision(uid: str, nodes: int = 1) -> Decision:
@@ -13,9 +15,14 @@ def _decision(uid: str, nodes: int = 1) -> Decision:
         uid=uid,
         time=0.0,
         attempt=1,
-        nodes=tuple(f"n{i}" for i in range(nodes)),
-        failures={"NodeName": np.zeros(nodes, np.int64)},
+        profile="default-scheduler",
+        priority=0,
+        names=tuple(f"n{i}" for i in range(nodes)),
+        past=Past.of(nodes, {"": np.arange(nodes)}, {}),
+        moment=0,
+        filters=(),
         verdicts={},
+        scores=(),
     )
 
 
@@ -23,7 +30,16 @@ def test_failures_are_counted_and_sorted_as_kube_scheduler_does() -> None:
     """Reasons as text with their counts, then what preemption could do."""
     reasons = Counter({"node(s) had untolerated taint {a: b}": 2, "Insufficient cpu": 1})
 
-    assert failure_message(3, reasons, hopeful=1, hopeless=2) == (
+    tried = preemption_message(
+        3,
+        Counter(
+            {
+                "No preemption victims found for incoming pod": 1,
+                "Preemption is not helpful for scheduling": 2,
+            }
+        ),
+    )
+    assert failure_message(3, reasons, preemption=tried) == (
         "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}. "
         "preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, "
         "2 Preemption is not helpful for scheduling."

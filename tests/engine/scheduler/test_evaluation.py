@@ -5,20 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from engine.scheduler.evaluation import Evaluation, count_reasons
-from engine.scheduler.node_table import NodeTable
-from engine.scheduler.plugins.registry import FILTERS, SCORES
-from engine.scheduler.pod_info import PodInfo
-from tests.engine.scheduler.objects import a_node, a_pod, a_table
-
-
-def _evaluation(info: PodInfo, table: NodeTable) -> Evaluation:
-    return Evaluation(
-        info,
-        table,
-        tuple(plugin for plugin in FILTERS.values() if plugin.applies(info)),
-        tuple(plugin for plugin in SCORES.values() if plugin.applies(info)),
-    )
+from engine.scheduler.decision import count_reasons
+from tests.engine.scheduler.objects import a_node, a_pod, a_profile, a_table, an_evaluation
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -32,11 +20,11 @@ def test_a_reused_result_equals_a_fresh_one(seed: int) -> None:
         )
     )
     info = a_pod(cpu="500m", memory="512Mi", owner="rs", nodeSelector={"zone": "z1"})
-    kept = _evaluation(info, table)
+    kept = an_evaluation(info, table)
 
     for step in range(60):
         kept.refresh()
-        fresh = _evaluation(info, table)
+        fresh = an_evaluation(info, table)
         fresh.refresh()
         assert kept.rank().rows.tolist() == fresh.rank().rows.tolist()
         assert kept.rank().totals.tolist() == fresh.rank().totals.tolist()
@@ -71,7 +59,7 @@ def test_filters_judge_many_nodes_as_they_judge_each(seed: int) -> None:
     )
     info = a_pod(cpu="1")
 
-    for plugin in FILTERS.values():
+    for plugin in a_profile().filters:
         if plugin.applies(info) and plugin.IS_LOCAL:
             together = plugin.filter(info, table, np.arange(30)).codes.tolist()
             alone = [int(plugin.filter(info, table, np.array([i])).codes[0]) for i in range(30)]
@@ -82,20 +70,21 @@ def test_only_the_first_refusal_of_a_node_counts() -> None:
     """A tainted node that is also too small is counted as tainted."""
     taint = {"key": "a", "value": "b", "effect": "NoSchedule"}
     table = a_table(a_node("n0", cpu="1", taints=[taint]), a_node("n1", cpu="1"))
-    evaluation = _evaluation(a_pod(cpu="2"), table)
+    evaluation = an_evaluation(a_pod(cpu="2"), table)
     evaluation.refresh()
 
-    reasons, _, hopeless = count_reasons(evaluation.first_failures(), evaluation.verdicts)
+    order = [plugin.NAME for plugin in evaluation.filters]
+    reasons, hopeful = count_reasons(order, evaluation.codes, evaluation.verdicts, table.exists)
 
     assert reasons == {"node(s) had untolerated taint {a: b}": 1, "Insufficient cpu": 1}
-    assert hopeless == 2
+    assert not hopeful.any()
 
 
 def test_the_emptiest_node_is_best() -> None:
     """LeastAllocated prefers free room."""
     table = a_table(a_node("full"), a_node("empty"))
     table.place(a_pod("other", cpu="3", memory="6Gi"), "full")
-    evaluation = _evaluation(a_pod(cpu="500m", memory="1Gi"), table)
+    evaluation = an_evaluation(a_pod(cpu="500m", memory="1Gi"), table)
     evaluation.refresh()
 
     assert evaluation.rank().best().tolist() == [1]
@@ -106,7 +95,7 @@ def test_pods_of_one_owner_are_spread() -> None:
     table = a_table(a_node("n0"), a_node("n1"))
     table.place(a_pod("sibling", owner="rs"), "n0")
     table.place(a_pod("stranger"), "n1")
-    evaluation = _evaluation(a_pod("next", owner="rs"), table)
+    evaluation = an_evaluation(a_pod("next", owner="rs"), table)
     evaluation.refresh()
 
     assert evaluation.rank().best().tolist() == [1]
@@ -116,7 +105,7 @@ def test_soft_taints_make_a_node_worse() -> None:
     """It is taken when there is no other."""
     soft = {"key": "a", "effect": "PreferNoSchedule"}
     table = a_table(a_node("soft", taints=[soft]), a_node("clean"))
-    evaluation = _evaluation(a_pod(), table)
+    evaluation = an_evaluation(a_pod(), table)
     evaluation.refresh()
 
     assert evaluation.rank().best().tolist() == [1]

@@ -4,7 +4,13 @@ from engine.scheduler.queue import QueuedPod, SchedulingQueue
 
 
 def _tried(key: str, attempts: int, at: float, *plugins: str) -> QueuedPod:
-    return QueuedPod(key, 0, 0.0, attempts=attempts, tried=at, refused_by=frozenset(plugins))
+    pod = QueuedPod(key, 0, 0.0, attempts=attempts, refused_by=frozenset(plugins))
+    SchedulingQueue().note_attempt(pod, at)
+    return pod
+
+
+def _anything(_pod: QueuedPod) -> bool:
+    return True
 
 
 def _popped(queue: SchedulingQueue) -> list[str]:
@@ -36,10 +42,10 @@ def test_only_pods_that_may_profit_are_revived() -> None:
     queue.add_unschedulable(_tried("big", 1, 0.0, "NodeResourcesFit"))
     queue.add_unschedulable(_tried("shy", 1, 0.0, "TaintToleration"))
 
-    queue.revive(frozenset({"NodeResourcesFit"}), now=5.0)
+    queue.revive(lambda pod: "NodeResourcesFit" in pod.refused_by, now=5.0)
 
     assert _popped(queue) == ["big"]
-    assert queue.counts() == {"active": 0, "backoff": 0, "unschedulable": 1}
+    assert queue.counts() == {"active": 0, "backoff": 0, "unschedulable": 1, "gated": 0}
 
 
 def test_a_revived_pod_serves_its_back_off_first() -> None:
@@ -47,7 +53,7 @@ def test_a_revived_pod_serves_its_back_off_first() -> None:
     queue = SchedulingQueue()
     queue.add_unschedulable(_tried("p", 3, 10.0))
 
-    queue.revive(None, now=11.0)
+    queue.revive(_anything, now=11.0)
     early = _popped(queue)
     queue.end_backoffs(14.0)
 
@@ -62,7 +68,7 @@ def test_a_removed_pod_is_never_served() -> None:
     queue.add_unschedulable(_tried("b", 1, 0.0))
     queue.remove("a")
     queue.remove("b")
-    queue.revive(None, now=100.0)
+    queue.revive(_anything, now=100.0)
 
     assert _popped(queue) == []
     assert len(queue) == 0

@@ -5,9 +5,8 @@ import pytest
 
 from engine.api.node import Node
 from engine.scheduler.framework import Filter
-from engine.scheduler.plugins.registry import FILTERS
 from engine.scheduler.pod_info import PodInfo
-from tests.engine.scheduler.objects import a_node, a_pod, a_table
+from tests.engine.scheduler.objects import a_filter, a_node, a_pod, a_table
 
 TAINT = {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}
 PORT = [{"containerPort": 80, "hostPort": 8080}]
@@ -70,7 +69,7 @@ def test_filters_refuse_in_kubernetes_words(
     plugin: str, pod: PodInfo, node: Node, expected: tuple[str, ...]
 ) -> None:
     """One node, one pod, one filter."""
-    assert _reasons(FILTERS[plugin], pod, node) == expected
+    assert _reasons(a_filter(plugin), pod, node) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ def test_a_port_of_a_node_is_given_once(
     first = a_pod("first", ports=[{**PORT[0], **taken}])
     second = a_pod("second", ports=[{**PORT[0], **wanted}])
 
-    reasons = _reasons(FILTERS["NodePorts"], second, a_node("n"), first)
+    reasons = _reasons(a_filter("NodePorts"), second, a_node("n"), first)
 
     assert bool(reasons) is is_refused
 
@@ -101,9 +100,9 @@ def test_requests_of_placed_pods_count() -> None:
     table.place(a_pod("first", cpu="600m"), "n")
     second, rows = a_pod("second", cpu="600m"), np.arange(1)
 
-    before = FILTERS["NodeResourcesFit"].filter(second, table, rows).codes[0]
+    before = a_filter("NodeResourcesFit").filter(second, table, rows).codes[0]
     table.displace("default/first")
-    after = FILTERS["NodeResourcesFit"].filter(second, table, rows).codes[0]
+    after = a_filter("NodeResourcesFit").filter(second, table, rows).codes[0]
 
     assert before != 0
     assert after == 0
@@ -128,7 +127,7 @@ def test_required_spread_keeps_the_skew_small() -> None:
     table.place(pods[0], "n0")
     table.place(pods[1], "n1")
 
-    verdict = FILTERS["PodTopologySpread"].filter(pods[2], table, np.arange(4))
+    verdict = a_filter("PodTopologySpread").filter(pods[2], table, np.arange(4))
 
     words = [verdict.reasons(int(code)) if code else () for code in verdict.codes]
     spread = "node(s) didn't match pod topology spread constraints"
