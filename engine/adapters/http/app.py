@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import time
 from functools import partial
 from typing import Any, cast
 
@@ -11,14 +12,16 @@ import attrs
 from aiohttp import web
 
 from engine.adapters.http.access import access_of
+from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
+from engine.adapters.http.incoming import read_request
 from engine.adapters.http.limits import InFlight, Limits
 from engine.adapters.http.logs import LogSource, log_options, log_target
 from engine.adapters.http.metrics import CONTENT_TYPE as METRICS_TYPE
 from engine.adapters.http.metrics import ServerMetrics
 from engine.adapters.http.peer import certificate_user
-from engine.adapters.http.request import ApiRequest, ApiResponse
+from engine.adapters.http.request import TRUE, ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
@@ -32,7 +35,6 @@ from engine.apiserver.errors import (
     ApiError,
     InternalError,
     NotFoundError,
-    TooLargeError,
     UnavailableError,
 )
 from engine.apiserver.server import ApiServer
@@ -98,9 +100,7 @@ class HttpServer:
         Raises:
             AdapterError: the address cannot be had.
         """
-        server = web.Server(
-            self._handle, access_log=None, keepalive_timeout=self.limits.idle_time
-        )
+        server = web.Server(self._handle, access_log=None, keepalive_timeout=self.limits.idle_time)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -158,40 +158,81 @@ class HttpServer:
         user = self._impersonated(http, user)
         self.cluster.check(access_of(http, target, user))
         if target is None:
-            found = None
-            if http.path == STORE_PATH and self.observer is not None and http.method == "GET":
-                check_may_look(user)
-                return self._response(store_status(self.observer, http.query))
-            if http.path == "/metrics" and http.method == "GET":
-                return web.Response(
-                    body=self.metrics.text(), headers={"Content-Type": METRICS_TYPE}
-                )
-            if http.method in ("GET", "HEAD"):
-                found = self._documents.answer(
-                    http.path, http.headers.get("Accept", ""), dict(http.query)
-                )
-            if found is None:
-                raise NotFoundError("the server could not find the requested resource")
-            tag = found.headers.get("ETag")
-            if tag is not None and tag in http.headers.get("If-None-Match", ""):
-                return web.Response(status=304, headers=dict(found.headers))
-            return self._response(found)
-        request = await self._read(http, target, user)
+            return self._answer_document(http, user)
+        is_watch = http.method == "GET" and http.query.get("watch", "") in TRUE
+        started = time.perf_counter()
+        code = 200
+        try:
+            response = await self._answer_resource(http, target, user)
+            code = response.status
+        except ApiError as error:
+            code = error.code
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            self.metrics.observe(http.method, target, code, seconds, is_watch=is_watch)
+        return response
+
+    async def _answer_resource(
+        self, http: web.BaseRequest, target: Target, user: UserInfo
+    ) -> web.StreamResponse:
         if target.subresource in STREAMS:
-            if self._gateway is None:
-                raise UnavailableError(f"{target.subresource} is not served here")
-            return await self._gateway.serve(http, request)
-        if request.method == "GET" and target.subresource == "log":
-            return await self._send_log(http, request)
-        if request.method == "GET" and request.flag("watch") and not target.subresource:
-            return await self._send_watch(http, request)
+            return await self._send_stream(http, target, user)
+        if http.method == "GET" and target.subresource == "log":
+            return await self._send_log(http, await read_request(http, target, user, self.limits))
+        is_watch = http.query.get("watch", "") in TRUE and not target.subresource
+        if http.method == "GET" and is_watch:
+            with self._in_flight.watch(user):
+                request = await read_request(http, target, user, self.limits)
+                return await self._send_watch(http, request)
+        with self._in_flight.request(http.method, user):
+            request = await read_request(http, target, user, self.limits)
+            return await self._packed(http, await self._carry_out(request))
+
+    async def _carry_out(self, request: ApiRequest) -> ApiResponse:
         if request.method == "GET":
             # A read changes nothing, so the journal need not know of it.
             answer = self._verbs.handle(request)
         else:
             answer = cast("ApiResponse", self.journal.call(_CHANNEL, request))
         await durable(self.store, answer.revision)
-        return self._response(answer)
+        return answer
+
+    async def _send_stream(
+        self, http: web.BaseRequest, target: Target, user: UserInfo
+    ) -> web.StreamResponse:
+        if self._gateway is None:
+            raise UnavailableError(f"{target.subresource} is not served here")
+        # What is passed on is not read here: it may be long, and an upgrade has no body.
+        request = await read_request(http, target, user, self.limits, has_body=False)
+        return await self._gateway.serve(http, request)
+
+    def _answer_document(self, http: web.BaseRequest, user: UserInfo) -> web.StreamResponse:
+        found = None
+        if http.method == "GET" and http.path == STORE_PATH and self.observer is not None:
+            check_may_look(user)
+            return self._response(store_status(self.observer, http.query))
+        if http.method == "GET" and http.path == "/metrics":
+            return web.Response(body=self.metrics.text(), headers={"Content-Type": METRICS_TYPE})
+        if http.method in ("GET", "HEAD"):
+            found = self._documents.answer(
+                http.path, http.headers.get("Accept", ""), dict(http.query)
+            )
+        if found is None:
+            raise NotFoundError("the server could not find the requested resource")
+        tag = found.headers.get("ETag")
+        if tag is not None and tag in http.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=dict(found.headers))
+        return self._response(found)
+
+    async def _packed(self, http: web.BaseRequest, answer: ApiResponse) -> web.Response:
+        """*answer*, compressed if it is long and the client takes that."""
+        response = self._response(answer)
+        if len(answer.body) >= SMALLEST and accepts_gzip(http.headers.get("Accept-Encoding", "")):
+            response.body = await gzip_body(answer.body)
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Vary"] = "Accept-Encoding"
+        return response
 
     def _impersonated(self, http: web.BaseRequest, user: UserInfo) -> UserInfo:
         """Who the request is made for: *user*, or whom *user* asks to be and may."""
@@ -199,34 +240,6 @@ class HttpServer:
             return user
         headers = tuple(http.headers.items())
         return impersonated(headers, user, self.cluster.check) or user
-
-    async def _read(self, http: web.BaseRequest, target: Target, user: UserInfo) -> ApiRequest:
-        headers = http.headers
-        body = b""
-        # What is passed on is not read here: it may be long, and an upgrade has no body.
-        if http.can_read_body and target.subresource not in STREAMS:
-            if (http.content_length or 0) > _LARGEST_BODY:
-                raise TooLargeError(f"the request is larger than {_LARGEST_BODY} bytes")
-            body = await self._read_body(http)
-        return ApiRequest(
-            method="GET" if http.method == "HEAD" else http.method,
-            target=target,
-            query=dict(http.query),
-            accept=headers.get("Accept", ""),
-            content_type=headers.get("Content-Type", ""),
-            body=body,
-            user=user,
-            agent=headers.get("User-Agent", ""),
-        )
-
-    async def _read_body(self, http: web.BaseRequest) -> bytes:
-        pieces, size = [], 0
-        async for piece in http.content.iter_any():
-            size += len(piece)
-            if size > _LARGEST_BODY:
-                raise TooLargeError(f"the request is larger than {_LARGEST_BODY} bytes")
-            pieces.append(piece)
-        return b"".join(pieces)
 
     def _response(self, answer: ApiResponse) -> web.Response:
         response = web.Response(status=answer.status, body=answer.body)

@@ -10,7 +10,8 @@ from engine.apiserver.authentication.user import NOBODY, UserInfo
 from engine.apiserver.errors import BadRequestError
 from engine.apiserver.request import DeleteOptions, Propagation, RequestInfo
 
-_TRUE = ("true", "1", "True", "TRUE", "t", "T")
+TRUE = ("true", "1", "True", "TRUE", "t", "T")
+"""What a query parameter may say for yes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +29,7 @@ class ApiRequest:
 
     def flag(self, name: str) -> bool:
         """Whether a query parameter is true."""
-        return self.query.get(name, "") in _TRUE
+        return self.query.get(name, "") in TRUE
 
     def number(self, name: str) -> int | None:
         """A query parameter as a number, None if it is not given.
