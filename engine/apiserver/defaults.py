@@ -54,6 +54,9 @@ def default_pod_spec(spec: PodSpec) -> PodSpec:
         init_containers=tuple(
             [_container(item, spec.host_network) for item in spec.init_containers]
         ),
+        ephemeral_containers=tuple(
+            [_container(item, spec.host_network) for item in spec.ephemeral_containers]
+        ),
         volumes=tuple([_volume(volume) for volume in spec.volumes]),
         restart_policy=spec.restart_policy or "Always",
         dns_policy=spec.dns_policy or "ClusterFirst",

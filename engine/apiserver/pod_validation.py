@@ -13,6 +13,7 @@ from engine.api import quantity
 from engine.api.container import Container, ContainerPort, Probe, Toleration
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
 from engine.apiserver.errors import Cause
+from engine.apiserver.pod_part_validation import validate_ephemeral_containers
 from engine.apiserver.validation import (
     duplicate,
     forbidden,
@@ -54,6 +55,7 @@ def validate_template(
 def validate_pod_spec(spec: PodSpec, path: str) -> list[Cause]:
     """All that is wrong with *spec*."""
     causes = [*_containers(spec, path), *_policies(spec, path)]
+    causes += validate_ephemeral_containers(spec, path)
     causes += validate_labels(spec.node_selector, f"{path}.nodeSelector")
     for field, name in (
         ("nodeName", spec.node_name),
@@ -84,6 +86,7 @@ def _containers(spec: PodSpec, path: str) -> list[Cause]:
     for field, containers in (
         ("containers", spec.containers),
         ("initContainers", spec.init_containers),
+        ("ephemeralContainers", spec.ephemeral_containers),
     ):
         for index, container in enumerate(containers):
             place = f"{path}.{field}[{index}]"

@@ -62,6 +62,11 @@ class Strategy:
     has_status = True
     has_generation = True
     may_create_on_update = False
+
+    def for_subresource(self, subresource: str) -> "Strategy | None":
+        """How part of the spec is written through *subresource*; None if it does not do that."""
+        del subresource
+        return None
     ratchets = False
     """Whether an update is judged by `validate_update` alone: what was there before may stay."""
     deletion_finalizers: tuple[str, ...] = ()

@@ -92,13 +92,16 @@ class Writer:
         old = self.storage.read(resource, meta.namespace, meta.name)
         _check_is_same(resource, meta, old.metadata)
         strategy = strategy_for(resource)
+        part = strategy.for_subresource(subresource) if subresource else None
+        strategy = part or strategy
+        is_spec = not subresource or part is not None
         new = attrs.evolve(obj, metadata=_kept_metadata(meta, old.metadata))
         if subresource == "status":
             managed = new.metadata.managed_fields
             new = strategy.prepare_for_status_update(new, old, self.around)
             if managed != new.metadata.managed_fields:
                 new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, managed_fields=managed))
-        elif subresource == "":
+        elif is_spec:
             new = strategy.default(strategy.prepare_for_update(new, old, self.around))
         if new == old and not subresource:
             return old
@@ -126,7 +129,7 @@ class Writer:
                 ),
             ],
         )
-        if not subresource:
+        if is_spec:
             new = strategy.allocate(new, old, self.around)
             if strategy.has_generation and strategy.changes_generation(new, old):
                 generation = old.metadata.generation + 1

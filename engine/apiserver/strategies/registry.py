@@ -13,7 +13,7 @@ from engine.apiserver.strategies.networking import (
 )
 from engine.apiserver.strategies.node import NodeStrategy
 from engine.apiserver.strategies.persistent import ClaimStrategy, VolumeStrategy
-from engine.apiserver.strategies.pod import PodStrategy
+from engine.apiserver.strategies.pod_parts import ServedPodStrategy
 from engine.apiserver.strategies.policy import (
     BudgetStrategy,
     LimitRangeStrategy,
@@ -62,7 +62,7 @@ STRATEGIES: dict[str, Strategy] = {
     "persistentvolumeclaims": ClaimStrategy(),
     "persistentvolumes": VolumeStrategy(),
     "poddisruptionbudgets.policy": BudgetStrategy(),
-    "pods": PodStrategy(),
+    "pods": ServedPodStrategy(),
     "podtemplates": PodTemplateStrategy(),
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
     "replicasets.apps": ReplicaSetStrategy(),
