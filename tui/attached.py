@@ -88,7 +88,7 @@ class AttachedSource:
         connector = aiohttp.TCPConnector(ssl=self.access.tls(), limit=0)
         self._http = aiohttp.ClientSession(
             connector=connector,
-            headers=self.access.headers(),
+            headers={**self.access.headers(), "User-Agent": MANAGER},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5.0),
             read_bufsize=2**20,
         )

@@ -65,7 +65,9 @@ class DefinitionController:
 
     def __attrs_post_init__(self) -> None:
         prefix = prefix_of(self._definitions)
-        self.server.store.watch(prefix, prefix_end(prefix), deliver=self._on_batch, prev_kv=True)
+        self.server.store.watch(
+            prefix, prefix_end(prefix), deliver=self._on_batch, prev_kv=True, name="apiserver"
+        )
         for crd in self._all():
             self._enqueue(crd.metadata.name)
 

@@ -41,7 +41,9 @@ class CustomResources:
         prefix = prefix_of(definitions)
         for kv in self.store.range(prefix, prefix_end(prefix)).kvs:
             self._serve(kv.value)
-        self.store.watch(prefix, prefix_end(prefix), deliver=self._on_batch, prev_kv=True)
+        self.store.watch(
+            prefix, prefix_end(prefix), deliver=self._on_batch, prev_kv=True, name="apiserver"
+        )
 
     def _on_batch(self, batch: WatchBatch[Any]) -> None:
         for change in batch.changes:

@@ -5,6 +5,7 @@ import http.client
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -42,18 +43,43 @@ def unb64(text: str) -> bytes:
     return base64.b64decode(text)
 
 
+@attrs.frozen
+class TlsFiles:
+    """Certificates as files: who signed, the server's and a client's, each with its key."""
+
+    ca: Path
+    server: Path
+    server_key: Path
+    client: Path
+    client_key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """A client's side."""
+        context = ssl.create_default_context(cafile=self.ca)
+        context.load_cert_chain(self.client, self.client_key)
+        return context
+
+    def arguments(self) -> list[str | Path]:
+        """The side of etcd: it asks clients for a certificate."""
+        return [
+            *("--cert-file", self.server, "--key-file", self.server_key),
+            *("--client-cert-auth", "--trusted-ca-file", self.ca),
+        ]
+
+
 @attrs.define(eq=False)
 class EtcdProcess:
     """One etcd member with its data in *directory*; may be killed and started again."""
 
     directory: Path
+    tls: "TlsFiles | None" = None
     port: int = attrs.field(factory=free_port)
     peer_port: int = attrs.field(factory=free_port)
     _process: "subprocess.Popen[bytes] | None" = attrs.field(default=None, init=False)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        client = f"http://127.0.0.1:{self.port}"
+        client = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         peer = f"http://127.0.0.1:{self.peer_port}"
         with (self.directory.parent / f"{self.directory.name}.log").open("ab") as output:
             self._process = subprocess.Popen(
@@ -63,6 +89,7 @@ class EtcdProcess:
                     *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
                     *("--initial-cluster", f"default={peer}", "--name", "default"),
                     *("--heartbeat-interval", "100", "--election-timeout", "1000"),
+                    *(self.tls.arguments() if self.tls else ()),
                 ],
                 stdout=output,
                 stderr=output,
@@ -90,11 +117,23 @@ class EtcdProcess:
         assert self._process is not None
         return self._process.pid
 
-    def call(self, path: str, body: dict[str, Any], *, timeout: float = 30.0) -> dict[str, Any]:
+    def call(
+        self,
+        path: str,
+        body: dict[str, Any],
+        *,
+        timeout: float = 30.0,
+        token: str | None = None,
+    ) -> dict[str, Any]:
         """One request to the JSON gateway on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        if self.tls is not None:
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=timeout, context=self.tls.context()
+            )
+        headers = {} if token is None else {"Authorization": token}
         try:
-            connection.request("POST", path, json.dumps(body))
+            connection.request("POST", path, json.dumps(body), headers)
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
             return answer
         finally:
