@@ -85,7 +85,9 @@ def _publish(
         addresses=(EndpointAddress(ip=address),),
         ports=tuple(EndpointPort(name=n, port=port, protocol=kind) for n, kind, port in ports),
     )
-    _replace(client, Endpoints(metadata=meta, subsets=(subset,)))
+    # Its slice is written below, so none is to be made of this.
+    unmirrored = FrozenDict({"endpointslice.kubernetes.io/skip-mirror": "true"})
+    _replace(client, Endpoints(metadata=attrs.evolve(meta, labels=unmirrored), subsets=(subset,)))
     labels = FrozenDict({"kubernetes.io/service-name": name})
     ready = Endpoint(addresses=(address,), conditions=EndpointConditions(ready=True))
     _replace(

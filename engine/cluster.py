@@ -11,13 +11,14 @@ import attrs
 from engine.api.codec import decode_stored, encode_json
 from engine.api.meta import ApiObject
 from engine.apiserver.authentication.identity import Identity, derived_identity
-from engine.apiserver.errors import InternalError
 from engine.apiserver.authentication.user import service_account_user
+from engine.apiserver.errors import InternalError
 from engine.apiserver.keys import index_of
 from engine.apiserver.server import ApiServer
 from engine.bootstrap import bootstrap
 from engine.client.client import Client
 from engine.client.informer import InformerFactory
+from engine.client.leader_election import LeaderElector, Worker
 from engine.client.link import Link
 from engine.client.recorder import EventRecorder
 from engine.config import ClusterConfig, NodeConfig
@@ -94,6 +95,7 @@ class Cluster:
     nodes: dict[str, NodeParts] = attrs.field(factory=dict, init=False)
     manager: ControllerManager = attrs.field(init=False)
     scheduler: Scheduler = attrs.field(init=False)
+    electors: tuple[LeaderElector, ...] = attrs.field(init=False)
     proxier: Proxier = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
@@ -131,6 +133,10 @@ class Cluster:
             self.loop, self.server, self._link("controller-manager"), self.random
         )
         self.scheduler = self._make_scheduler()
+        self.electors = (
+            self._elector("kube-controller-manager", self.manager.informers.client, self.manager),
+            self._elector("kube-scheduler", self.scheduler.client, self.scheduler),
+        )
         self.proxier = Proxier(
             loop=self.loop,
             informers=InformerFactory(self.client("kube-proxy", user="system:kube-proxy")),
@@ -160,8 +166,8 @@ class Cluster:
         self.compactor.start()
         self.injector.informers.start()
         self.injector.start()
-        self.manager.start()
-        self.scheduler.start()
+        for elector in self.electors:
+            elector.start()
         self.proxier.start()
         for node in self.nodes.values():
             node.kubelet.start()
@@ -172,8 +178,8 @@ class Cluster:
         for node in self.nodes.values():
             node.kubelet.stop()
         self.proxier.stop()
-        self.scheduler.stop()
-        self.manager.stop()
+        for elector in reversed(self.electors):
+            elector.stop()
         self.compactor.stop()
         self.store.close()
 
@@ -230,6 +236,18 @@ class Cluster:
 
     def _recorder(self, client: Client, component: str, host: str = "") -> EventRecorder:
         return EventRecorder(client, component, self.random[f"events/{component}/{host}"], host)
+
+    def _elector(self, name: str, client: Client, worker: Worker) -> LeaderElector:
+        # The identity outlives the process: after a restart the Lease is still ours.
+        identity = RandomStreams(self.config.seed)[f"leader-election/{name}"].getrandbits(64)
+        return LeaderElector(
+            loop=self.loop,
+            client=client,
+            recorder=self._recorder(client, name),
+            worker=worker,
+            name=name,
+            identity=f"{self.config.name}_{identity:016x}",
+        )
 
     def _make_scheduler(self) -> Scheduler:
         client = self.client("scheduler", user="system:kube-scheduler")

@@ -12,6 +12,7 @@ from engine.api.meta import ApiObject, ObjectMeta, ObjectReference
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError
 from engine.client.client import Client
+from engine.client.event_correlation import EventCorrelator
 from engine.kernel.rng import Stream
 
 
@@ -20,6 +21,8 @@ class EventRecorder:
     """Writes Events about objects in the name of one component.
 
     An Event that cannot be written is dropped: Events are for people, nothing depends on them.
+    So is one about an object that has had too many, and many that differ in their message alone
+    become one.
     """
 
     client: Client
@@ -28,6 +31,7 @@ class EventRecorder:
     host: str = ""
     keep: int = 4096
     _known: OrderedDict[tuple[str, ...], Event] = attrs.field(factory=OrderedDict, init=False)
+    _correlator: EventCorrelator = attrs.field(factory=EventCorrelator, init=False)
 
     def normal(self, obj: ApiObject, reason: str, message: str, *, field_path: str = "") -> None:
         """Something went as it should."""
@@ -41,11 +45,18 @@ class EventRecorder:
         self, obj: ApiObject, type_: str, reason: str, message: str, field_path: str
     ) -> None:
         now = Time(float(int(self.client.link.loop.now)))
-        known_as = (obj.KIND, obj.metadata.uid, obj.key, type_, reason, message, field_path)
+        about = (obj.KIND, obj.metadata.uid, obj.key)
+        group = (*about, type_, reason, field_path)
+        message, stands_for_group = self._correlator.combined(group, message, now=now)
+        known_as = group if stands_for_group else (*group, message)
+        if self._correlator.is_spam(about, now=now):
+            return
         known = self._known.get(known_as)
         try:
             if known is not None:
-                repeated = attrs.evolve(known, count=known.count + 1, last_timestamp=now)
+                repeated = attrs.evolve(
+                    known, message=message, count=known.count + 1, last_timestamp=now
+                )
                 self._known[known_as] = self.client.update(repeated)
                 self._known.move_to_end(known_as)
                 return

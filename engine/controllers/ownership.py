@@ -4,10 +4,11 @@ Source: controller_ref_manager.go, kubernetes v1.34.
 """
 
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
+from engine.api.codec import encode_part
 from engine.api.meta import ApiObject, OwnerReference, controller_of
 from engine.api.selectors import Selector
 from engine.apiserver.errors import ConflictError, NotFoundError
@@ -144,8 +145,18 @@ class Claimer(Generic[T]):
     def _with_owners(
         self, obj: T, references: tuple[OwnerReference, ...], finalizers: tuple[str, ...]
     ) -> T:
-        metadata = attrs.evolve(obj.metadata, owner_references=references, finalizers=finalizers)
-        return self.client.update(attrs.evolve(obj, metadata=metadata))
+        meta = obj.metadata
+        # A patch, because that is what controllers may do to what they own; the revision in it
+        # makes sure that nothing has happened meanwhile.
+        changes: dict[str, Any] = {
+            "resourceVersion": meta.resource_version,
+            "ownerReferences": encode_part(references),
+        }
+        if finalizers != meta.finalizers:
+            changes["finalizers"] = list(finalizers)
+        return self.client.patch(
+            type(obj), meta.name, {"metadata": changes}, namespace=meta.namespace
+        )
 
 
 def resolve_controller(informer: Informer[T], obj: ApiObject) -> T | None:

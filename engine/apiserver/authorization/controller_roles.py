@@ -127,6 +127,9 @@ node-controller
   R coordination.k8s.io:leases
   R networking.k8s.io:servicecidrs
   {_EVENTS}
+node-ipam-controller
+  R,patch,update -:nodes
+  {_EVENTS}
 persistent-volume-binder
   R,update,create,delete -:persistentvolumes
   update -:persistentvolumes/status
@@ -192,7 +195,7 @@ service-cidrs-controller
   R networking.k8s.io:ipaddresses
   {_EVENTS}
 service-controller
-  R -:services
+  R,patch,update -:services
   patch,update -:services/status
   list,watch -:nodes
   {_EVENTS}
