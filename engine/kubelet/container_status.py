@@ -110,7 +110,6 @@ def _terminated(record: ContainerRecord, node: NodeFacts) -> ContainerStateTermi
             reason = "Completed" if record.exit_code == 0 else "Error"
     return ContainerStateTerminated(
         exit_code=record.exit_code,
-        signal=record.signal,
         reason=reason,
         message=record.message,
         started_at=whole(record.started_at) if record.started_at else None,

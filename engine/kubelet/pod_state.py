@@ -101,6 +101,7 @@ class PodState:
         is_initialized: all init containers are done (side-cars: have started).
         is_gone: the object is no longer in the API; only its containers are left.
         mounting_since: since when its volumes are waited for, or were last complained about.
+        is_rejected: this node never took the pod.
         grace_override: how long its containers get to end, whatever its specification says.
         failed_reason: why the kubelet ended the pod for good (DeadlineExceeded, Evicted).
     """
@@ -119,6 +120,7 @@ class PodState:
     is_final: bool = False
     failed_reason: str = ""
     failed_message: str = ""
+    is_rejected: bool = False
     grace_override: float | None = None
     failed_mounts: str = ""
     mounting_since: float = 0.0

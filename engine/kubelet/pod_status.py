@@ -17,6 +17,7 @@ from engine.kubelet.container_status import NodeFacts, container_status, whole
 from engine.kubelet.pod_actions import must_end, restart_policy, should_restart
 from engine.kubelet.pod_state import PodState, SandboxStep, Step, is_sidecar, is_terminal
 
+TERMINAL = ("Succeeded", "Failed")
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
 
 
@@ -36,16 +37,21 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
         for item in pod.spec.init_containers
     )
     phase = pod.status.phase if is_terminal(pod) else _phase(pod, state, mains, inits)
+    is_ending = phase in TERMINAL and not is_terminal(pod) and state.is_anything_running
+    if is_ending:  # not before the last container has ended
+        phase = pod.status.phase or "Pending"
+    if state.is_rejected:
+        mains = inits = ()
     ip = state.ip if state.sandbox is SandboxStep.READY else ""
-    if not ip and phase in {"Succeeded", "Failed"}:
+    if not ip and phase in TERMINAL:
         ip = pod.status.pod_ip
     ips = () if not ip else pod.status.pod_ips if pod.status.pod_ip == ip else (PodIP(ip=ip),)
     return attrs.evolve(
         pod.status,
         phase=phase,
         conditions=_conditions(pod, state, phase, mains, inits, whole(now)),
-        reason=state.failed_reason or pod.status.reason,
-        message=state.failed_message or pod.status.message,
+        reason=pod.status.reason if is_ending else state.failed_reason or pod.status.reason,
+        message=pod.status.message if is_ending else state.failed_message or pod.status.message,
         host_ip=node.host_ip,
         pod_ip=ip,
         pod_ips=ips,

@@ -21,6 +21,7 @@ def reject(pod: Pod, state: PodState, recorder: EventRecorder) -> None:
         return
     message = f'forbidden sysctl: "{sysctl}" not allowlisted'
     recorder.warning(pod, "SysctlForbidden", message)
+    state.is_rejected = True
     state.failed_reason = "SysctlForbidden"
     state.failed_message = f"Pod was rejected: {message}"
 

@@ -8,20 +8,18 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 from engine.adapters.network.host import clean_slot
 from engine.adapters.network.slots import Slot, abandoned, forget
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker
 from engine.adapters.podman.service import PodmanService, end_leftover
 from engine.adapters.podman.volumes import memory_folder
 from engine.errors import AdapterError
-
-CGROUP = Path("/sys/fs/cgroup")
 
 
 async def remove_containers(client: PodmanClient, instance: str) -> int:
@@ -47,22 +45,6 @@ async def remove_containers(client: PodmanClient, instance: str) -> int:
     for pod in pods:
         remove_pod_cgroups(pod["Id"])
     return len(pods) + len(ids)
-
-
-def remove_pod_cgroups(pod_id: str) -> None:
-    """Remove the empty cgroups that Podman leaves behind in hierarchies it does not manage."""
-    for folder in _pod_cgroups(pod_id):
-        for path in [*sorted(folder.glob("*/"), reverse=True), folder]:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-
-
-def _pod_cgroups(pod_id: str) -> Iterable[Path]:
-    roots = [CGROUP, *(path for path in CGROUP.iterdir() if path.is_dir())]
-    for root in roots:
-        folder = root / "libpod_parent" / pod_id
-        if folder.is_dir():
-            yield folder
 
 
 def kill_pauses(state: Path) -> int:

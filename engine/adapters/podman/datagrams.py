@@ -1,7 +1,7 @@
 """A UDP port passed on to a pod: one socket towards it a client, so that answers find home."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -21,8 +21,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The port is open."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._outside = transport
+        self._outside = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """Pass a client's packet on."""
@@ -75,10 +74,9 @@ class _Client(asyncio.DatagramProtocol):
             self._inside.sendto(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._inside = transport
+        self._inside = cast("asyncio.DatagramTransport", transport)
         for data in self._early:
-            transport.sendto(data)
+            self._inside.sendto(data)
         self._early.clear()
 
     def datagram_received(self, data: bytes, addr: Any) -> None:  # noqa: ARG002

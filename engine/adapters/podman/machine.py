@@ -18,6 +18,7 @@ from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.containers import Containers
+from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
@@ -266,6 +267,8 @@ class Machine:
             await self.around.strategy.remove(sandbox, self.owner)
             del self.sandboxes[sandbox.id]
             self.containers.forget(sandbox)
+            if sandbox.resources is not None:
+                remove_pod_cgroups(sandbox.id)
             self._release(pod, sandbox.ip)
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
                 await self._volumes(pod).remove(pod)

@@ -16,10 +16,17 @@ def share_mounts(folder: Path) -> bool:
     To be called before the Podman service starts. Whether that worked.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if folder.is_mount():
+    if is_mounted(folder):
         return True
     made = _run("mount", "--bind", str(folder), str(folder))
     return made and _run("mount", "--make-shared", str(folder))
+
+
+def is_mounted(folder: Path) -> bool:
+    """Whether something is mounted at *folder*, also a folder of the same file system."""
+    wanted = str(folder.resolve()).encode()
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    return any(line.split(None, 5)[4] == wanted for line in lines)
 
 
 def make_memory(place: Path, fallback: Path, size: int) -> Path:
@@ -37,7 +44,7 @@ def make_memory(place: Path, fallback: Path, size: int) -> Path:
         return fallback
     place.mkdir(parents=True, exist_ok=True)
     options = "mode=0777" + (f",size={size}" if size else "")
-    if place.parent.parent.parent.is_mount() and _run(
+    if is_mounted(place.parent.parent.parent) and _run(
         "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)
     ):
         return place

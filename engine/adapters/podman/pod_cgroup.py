@@ -4,11 +4,13 @@ Podman sets none there; the kernel holds a pod to them whatever its containers m
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.adapters.podman.specs import resource_limits
 from engine.cri.commands import Resources
+
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def limit_pod(folders: Mapping[str, Path], pod_id: str, resources: Resources) -> bool:
@@ -41,6 +43,21 @@ def limit_pod(folders: Mapping[str, Path], pod_id: str, resources: Resources) ->
         done &= _write(folder / "memory.limit_in_bytes", str(memory))
         _write(folder / "memory.memsw.limit_in_bytes", str(memory))  # where swap is counted
     return done
+
+
+def remove_pod_cgroups(pod_id: str) -> None:
+    """Remove the empty cgroups of a pod that is gone, in every hierarchy: Podman leaves them."""
+    for folder in _pod_cgroups(pod_id):
+        for path in [*sorted(folder.glob("*/"), reverse=True), folder]:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _pod_cgroups(pod_id: str) -> Iterator[Path]:
+    for root in [CGROUP, *(path for path in CGROUP.iterdir() if path.is_dir())]:
+        folder = root / "libpod_parent" / pod_id
+        if folder.is_dir():
+            yield folder
 
 
 def _pod_folder(container: Path | None, pod_id: str) -> Path | None:

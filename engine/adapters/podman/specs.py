@@ -76,6 +76,8 @@ def container_spec(
         **security_settings(security),
         **namespaces,
     }
+    if sandbox.resources is not None:
+        spec["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
     if command.stop_signal:
         spec["stop_signal"] = signal_number(command.stop_signal)
     if command.command:
