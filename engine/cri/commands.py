@@ -180,7 +180,7 @@ class StartContainer:
     *attempt* counts the restarts of this container in this pod, from 0. *command* replaces the
     image's entrypoint and *args* its arguments, when not empty. With *message_from_log* one that
     fails and leaves no message is reported with the end of its log; *stop_signal* replaces the
-    image's own.
+    image's own. *join_process_of* is the id of a container whose processes it shall see.
     """
 
     pod: PodIdentity
@@ -200,6 +200,7 @@ class StartContainer:
     stdin: bool = False
     termination_message_path: str = "/dev/termination-log"
     message_from_log: bool = False
+    join_process_of: str = ""
     stop_signal: str = ""
     labels: FrozenDict[str, str] = EMPTY
     annotations: FrozenDict[str, str] = EMPTY
@@ -226,6 +227,14 @@ class RemoveContainer:
     """Remove a container that has exited, with its log. Answer: ContainerRemoved."""
 
     container_id: str
+
+
+@attrs.frozen(kw_only=True)
+class UpdateResources:
+    """Give a running container other limits and weights. Answer: ResourcesUpdated."""
+
+    container_id: str
+    resources: Resources
 
 
 @attrs.frozen(kw_only=True)
@@ -281,5 +290,6 @@ Command = (
     | StopContainer
     | SignalContainer
     | RemoveContainer
+    | UpdateResources
     | RunCheck
 )

@@ -117,6 +117,16 @@ class CheckFinished:
 
 
 @attrs.frozen(kw_only=True)
+class ResourcesUpdated:
+    """The container has its new resources, or keeps its old ones if *error* says why."""
+
+    pod: PodIdentity
+    name: str
+    container_id: str
+    error: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class VolumeFull:
     """An empty directory holds more than its size limit: *used* bytes. Reported once."""
 
@@ -150,6 +160,7 @@ RuntimeEvent = (
     | ContainerExited
     | ContainerRemoved
     | CheckFinished
+    | ResourcesUpdated
     | VolumeFull
     | RuntimeDown
     | RuntimeUp

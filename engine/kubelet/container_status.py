@@ -12,6 +12,7 @@ from engine.api.container import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    ResourceRequirements,
 )
 from engine.api.frozen import EMPTY, FrozenDict, freeze
 from engine.api.pod import Pod
@@ -70,8 +71,16 @@ def container_status(
         image_id=identified.image_id if identified else "",
         container_id=_full_id(identified, node),
         started=is_running and work.has_started,
+        allocated_resources=work.allocated.requests if work.allocated and is_running else EMPTY,
+        resources=_resources(work) if is_running else None,
         extra=_details(pod, container, work) if record is not None else EMPTY,
     )
+
+
+def _resources(work: ContainerWork) -> ResourceRequirements | None:
+    """What the runtime has given it, if that is anything."""
+    given = work.actual or work.allocated
+    return given if given is not None and (given.requests or given.limits) else None
 
 
 def _details(pod: Pod, container: Container, work: ContainerWork) -> FrozenDict[str, Json]:

@@ -30,8 +30,14 @@ def pull_policy(container: Container) -> str:
 
 def field_path(pod: Pod, name: str) -> str:
     """Where in the pod's specification that container stands, as Events point to it."""
-    is_init = any(container.name == name for container in pod.spec.init_containers)
-    return f"spec.{'initContainers' if is_init else 'containers'}{{{name}}}"
+    spec = pod.spec
+    for field, containers in (
+        ("initContainers", spec.init_containers),
+        ("ephemeralContainers", spec.ephemeral_containers),
+    ):
+        if any(container.name == name for container in containers):
+            return f"spec.{field}{{{name}}}"
+    return f"spec.containers{{{name}}}"
 
 
 @attrs.define(eq=False)

@@ -27,6 +27,7 @@ from engine.kubelet.pod_state import (
     find_container,
 )
 from engine.kubelet.prober import Prober
+from engine.kubelet.resizer import Resizer
 from engine.kubelet.starter import Starter
 
 SANDBOX_RETRY_SECONDS = 5.0
@@ -52,6 +53,7 @@ class Pleg:
     sync: Callable[[str, float], None]
     runtime_changed: Callable[[str], None]
     volume_full: Callable[[str, str], None]
+    resizer: Resizer
     node_ip: str = ""
     _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
 
@@ -67,6 +69,7 @@ class Pleg:
             events.ContainerExited: self._exited,
             events.ContainerRemoved: lambda _: None,
             events.CheckFinished: self.checks.finish,
+            events.ResourcesUpdated: self._resources_updated,
             events.VolumeFull: lambda event: self.volume_full(event.pod.uid, event.volume),
             events.RuntimeDown: lambda event: self.runtime_changed(event.message or "down"),
             events.RuntimeUp: lambda _: self.runtime_changed(""),
@@ -170,6 +173,12 @@ class Pleg:
         if pod is not None:
             self.starter.refuse(pod, work, event.reason, event.message)
         self.sync(event.pod.uid, 0.0)
+
+    def _resources_updated(self, event: events.ResourcesUpdated) -> None:
+        state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
+        if state is not None and pod is not None:
+            self.resizer.updated(pod, state, event)
+            self.sync(event.pod.uid, 0.0)
 
     def _exited(self, event: events.ContainerExited) -> None:
         state = self.states.get(event.pod.uid)

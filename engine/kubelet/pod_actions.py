@@ -63,12 +63,14 @@ def compute_pod_actions(pod: Pod, state: PodState, *, now: float) -> PodActions:
     if must_end(pod, state):
         return _end(pod, state)
     plan = _Plan(pod, state, now)
+    plan.start_ephemeral()
     plan.initialize()
     if plan.is_initialized:
         for container in pod.spec.containers:
             plan.keep_running(container, restart_policy(pod, container))
         if _is_complete(pod, state):
-            return PodActions(kill=_kill_sidecars(pod, state), is_initialized=True)
+            kill = (*_kill_ephemeral(pod, state), *_kill_sidecars(pod, state))
+            return PodActions(kill=kill, is_initialized=True)
     needs_sandbox = bool(plan.start) and state.sandbox is not SandboxStep.READY
     start = () if needs_sandbox else tuple(plan.start)
     create = needs_sandbox and state.sandbox is SandboxStep.ABSENT
@@ -127,6 +129,16 @@ def _is_complete(pod: Pod, state: PodState) -> bool:
     return bool(pod.spec.containers)
 
 
+def _kill_ephemeral(pod: Pod, state: PodState) -> tuple[Kill, ...]:
+    """The ephemeral containers that still run: a pod does not wait for them."""
+    works = (state.containers.get(item.name) for item in pod.spec.ephemeral_containers)
+    return tuple(
+        Kill(name=work.name, message=f"Stopping container {work.name}")
+        for work in works
+        if work is not None and work.is_running and work.step is not Step.STOPPING
+    )
+
+
 def _kill_sidecars(pod: Pod, state: PodState) -> tuple[Kill, ...]:
     """The last side-car that still runs: the others follow when it has ended."""
     for item in reversed(pod.spec.init_containers):
@@ -180,6 +192,15 @@ class _Plan:
     backoffs: list[Backoff] = attrs.field(factory=list)
     wake_at: float = inf
     is_initialized: bool = False
+
+    def start_ephemeral(self) -> None:
+        """Start the ephemeral containers that have not run yet, in a pod that is there already."""
+        if self.state.sandbox is not SandboxStep.READY:
+            return
+        for container in self.pod.spec.ephemeral_containers:
+            work = self.state.work(container.name)
+            if work.current is None and work.previous is None and work.step is Step.NONE:
+                self._start_in_time(work)
 
     def initialize(self) -> None:
         """Walk the init containers in order, up to the first that is not done."""

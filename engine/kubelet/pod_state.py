@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import attrs
 
-from engine.api.container import Container
+from engine.api.container import Container, ResourceRequirements
 from engine.api.pod import Pod
 from engine.cri.commands import PodIdentity, Volume
 from engine.kernel.loop import Timer
@@ -60,6 +60,10 @@ class ContainerWork:
         is_ready: its readiness probe passes, or it has none and has started.
         wanted_image: the image the specification named when it was last started.
         killed_for: the reason of the kill under way.
+        allocated: the resources it has been granted; None before its first start here.
+        actual: the resources the runtime has given it.
+        is_resizing: it is being given others.
+        resize_error: why it was not given others.
         image_user: as whom its image runs: a number, a name, or empty for root.
     """
 
@@ -79,6 +83,10 @@ class ContainerWork:
     wanted_image: str = ""
     killed_for: str = ""
     image_user: str = ""
+    allocated: ResourceRequirements | None = None
+    actual: ResourceRequirements | None = None
+    is_resizing: bool = False
+    resize_error: str = ""
     stop_deadline: float = 0.0
 
     @property
@@ -103,6 +111,7 @@ class PodState:
         mounting_since: since when its volumes are waited for, or were last complained about.
         is_rejected: this node never took the pod.
         grace_override: how long its containers get to end, whatever its specification says.
+        resize_reason: why its new resources have to wait: Deferred or Infeasible.
         failed_reason: why the kubelet ended the pod for good (DeadlineExceeded, Evicted).
     """
 
@@ -124,6 +133,8 @@ class PodState:
     grace_override: float | None = None
     failed_mounts: str = ""
     mounting_since: float = 0.0
+    resize_reason: str = ""
+    resize_message: str = ""
     wake: Timer | None = None
 
     def work(self, name: str) -> ContainerWork:
@@ -159,8 +170,9 @@ def identity_of(pod: Pod) -> PodIdentity:
 
 
 def find_container(pod: Pod, name: str) -> Container | None:
-    """The container or init container of that name."""
-    for container in (*pod.spec.containers, *pod.spec.init_containers):
+    """The container, init container or ephemeral container of that name."""
+    spec = pod.spec
+    for container in (*spec.containers, *spec.init_containers, *spec.ephemeral_containers):
         if container.name == name:
             return container
     return None

@@ -18,7 +18,14 @@ from engine.kubelet.pod_actions import must_end, restart_policy, should_restart
 from engine.kubelet.pod_state import PodState, SandboxStep, Step, is_sidecar, is_terminal
 
 TERMINAL = ("Succeeded", "Failed")
-OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
+OWN_CONDITIONS = (
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodResizePending",
+    "PodResizeInProgress",
+)
 
 
 def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) -> PodStatus:
@@ -35,6 +42,10 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
     inits = tuple(
         container_status(pod, item, state, node=node, is_init=True, has_init=has_init)
         for item in pod.spec.init_containers
+    )
+    ephemeral = tuple(
+        container_status(pod, item, state, node=node, is_init=False, has_init=False)
+        for item in pod.spec.ephemeral_containers
     )
     phase = pod.status.phase if is_terminal(pod) else _phase(pod, state, mains, inits)
     is_ending = phase in TERMINAL and not is_terminal(pod) and state.is_anything_running
@@ -58,6 +69,7 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
         start_time=pod.status.start_time or whole(state.start_time or now),
         container_statuses=mains,
         init_container_statuses=inits,
+        ephemeral_container_statuses=ephemeral,
         qos_class=pod.status.qos_class or qos_class(pod),
         observed_generation=pod.metadata.generation,
         extra=_with_host_ips(pod, node.host_ip),
@@ -152,12 +164,33 @@ def _conditions(
         _initialized(pod, state, phase, inits),
         _ready(pod, containers_ready),
         containers_ready,
+        *_resizing(state),
     )
     generation = pod.metadata.generation
     new = tuple(
         _dated(attrs.evolve(item, observed_generation=generation), old, now) for item in wanted
     )
     return new + tuple(item for item in old if item.type not in OWN_CONDITIONS)
+
+
+def _resizing(state: PodState) -> Iterable[Condition]:
+    """What is said while new resources have to wait, and while they are being given."""
+    if state.resize_reason:
+        yield Condition(
+            type="PodResizePending",
+            status="True",
+            reason=state.resize_reason,
+            message=state.resize_message,
+        )
+    works = state.containers.values()
+    error = next((work.resize_error for work in works if work.resize_error), "")
+    if error or any(work.is_resizing for work in works):
+        yield Condition(
+            type="PodResizeInProgress",
+            status="True",
+            reason="Error" if error else "",
+            message=error,
+        )
 
 
 def _dated(new: Condition, old: Iterable[Condition], now: Time) -> Condition:

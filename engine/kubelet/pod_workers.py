@@ -35,6 +35,7 @@ from engine.kubelet.pod_state import (
 from engine.kubelet.pod_status import compute_status
 from engine.kubelet.prober import LIVENESS, READINESS, STARTUP, Chance, Prober, ProbeTarget
 from engine.kubelet.refusal import evict_for_volume, reject, runtime_handler
+from engine.kubelet.resizer import Resizer, granted
 from engine.kubelet.specs import DnsSettings, sandbox_command
 from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
@@ -75,6 +76,7 @@ class PodWorkers:
     _killer: Killer = attrs.field(init=False)
     _starter: Starter = attrs.field(init=False)
     _volumes: VolumeManager = attrs.field(init=False)
+    _resizer: Resizer = attrs.field(init=False)
     _facts: NodeFacts = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -115,6 +117,14 @@ class PodWorkers:
             node_cpu=self.node_cpu,
             node_memory=self.node_memory,
         )
+        self._resizer = Resizer(
+            runtime=self.runtime,
+            recorder=self.recorder,
+            restart=self._kill_for_hook,
+            states=self.states,
+            node_cpu=self.node_cpu,
+            node_memory=self.node_memory,
+        )
         self.pleg = Pleg(
             loop=self.loop,
             runtime=self.runtime,
@@ -128,6 +138,7 @@ class PodWorkers:
             sync=self._queue.add_after,
             runtime_changed=self.runtime_changed,
             volume_full=self._volume_full,
+            resizer=self._resizer,
             node_ip=self.node_ip,
         )
 
@@ -202,7 +213,10 @@ class PodWorkers:
             state.failed_reason = "DeadlineExceeded"
             state.failed_message = "Pod was active on the node longer than the specified deadline"
             self.recorder.normal(pod, "DeadlineExceeded", state.failed_message)
+        again = self._resizer.look(pod, state)
         actions = compute_pod_actions(pod, state, now=now)
+        if again is not None:
+            actions = attrs.evolve(actions, wake_at=min(actions.wake_at, now + again))
         return self._carry_out(pod, state, actions)
 
     def _carry_out(  # noqa: C901 - one case an action
@@ -251,6 +265,7 @@ class PodWorkers:
         for work in state.containers.values():
             container = find_container(pod, work.name)
             if work.is_running and container is not None:
+                work.allocated = work.actual = granted(pod, container)
                 self._starter.begin_probes(pod, container, work, has_started=work.has_started)
         if state.sandbox is SandboxStep.READY:
             if pod.spec.host_network:

@@ -73,6 +73,8 @@ class Starter:
         container = find_container(pod, work.name)
         if container is None:
             return
+        if state.resize_reason and work.allocated is not None:
+            container = attrs.evolve(container, resources=work.allocated)
         try:
             process = build_process(
                 pod,
@@ -97,6 +99,11 @@ class Starter:
         if work.current is not None:
             work.crash_delay = next_delay(work)
             work.crash_updated = self.loop.now
+        target = state.containers.get(container.target_container_name)
+        if target is not None and target.current is not None and target.is_running:
+            command = attrs.evolve(command, join_process_of=target.current.container_id)
+        work.allocated = work.actual = container.resources
+        work.is_resizing, work.resize_error = False, ""
         work.step = Step.STARTING
         work.wanted_image = container.image
         work.is_backing_off = False

@@ -30,6 +30,7 @@ VERSION = "1.0"
 SANDBOX_SECONDS = 0.12
 REMOVE_SECONDS = 0.05
 CHECK_SECONDS = 0.004
+UPDATE_SECONDS = 0.02
 TERM, KILL = 15, 9
 HANDLERS = ("", "runc", "crun")
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
@@ -73,6 +74,7 @@ class SimulatedRuntime:
             commands.SignalContainer: self._signal,
             commands.RunCheck: self._submit_check,
             commands.UpdateVolume: self._update_volume,
+            commands.UpdateResources: self._submit_update,
         }
 
     def submit(self, command: Command) -> None:
@@ -256,6 +258,26 @@ class SimulatedRuntime:
 
     def _update_volume(self, command: commands.UpdateVolume) -> None:
         self.on_volume(command)
+
+    def _submit_update(self, command: commands.UpdateResources) -> None:
+        self._later(UPDATE_SECONDS, self._update_resources, command)
+
+    def _update_resources(self, command: commands.UpdateResources) -> None:
+        container = self._containers.get(command.container_id)
+        if container is None or not container.is_running:
+            return
+        started = container.command
+        limit, used = command.resources.memory_limit, container.behavior.memory
+        error = ""
+        if limit and used is not None and used > limit:
+            error = f"memory limit {limit} is below the present use of {used} bytes"
+        else:
+            container.command = attrs.evolve(started, resources=command.resources)
+        self.emit(
+            events.ResourcesUpdated(
+                pod=started.pod, name=started.name, container_id=container.id, error=error
+            )
+        )
 
     def _submit_create(self, command: CreateSandbox) -> None:
         self._in_turn(command.pod, SANDBOX_SECONDS, self._create, command)

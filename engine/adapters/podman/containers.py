@@ -75,13 +75,20 @@ class Containers:
         except (AdapterError, OSError) as error:
             self._not_started(command, "CreateContainerConfigError", str(error))
             return
+        namespaces = self.strategy.namespaces(sandbox)
+        target = self.by_id.get(command.join_process_of)
+        if target is not None and target.pid:
+            namespaces = {
+                **namespaces,
+                "pidns": {"nsmode": "path", "value": f"/proc/{target.pid}/ns/pid"},
+            }
         image = self.image_ids.get(command.image, command.image)
         spec = specs.container_spec(
             attrs.evolve(command, image=image),
             sandbox,
             self.owner,
             mounts=mounts,
-            namespaces=self.strategy.namespaces(sandbox),
+            namespaces=namespaces,
         )
         try:
             made = await self._create(spec)
@@ -137,6 +144,26 @@ class Containers:
             return
         with contextlib.suppress(PodmanError):  # it ended by itself meanwhile
             await self.client.post(f"/containers/{container_id}/kill", signal=name)
+
+    async def update(self, command: cri.UpdateResources) -> None:
+        """Give a running container other limits and weights; one that has ended gets no answer."""
+        container = self.by_id.get(command.container_id)
+        if container is None or not container.is_running:
+            return
+        error = ""
+        try:
+            limits = specs.resource_limits(command.resources)
+            await self.client.post(f"/containers/{container.id}/update", limits)
+        except PodmanError as refused:
+            error = str(refused)
+        self.emit(
+            events.ResourcesUpdated(
+                pod=container.sandbox.pod,
+                name=container.name,
+                container_id=container.id,
+                error=error,
+            )
+        )
 
     async def kill_all(self, sandbox: Sandbox) -> None:
         """Kill what runs in *sandbox*, and wait until its ends have been reported."""

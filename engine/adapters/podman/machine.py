@@ -171,7 +171,12 @@ class Machine:
             sandbox = self.sandboxes.get(command.sandbox_id)
             return sandbox.pod if sandbox else NOBODY
         if isinstance(
-            command, cri.StopContainer | cri.SignalContainer | cri.RemoveContainer | cri.RunCheck
+            command,
+            cri.StopContainer
+            | cri.SignalContainer
+            | cri.RemoveContainer
+            | cri.UpdateResources
+            | cri.RunCheck,
         ):
             container = self.containers.by_id.get(command.container_id)
             return container.sandbox.pod if container else NOBODY
@@ -212,6 +217,8 @@ class Machine:
                 await self.containers.signal(command.container_id, command.signal)
             case cri.RemoveContainer():
                 await self.containers.remove(command.container_id, pod)
+            case cri.UpdateResources():
+                await self.containers.update(command)
 
     async def _create_sandbox(self, command: cri.CreateSandbox) -> None:
         for sandbox in self.sandboxes.values():
