@@ -89,6 +89,7 @@ class EtcdProcess:
                     *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
                     *("--initial-cluster", f"default={peer}", "--name", "default"),
                     *("--heartbeat-interval", "100", "--election-timeout", "1000"),
+                    *("--experimental-watch-progress-notify-interval", "100ms"),
                     *(self.tls.arguments() if self.tls else ()),
                 ],
                 stdout=output,

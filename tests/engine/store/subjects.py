@@ -24,7 +24,7 @@ from engine.store.errors import (
 from engine.store.kv import Change, DeleteResult, KeyValue, PutResult, RangeResult
 from engine.store.txn import Compare, DeleteRange, Operation, Put, Range, Txn, TxnResult
 from engine.store.watchable_store import Store
-from engine.store.watcher import WatchBatch
+from engine.store.watcher import WatchBatch, Watcher
 from tests.engine.store.etcd_process import EtcdProcess, b64, unb64
 
 Answer = tuple[Any, ...]
@@ -77,7 +77,27 @@ class Subject(Protocol):
         ...
 
     def watch(self, request: Range, *, ignored: str | None, count: int) -> Answer:
-        """The first *count* events from a past revision, grouped as they were delivered."""
+        """The first *count* events from a past revision."""
+        ...
+
+    def follow(self, request: Range) -> "Following":
+        """Watch a range from a past revision, with progress marks, until it is closed."""
+        ...
+
+
+class Following(Protocol):
+    """A watch under way."""
+
+    def batches(self, count: int) -> list[Answer]:
+        """What was delivered since the last call, up to *count* events, as it was grouped."""
+        ...
+
+    def mark(self) -> int:
+        """The revision of the next progress mark."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
         ...
 
 
@@ -148,10 +168,15 @@ class Ours:
         watcher.cancel()
         if batches and batches[-1].compact_revision:
             return ("compacted", batches[-1].compact_revision)
-        return tuple(self._event(change) for batch in batches for change in batch.changes)
+        return tuple(self.event(change) for batch in batches for change in batch.changes)
+
+    def follow(self, request: Range) -> "OursFollowing":
+        """Watch a range from a past revision, with progress marks."""
+        return OursFollowing(self, request)
 
     @staticmethod
-    def _event(change: Change[bytes]) -> Answer:
+    def event(change: Change[bytes]) -> Answer:
+        """A change as both stores show it."""
         return (change.type, kv_tuple(change.kv), kv_tuple(change.prev_kv))
 
     def _try(self, call: Any, *args: object) -> Answer:
@@ -175,6 +200,46 @@ class Ours:
                 responses = tuple(map(self._shown, result.responses))
                 return ("txn", result.succeeded, responses, result.revision if top else None)
         raise TypeError(result)
+
+
+@attrs.define(eq=False)
+class OursFollowing:
+    """A watch of our store."""
+
+    subject: Ours
+    request: Range
+    _batches: list[WatchBatch[bytes]] = attrs.field(factory=list, init=False)
+    _watcher: Watcher[bytes] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        request = self.request
+        self._watcher = self.subject.store.watch(
+            request.key,
+            request.end,
+            deliver=self._batches.append,
+            start_revision=request.revision,
+            prev_kv=True,
+            progress=True,
+        )
+
+    def batches(self, count: int) -> list[Answer]:
+        """What was delivered since the last call."""
+        self.subject.loop.run_for(0.0)
+        told, self._batches[:] = list(self._batches), []
+        found = [tuple(map(Ours.event, batch.changes)) for batch in told if batch.changes]
+        assert sum(map(len, found)) == count
+        return found
+
+    def mark(self) -> int:
+        """The revision of the next progress mark."""
+        self.subject.loop.run_for(2 * self.subject.store.hub.progress_interval)
+        told, self._batches[:] = list(self._batches), []
+        assert not any(batch.changes for batch in told)
+        return told[-1].revision
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watcher.cancel()
 
 
 @attrs.define(eq=False)
@@ -237,7 +302,7 @@ class Etcd:
                 result = json.loads(response.readline())["result"]
                 if result.get("compact_revision"):
                     return ("compacted", int(result["compact_revision"]))
-                events.extend(self._event(event) for event in result.get("events", ()))
+                events.extend(self.event(event) for event in result.get("events", ()))
         except TimeoutError:
             events.append(("nothing more",))
         finally:
@@ -246,7 +311,14 @@ class Etcd:
             stream.close()
         return tuple(events)
 
-    def _event(self, event: dict[str, Any]) -> Answer:
+    def follow(self, request: Range) -> "EtcdFollowing":
+        """Watch a range from a past revision, with progress marks."""
+        body = self._span(request.key, request.end)
+        body |= {"start_revision": request.revision, "prev_kv": True, "progress_notify": True}
+        return EtcdFollowing(self, body)
+
+    def event(self, event: dict[str, Any]) -> Answer:
+        """An event as both stores show it."""
         kind = "delete" if event.get("type") == "DELETE" else "put"
         prev = event.get("prev_kv")
         return (kind, self._kv(event["kv"]), self._kv(prev) if prev else ())
@@ -352,3 +424,46 @@ class Etcd:
         )
         revision = int(answer["header"]["revision"]) if top else None
         return ("txn", answer.get("succeeded", False), responses, revision)
+
+
+@attrs.define(eq=False)
+class EtcdFollowing:
+    """A watch of a real etcd, on a connection of its own."""
+
+    subject: Etcd
+    body: dict[str, Any]
+    _stream: http.client.HTTPConnection = attrs.field(init=False)
+    _answer: http.client.HTTPResponse = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        port = self.subject.process.port
+        self._stream = http.client.HTTPConnection("127.0.0.1", port, timeout=20.0)
+        self._stream.request("POST", "/v3/watch", json.dumps({"create_request": self.body}))
+        self._answer = self._stream.getresponse()
+        assert self._next()["created"]
+
+    def batches(self, count: int) -> list[Answer]:
+        """What was delivered since the last call, waiting until it is *count* events."""
+        found: list[Answer] = []
+        while sum(map(len, found)) < count:
+            events = self._next().get("events", ())
+            if events:
+                found.append(tuple(map(self.subject.event, events)))
+        return found
+
+    def mark(self) -> int:
+        """The revision of the next progress mark."""
+        result = self._next()
+        assert not result.get("events")
+        return int(result["header"]["revision"])
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._stream.sock is not None:
+            self._stream.sock.shutdown(socket.SHUT_RDWR)
+        self._answer.close()
+        self._stream.close()
+
+    def _next(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(self._answer.readline())["result"]
+        return result

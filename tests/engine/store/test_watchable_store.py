@@ -20,6 +20,7 @@ class HeldLog:
     appended: list[Sequence[Change[bytes]]] = attrs.field(factory=list)
     on_durable: Callable[[int], object] = int
     on_alarm: Callable[[str | None], object] = bool
+    place: str = "nowhere"
 
     def load(self) -> Recovered[bytes]:
         """Nothing was kept."""
