@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from engine.api.codec import decode_stored, encode_json
+from engine.api.kubarium import Decision, WhatIf
 from engine.api.meta import ApiObject
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.user import service_account_user
@@ -33,6 +34,8 @@ from engine.kernel.rng import RandomStreams
 from engine.kubelet.kubelet import Kubelet
 from engine.proxy.proxier import Proxier
 from engine.proxy.rules import RecordingSink, RuleSink
+from engine.scheduler.answers import DecisionAnswers, WhatIfAnswers
+from engine.scheduler.configuration import SchedulerSettings, read_configuration
 from engine.scheduler.scheduler import Scheduler
 from engine.simulation.runtime import SimulatedRuntime
 from engine.store.compactor import KEEP_A_SESSION, Compactor, Retention
@@ -133,6 +136,8 @@ class Cluster:
             self.loop, self.server, self._link("controller-manager"), self.random
         )
         self.scheduler = self._make_scheduler()
+        self.server.computed[Decision] = DecisionAnswers(self.scheduler)
+        self.server.computed[WhatIf] = WhatIfAnswers(self.scheduler)
         self.electors = (
             self._elector("kube-controller-manager", self.manager.informers.client, self.manager),
             self._elector("kube-scheduler", self.scheduler.client, self.scheduler),
@@ -257,7 +262,15 @@ class Cluster:
             informers=InformerFactory(client),
             recorder=self._recorder(client, "default-scheduler"),
             random=self.random["scheduler"],
+            settings=self._scheduler_settings(),
+            make_recorder=lambda name: self._recorder(client, name),
         )
+
+    def _scheduler_settings(self) -> SchedulerSettings:
+        given = self.config.scheduler
+        if given is None:
+            return SchedulerSettings()
+        return read_configuration(given, source=self.config.scheduler_source)
 
     def _make_node(self, config: NodeConfig, index: int) -> NodeParts:
         name = f"kubelet/{config.name}"

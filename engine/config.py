@@ -55,6 +55,8 @@ class ClusterConfig:
         name: what the cluster is called in kubeconfig and on screens.
         eviction_seconds: how long pods without a toleration of their own stay on an unreachable
             node (tolerationSeconds that admission adds).
+        scheduler: a KubeSchedulerConfiguration as YAML gives it; None for the default profile.
+        scheduler_source: where it was read, for messages.
     """
 
     nodes: tuple[NodeConfig, ...]
@@ -65,6 +67,8 @@ class ClusterConfig:
     cluster_domain: str = "cluster.local"
     name: str = "kubarium"
     eviction_seconds: int = 300
+    scheduler: object = None
+    scheduler_source: str = "the scheduler's configuration"
 
     @property
     def dns_ip(self) -> str:

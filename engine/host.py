@@ -25,6 +25,7 @@ from engine.adapters.pki import client_credentials, load_identity, server_contex
 from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import inspect_host
 from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
+from engine.adapters.storage.encryption import FILE_NAME, load_keyring
 from engine.api.core import Service
 from engine.api.pod import Pod
 from engine.apiserver.authentication.identity import Identity
@@ -59,6 +60,7 @@ class HostOptions:
         seed: seed of all chance.
         speed: virtual seconds per second.
         demo: whether to deploy the demo application.
+        scheduler: the file and the content of a KubeSchedulerConfiguration, if there is one.
         retention: how much history is kept.
     """
 
@@ -71,6 +73,7 @@ class HostOptions:
     seed: int = 1
     speed: float = 1.0
     demo: bool = False
+    scheduler: tuple[str, object] | None = None
     retention: Retention = KEEP_A_SESSION
 
 
@@ -116,7 +119,12 @@ class Host:
     _is_started: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._storage = Storage(OBJECT_CODEC, self.options.data, self.options.store)
+        options = self.options
+        codec = OBJECT_CODEC
+        if options.data is not None or options.store is not None:
+            keyring = load_keyring((options.data or state_folder()) / FILE_NAME)
+            codec = keyring.codec(codec)
+        self._storage = Storage(codec, options.data, options.store)
 
     @property
     def kubeconfig(self) -> Path:
@@ -366,6 +374,10 @@ class Host:
             slot=podman.slot, node_addresses=addresses, is_privileged=found.is_routed
         )
 
+    def _scheduler_options(self) -> dict[str, Any]:
+        given = self.options.scheduler
+        return {} if given is None else {"scheduler_source": given[0], "scheduler": given[1]}
+
     def _make_cluster(self, *, is_live: bool) -> Cluster:
         options = self.options
         self.identity = load_identity(
@@ -377,7 +389,9 @@ class Host:
         start_time = time.time() if is_live else SIMULATED_EPOCH
         if self.podman is None:
             nodes = make_nodes(options.workers)
-            config = ClusterConfig(nodes=nodes, seed=options.seed, start_time=start_time)
+            config = ClusterConfig(
+                nodes=nodes, seed=options.seed, start_time=start_time, **self._scheduler_options()
+            )
             return Cluster(
                 config=config,
                 log=log,
@@ -401,6 +415,7 @@ class Host:
             start_time=start_time,
             service_cidr=slot.service_cidr,
             pod_cidr=slot.pod_cidr,
+            **self._scheduler_options(),
         )
         assert self.network is not None
         return Cluster(

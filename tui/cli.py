@@ -49,6 +49,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cluster_options(serve)
     _add_store_options(serve)
     _add_history_options(serve)
+    serve.add_argument(
+        "--scheduler-config",
+        type=_scheduler_config,
+        metavar="FILE",
+        help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
+    )
     serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
     serve.set_defaults(run=_serve)
 
@@ -72,6 +78,16 @@ def make_parser() -> argparse.ArgumentParser:
     saved = commands.add_parser("snapshot", help="save, restore or check a cluster's store")
     _add_snapshot_actions(saved)
     saved.set_defaults(run=_snapshot)
+
+    encryption = commands.add_parser(
+        "encryption", help="the keys that encrypt a cluster's secrets on disk"
+    )
+    _add_encryption_actions(encryption)
+    encryption.set_defaults(run=_encryption)
+
+    explained = commands.add_parser("explain", help="say why a pod is where it is, or nowhere")
+    _add_explain_options(explained)
+    explained.set_defaults(run=_explain)
 
     doctor = commands.add_parser("doctor", help="say what works on this machine")
     doctor.set_defaults(run=_doctor)
@@ -178,6 +194,15 @@ def _speed(text: str) -> float:
     return speed
 
 
+def _scheduler_config(text: str) -> tuple[str, object]:
+    from tui.commands.scheduler_config import read
+
+    try:
+        return text, read(Path(text))
+    except EngineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
@@ -192,8 +217,32 @@ def _add_snapshot_actions(parser: argparse.ArgumentParser) -> None:
     add_parser(parser)
 
 
+def _add_encryption_actions(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.encryption import add_parser
+
+    add_parser(parser)
+
+
+def _encryption(options: argparse.Namespace) -> int:
+    from tui.commands.encryption import run
+
+    return run(options)
+
+
 def _snapshot(options: argparse.Namespace) -> int:
     from tui.commands.snapshot import run
+
+    return run(options)
+
+
+def _add_explain_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.explain import add_options
+
+    add_options(parser)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from tui.commands.explain import run
 
     return run(options)
 

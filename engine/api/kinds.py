@@ -8,7 +8,7 @@ from engine.api.coordination import Lease
 from engine.api.core import ConfigMap, Endpoints, Namespace, Secret, Service, ServiceAccount
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
-from engine.api.kubarium import Fault
+from engine.api.kubarium import Decision, Fault, WhatIf
 from engine.api.meta import ApiObject
 from engine.api.networking import Ingress, IngressClass, NetworkPolicy
 from engine.api.node import Node
@@ -40,6 +40,7 @@ TYPED: tuple[type[ApiObject], ...] = (
     ControllerRevision,
     CronJob,
     DaemonSet,
+    Decision,
     Deployment,
     EndpointSlice,
     Endpoints,
@@ -72,5 +73,6 @@ TYPED: tuple[type[ApiObject], ...] = (
     StatefulSet,
     StorageClass,
     VolumeAttachment,
+    WhatIf,
 )
 """In the order of their names."""

@@ -58,3 +58,32 @@ class Fault(ApiObject):
 
     spec: FaultSpec = FaultSpec()
     status: FaultStatus = wire(always=True, default=FaultStatus())
+
+
+@attrs.frozen(kw_only=True)
+class Decision(ApiObject):
+    """The scheduler's last attempt at the pod of the same name. Worked out, not stored.
+
+    *spec* names the pod and who schedules it; *status* says how it ended and, when one Decision is
+    read by name, what every filter and score said of every node.
+    """
+
+    API_VERSION: ClassVar[str] = "kubarium.dev/v1"
+    KIND: ClassVar[str] = "Decision"
+
+    spec: FrozenDict[str, Json] = EMPTY
+    status: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class WhatIf(ApiObject):
+    """A question: where would a pod go if nodes were otherwise? Nothing is changed by asking.
+
+    *spec* has the name of the ``pod`` and a list of ``changes``; *status* holds the answer.
+    """
+
+    API_VERSION: ClassVar[str] = "kubarium.dev/v1"
+    KIND: ClassVar[str] = "WhatIf"
+
+    spec: FrozenDict[str, Json] = EMPTY
+    status: FrozenDict[str, Json] = EMPTY

@@ -52,7 +52,9 @@ discovery.k8s.io/v1 EndpointSlice endpointslices - n
 events.k8s.io/v1 Event events ev n
 flowcontrol.apiserver.k8s.io/v1 FlowSchema flowschemas - s
 flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration prioritylevelconfigurations - s
+kubarium.dev/v1 Decision decisions dec n
 kubarium.dev/v1 Fault faults - s
+kubarium.dev/v1 WhatIf whatifs - nr
 networking.k8s.io/v1 IngressClass ingressclasses - -
 networking.k8s.io/v1 Ingress ingresses ing ns
 networking.k8s.io/v1 IPAddress ipaddresses ip -

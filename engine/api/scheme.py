@@ -157,6 +157,7 @@ def _subresources(kind: str, flags: str) -> tuple[str, ...]:
 
 _FEWER_VERBS = {
     "ComponentStatus": ("get", "list"),
+    "Decision": ("get", "list"),
     "Namespace": tuple(verb for verb in _VERBS if verb != "deletecollection"),
 }
 

@@ -18,19 +18,16 @@ from engine.apiserver.authentication.service_accounts import (
     ServiceAccountTokens,
     TokenSpec,
 )
+from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.authorizer import Authorizer
+from engine.apiserver.authorization.escalation import EscalationGuard
+from engine.apiserver.authorization.rbac import GROUP
 from engine.apiserver.component_status import COMPONENT_STATUS, component_statuses
+from engine.apiserver.computed import Computed
 from engine.apiserver.conversion import as_view, as_written, written_as
 from engine.apiserver.customresources.controller import DefinitionController
 from engine.apiserver.customresources.registry import CustomResources
 from engine.apiserver.customresources.scale import custom_scale, with_custom_scale
-from engine.apiserver.authorization.access import Access
-from engine.apiserver.authorization.authorizer import Authorizer
-from engine.apiserver.authorization.escalation import EscalationGuard
-from engine.apiserver.authorization.rbac import GROUP
-from engine.apiserver.authorization.access import Access
-from engine.apiserver.authorization.authorizer import Authorizer
-from engine.apiserver.authorization.escalation import EscalationGuard
-from engine.apiserver.authorization.rbac import GROUP
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
 from engine.apiserver.patch import APPLY_PATCH
@@ -43,7 +40,6 @@ from engine.apiserver.request import (
     RequestInfo,
     WatchEvent,
 )
-from engine.apiserver.reviews import Reviews
 from engine.apiserver.reviews import Reviews
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.subresources import Subresources, scale_of, with_scale
@@ -79,9 +75,7 @@ class ApiServer:
     has_authorization: bool = attrs.field(default=False, kw_only=True)
     authorizer: Authorizer | None = attrs.field(default=None, init=False)
     reviews: Reviews = attrs.field(init=False)
-    has_authorization: bool = attrs.field(default=False, kw_only=True)
-    authorizer: Authorizer | None = attrs.field(default=None, init=False)
-    reviews: Reviews = attrs.field(init=False)
+    computed: dict[type[ApiObject], Computed] = attrs.field(factory=dict, init=False)
     storage: ObjectStorage = attrs.field(init=False)
     tokens: ServiceAccountTokens = attrs.field(init=False)
     _writer: Writer = attrs.field(init=False)
@@ -90,7 +84,6 @@ class ApiServer:
     _patcher: Patcher = attrs.field(init=False)
     custom_resources: CustomResources = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
-    _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _translate: Translator = attrs.field(factory=Translator, init=False)
     _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
@@ -107,10 +100,6 @@ class ApiServer:
             self.loop,
             f"https://kubernetes.default.svc.{self.cluster_domain}",
         )
-        if self.has_authorization:
-            self.authorizer = Authorizer(self.storage)
-            self._guard = EscalationGuard(self.authorizer)
-        self.reviews = Reviews(self.tokens, self.authorizer)
         if self.has_authorization:
             self.authorizer = Authorizer(self.storage)
             self._guard = EscalationGuard(self.authorizer)
@@ -169,17 +158,6 @@ class ApiServer:
         if self.authorizer is not None:
             self.authorizer.check(access)
 
-    # --- who may do what ---
-
-    def check(self, access: Access) -> None:
-        """Return if *access* is allowed; every request is checked before its verb is called.
-
-        Raises:
-            ForbiddenError: it is not.
-        """
-        if self.authorizer is not None:
-            self.authorizer.check(access)
-
     # --- reading ---
 
     def get(
@@ -201,6 +179,11 @@ class ApiServer:
         resource = self.resource_of(cls)
         if resource.cls is COMPONENT_STATUS:
             return cast("T", self._component(name))
+        if resource.cls in self.computed:
+            made = self.computed[resource.cls].get(name, namespace)
+            if made is None:
+                raise NotFoundError.of(resource.plural, name, group=resource.group)
+            return cast("T", made)
         found = self.storage.read(resource, namespace, name, revision=revision)
         return cast("T", found)
 
@@ -236,6 +219,9 @@ class ApiServer:
         resource = self.resource_of(cls)
         if resource.cls is COMPONENT_STATUS:
             items = cast("tuple[T, ...]", component_statuses(self.store.alarm))
+            return ObjectList(items=items, revision=self.store.revision)
+        if resource.cls in self.computed:
+            items = cast("tuple[T, ...]", self.computed[resource.cls].list(query.namespace))
             return ObjectList(items=items, revision=self.store.revision)
         return list_objects(self.storage, resource, cls, query)
 
@@ -306,6 +292,8 @@ class ApiServer:
         self, obj: T, *, request: RequestInfo, dry_run: bool, is_applied: bool = False
     ) -> T:
         resource = self.resource_of(type(obj))
+        if resource.cls in self.computed:
+            return cast("T", self.computed[resource.cls].create(obj))
         if self._guard is not None:
             self._guard.check(resource, obj, None, request)
         written = written_as(resource, self.scheme)
@@ -341,9 +329,6 @@ class ApiServer:
             return cast("T", self._subresources.finalize(obj, request=request, dry_run=dry_run))
         if subresource not in ("", *resource.subresources):
             raise NotFoundError(f"{resource.plural} have no subresource {subresource}")
-        if self._guard is not None and resource.group == GROUP:
-            old = self.storage.read(resource, obj.metadata.namespace, obj.metadata.name)
-            self._guard.check(resource, obj, old, request)
         if self._guard is not None and resource.group == GROUP:
             old = self.storage.read(resource, obj.metadata.namespace, obj.metadata.name)
             self._guard.check(resource, obj, old, request)

@@ -29,6 +29,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         seed=options.seed if options.seed is not None else 1,
         speed=options.speed,
         demo=demo,
+        scheduler=getattr(options, "scheduler_config", None),
         retention=retention(options),
     )
 

@@ -154,7 +154,7 @@ class Verbs:
         if resource.kind == "Binding":
             return self._bind(request)
         value, warnings = self._read_body(request, resource)
-        if resource.verbs == ("create",):
+        if resource.verbs == ("create",) and resource.cls not in self.server.computed:
             namespace = request.target.namespace
             answer = self.server.reviews.review(resource, value, namespace, self._info(request))
             return self._json(201, answer)

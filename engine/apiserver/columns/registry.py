@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from engine.api.scheme import SCHEME, Resource
-from engine.apiserver.columns import access, cluster, network, pods, storage, workloads
+from engine.apiserver.columns import access, cluster, kubarium, network, pods, storage, workloads
 from engine.apiserver.columns.column import Columns
 from engine.apiserver.conversion import converted
 
@@ -21,6 +21,7 @@ COLUMNS: dict[str, Columns] = {
     "csistoragecapacities.storage.k8s.io": storage.CAPACITIES,
     "customresourcedefinitions.apiextensions.k8s.io": access.CREATED,
     "daemonsets.apps": workloads.DAEMON_SETS,
+    "decisions.kubarium.dev": kubarium.DECISIONS,
     "deployments.apps": workloads.DEPLOYMENTS,
     "endpoints": network.ENDPOINTS,
     "endpointslices.discovery.k8s.io": network.ENDPOINT_SLICES,

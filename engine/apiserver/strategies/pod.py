@@ -4,7 +4,9 @@ from typing import Any
 
 import attrs
 
+from engine.api.meta import Condition
 from engine.api.pod import Pod, PodSpec, PodStatus
+from engine.api.wire import Time
 from engine.apiserver.defaults import default_pod
 from engine.apiserver.errors import Cause
 from engine.apiserver.pod_validation import validate_pod_spec, validate_pod_update
@@ -20,8 +22,8 @@ class PodStrategy(Strategy):
 
     def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
         """Pending, with the class of service its requests and limits give it."""
-        del around
-        return attrs.evolve(obj, status=PodStatus(phase="Pending"))
+        conditions = (_gated(around.now),) if obj.spec.scheduling_gates else ()
+        return attrs.evolve(obj, status=PodStatus(phase="Pending", conditions=conditions))
 
     def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
         """Status, labels and annotations; the class of service stays."""
@@ -66,6 +68,20 @@ class PodStrategy(Strategy):
         if wanted is None:
             return 30
         return 1 if wanted < 0 else wanted
+
+
+def _gated(now: Time) -> Condition:
+    """What a pod with scheduling gates says from the start.
+
+    Source: applySchedulingGatedCondition, pkg/registry/core/pod, kubernetes v1.34.
+    """
+    return Condition(
+        type="PodScheduled",
+        status="False",
+        reason="SchedulingGated",
+        message="Scheduling is blocked due to non-empty scheduling gates",
+        last_transition_time=now,
+    )
 
 
 def qos_class(spec: PodSpec) -> str:
