@@ -18,6 +18,7 @@ from engine.api.pod import PodTemplateSpec
 from engine.api.selectors import matches
 from engine.apiserver.errors import Cause
 from engine.apiserver.pod_validation import validate_template
+from engine.apiserver.selector_validation import validate_selector
 from engine.apiserver.validation import (
     at_least_zero,
     duplicate,
@@ -27,7 +28,7 @@ from engine.apiserver.validation import (
     unchanged,
     unsupported,
 )
-from engine.apiserver.workload_validation import unmatched, validate_selector
+from engine.apiserver.workload_validation import unmatched
 
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 JOB_NAME = "batch.kubernetes.io/job-name"

@@ -3,39 +3,49 @@
 Source: pkg/apis/core/validation, kubernetes v1.34.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from ipaddress import ip_address
 
 import attrs
 
-from engine.api import quantity
-from engine.api.container import Container, ContainerPort, Probe, Toleration
+from engine.api.container import Container, PodSecurityContext
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
+from engine.apiserver.container_validation import (
+    validate_container,
+    validate_id,
+    validate_init_container,
+    validate_running_container,
+    validate_seccomp,
+)
 from engine.apiserver.errors import Cause
+from engine.apiserver.placement_validation import validate_placement
 from engine.apiserver.pod_part_validation import validate_ephemeral_containers
+from engine.apiserver.resource_validation import validate_resources
 from engine.apiserver.validation import (
+    at_least_zero,
     duplicate,
     forbidden,
     invalid,
+    invalid_all,
     label_faults,
-    qualified_name_faults,
+    one_of,
     required,
     subdomain_faults,
     unsupported,
     validate_labels,
 )
+from engine.apiserver.volume_validation import validate_volumes
 
-_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9](?:-?[a-z0-9])*")
-NOT_A_PORT_NAME = (
-    "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-), at least one letter "
-    "(a-z)"
-)
-_RESTART = ("Always", "OnFailure", "Never")
+_RESTART = ("Always", "Never", "OnFailure")
 _DNS = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
-_PULL = ("Always", "IfNotPresent", "Never")
-_PROTOCOLS = ("TCP", "UDP", "SCTP")
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_MOST_NAMESERVERS = 3
+_MOST_SEARCHES = 32
+_GRACE = 30
+_IMMUTABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
+    "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
+    "(allow it to be set to 1 if it was previously negative)"
+)
 
 
 def validate_template(
@@ -54,35 +64,38 @@ def validate_template(
 
 def validate_pod_spec(spec: PodSpec, path: str) -> list[Cause]:
     """All that is wrong with *spec*."""
-    causes = [*_containers(spec, path), *_policies(spec, path)]
-    causes += validate_ephemeral_containers(spec, path)
+    causes, volumes = validate_volumes(spec.volumes, f"{path}.volumes")
+    causes += _containers(spec, path, volumes)
+    causes += _policies(spec, path)
+    if spec.ephemeral_containers:
+        causes += validate_ephemeral_containers(spec, path)
     causes += validate_labels(spec.node_selector, f"{path}.nodeSelector")
     for field, name in (
         ("nodeName", spec.node_name),
         ("serviceAccountName", spec.service_account_name),
+        ("priorityClassName", spec.priority_class_name),
     ):
         if name:
-            causes += [invalid(f"{path}.{field}", name, fault) for fault in subdomain_faults(name)]
-    if spec.hostname:
-        place = f"{path}.hostname"
-        causes += [invalid(place, spec.hostname, fault) for fault in label_faults(spec.hostname)]
-    for index, toleration in enumerate(spec.tolerations):
-        causes += _toleration(toleration, f"{path}.tolerations[{index}]")
-    return causes
+            causes += invalid_all(f"{path}.{field}", name, subdomain_faults(name))
+    for field, name in (("hostname", spec.hostname), ("subdomain", spec.subdomain)):
+        if name:
+            causes += invalid_all(f"{path}.{field}", name, label_faults(name))
+    if spec.security_context is not None:
+        causes += _security(spec, spec.security_context, f"{path}.securityContext")
+    causes += _names(spec, path)
+    if spec.overhead:
+        causes += validate_resources(spec.overhead, f"{path}.overhead")
+    return causes + validate_placement(spec, path)
 
 
-def _containers(spec: PodSpec, path: str) -> list[Cause]:
+def _containers(spec: PodSpec, path: str, volumes: dict[str, None]) -> list[Cause]:
     causes: list[Cause] = []
-    volumes: dict[str, None] = {}
-    for index, volume in enumerate(spec.volumes):
-        place = f"{path}.volumes[{index}].name"
-        causes += _name(volume.name, place)
-        if volume.name in volumes:
-            causes.append(duplicate(place, volume.name))
-        volumes[volume.name] = None
+    grace = spec.termination_grace_period_seconds
+    seconds = _GRACE if grace is None else grace
     if not spec.containers:
         causes.append(required(f"{path}.containers"))
     names: dict[str, None] = {}
+    ports: dict[str, None] = {}
     for field, containers in (
         ("containers", spec.containers),
         ("initContainers", spec.init_containers),
@@ -90,236 +103,187 @@ def _containers(spec: PodSpec, path: str) -> list[Cause]:
     ):
         for index, container in enumerate(containers):
             place = f"{path}.{field}[{index}]"
-            causes += _container(container, place, volumes)
+            causes += validate_container(container, place, volumes)
             if container.name in names:
                 causes.append(duplicate(f"{place}.name", container.name))
             names[container.name] = None
+            if field == "containers":
+                causes += validate_running_container(container, place, seconds)
+                causes += _host_ports(spec, container, place, ports)
+            elif field == "initContainers":
+                causes += validate_init_container(container, place, seconds)
+    return causes
+
+
+def _host_ports(
+    spec: PodSpec, container: Container, path: str, taken: dict[str, None]
+) -> list[Cause]:
+    """Ports of the node: each once, and the container's own on the node's network."""
+    causes: list[Cause] = []
+    for index, port in enumerate(container.ports):
+        if not port.host_port:
+            continue
+        place = f"{path}.ports[{index}]"
+        if spec.host_network and port.host_port != port.container_port:
+            message = "must match `hostPort` when `hostNetwork` is true"
+            causes.append(invalid(f"{place}.containerPort", port.container_port, message))
+        shown = f"{port.protocol}/{port.host_ip}/{port.host_port}"
+        if shown in taken:
+            causes.append(duplicate(f"{place}.hostPort", shown))
+        taken[shown] = None
     return causes
 
 
 def _policies(spec: PodSpec, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    if spec.restart_policy not in _RESTART:
-        causes.append(unsupported(f"{path}.restartPolicy", spec.restart_policy, _RESTART))
-    if spec.dns_policy not in _DNS:
-        causes.append(unsupported(f"{path}.dnsPolicy", spec.dns_policy, _DNS))
-    grace = spec.termination_grace_period_seconds
-    if grace is not None and grace < 0:
-        place = f"{path}.terminationGracePeriodSeconds"
-        causes.append(invalid(place, grace, "must be greater than or equal to 0"))
+    causes = [
+        *one_of(f"{path}.restartPolicy", spec.restart_policy, _RESTART),
+        *one_of(f"{path}.dnsPolicy", spec.dns_policy, _DNS),
+        *at_least_zero(
+            f"{path}.terminationGracePeriodSeconds", spec.termination_grace_period_seconds
+        ),
+    ]
     deadline = spec.active_deadline_seconds
     if deadline is not None and deadline < 1:
         message = "must be between 1 and 2147483647, inclusive"
         causes.append(invalid(f"{path}.activeDeadlineSeconds", deadline, message))
+    if spec.dns_config is not None or spec.dns_policy == "None":
+        causes += _dns(spec, path)
+    policy = spec.extra.get("preemptionPolicy")
+    if policy is not None and policy not in ("Never", "PreemptLowerPriority"):
+        allowed = ("Never", "PreemptLowerPriority")
+        causes.append(unsupported(f"{path}.preemptionPolicy", policy, allowed))
     return causes
+
+
+def _dns(spec: PodSpec, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    config = spec.dns_config
+    if config is None:
+        message = "must provide `dnsConfig` when `dnsPolicy` is None"
+        return [required(f"{path}.dnsConfig", message)]
+    place = f"{path}.dnsConfig"
+    if spec.dns_policy == "None" and not config.nameservers:
+        message = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+        causes.append(required(f"{place}.nameservers", message))
+    if len(config.nameservers) > _MOST_NAMESERVERS:
+        message = f"must not have more than {_MOST_NAMESERVERS} nameservers"
+        causes.append(invalid(f"{place}.nameservers", config.nameservers, message))
+    for index, address in enumerate(config.nameservers):
+        causes += _address(address, f"{place}.nameservers[{index}]")
+    if len(config.searches) > _MOST_SEARCHES:
+        message = f"must not have more than {_MOST_SEARCHES} search paths"
+        causes.append(invalid(f"{place}.searches", config.searches, message))
+    for index, search in enumerate(config.searches):
+        name = search.removesuffix(".")
+        if name:
+            causes += invalid_all(f"{place}.searches[{index}]", search, subdomain_faults(name))
+    causes += [
+        required(f"{place}.options[{index}]", "must not be empty")
+        for index, option in enumerate(config.options)
+        if not option.name
+    ]
+    return causes
+
+
+def _names(spec: PodSpec, path: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for index, alias in enumerate(spec.host_aliases):
+        causes += _address(alias.ip, f"{path}.hostAliases[{index}].ip")
+        for name in alias.hostnames:
+            place = f"{path}.hostAliases[{index}].hostnames"
+            causes += invalid_all(place, name, subdomain_faults(name))
+    return causes
+
+
+def _address(text: str, path: str) -> list[Cause]:
+    try:
+        ip_address(text)
+    except ValueError:
+        message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        return [invalid(path, text, message)]
+    return []
+
+
+def _security(spec: PodSpec, context: PodSecurityContext, path: str) -> list[Cause]:
+    causes = [
+        *validate_id(context.run_as_user, f"{path}.runAsUser"),
+        *validate_id(context.run_as_group, f"{path}.runAsGroup"),
+        *validate_id(context.fs_group, f"{path}.fsGroup"),
+    ]
+    for index, group in enumerate(context.supplemental_groups):
+        causes += validate_id(group, f"{path}.supplementalGroups[{index}]")
+    seen: dict[str, None] = {}
+    for index, sysctl in enumerate(context.sysctls):
+        place = f"{path}.sysctls[{index}].name"
+        if not sysctl.name:
+            causes.append(required(place))
+        elif sysctl.name in seen:
+            causes.append(duplicate(place, sysctl.name))
+        elif spec.host_network and sysctl.name.startswith("net."):
+            message = "may not be specified when 'hostNetwork' is true"
+            causes.append(invalid(place, sysctl.name, message))
+        seen[sysctl.name] = None
+    profile = getattr(context, "seccomp_profile", None) or context.extra.get("seccompProfile")
+    return causes + validate_seccomp(profile, f"{path}.seccompProfile")
 
 
 def validate_pod_update(new: Pod, old: Pod) -> list[Cause]:
     """All that *new* changes in the spec and may not."""
-    if new.spec == old.spec:
+    spec, was = new.spec, old.spec
+    if spec == was:
         return []
-    if len(new.spec.containers) != len(old.spec.containers):
+    if len(spec.containers) != len(was.containers):
         return [forbidden("spec.containers", "pod updates may not add or remove containers")]
-    kept = attrs.evolve(
-        new.spec,
-        containers=_with_images(new.spec.containers, old.spec.containers),
-        init_containers=_with_images(new.spec.init_containers, old.spec.init_containers),
-        active_deadline_seconds=old.spec.active_deadline_seconds,
-        termination_grace_period_seconds=old.spec.termination_grace_period_seconds,
-        tolerations=old.spec.tolerations,
-        scheduling_gates=old.spec.scheduling_gates,
-    )
-    causes = []
-    if kept != old.spec:
-        causes.append(
-            forbidden(
-                "spec",
-                "pod updates may not change fields other than `spec.containers[*].image`,"
-                "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
-                "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
-                "(allow it to be set to 1 if it was previously negative)",
-            )
+    if len(spec.init_containers) != len(was.init_containers):
+        message = "pod updates may not add or remove containers"
+        return [forbidden("spec.initContainers", message)]
+    causes = _deadline_update(spec, was)
+    gates = tuple(gate for gate in was.scheduling_gates if gate in spec.scheduling_gates)
+    causes += [
+        forbidden(
+            "spec.schedulingGates",
+            f"only deletion is allowed, but found new scheduling gate '{gate.get('name', '')}'",
         )
-    if any(toleration not in new.spec.tolerations for toleration in old.spec.tolerations):
+        for gate in spec.scheduling_gates
+        if gate not in gates
+    ]
+    kept = attrs.evolve(
+        spec,
+        containers=_with_images(spec.containers, was.containers),
+        init_containers=_with_images(spec.init_containers, was.init_containers),
+        active_deadline_seconds=was.active_deadline_seconds,
+        tolerations=was.tolerations,
+        scheduling_gates=was.scheduling_gates,
+    )
+    grace = was.termination_grace_period_seconds
+    if grace is not None and grace < 0 and spec.termination_grace_period_seconds == 1:
+        kept = attrs.evolve(kept, termination_grace_period_seconds=grace)
+    if was.scheduling_gates:
+        kept = attrs.evolve(kept, node_selector=was.node_selector, affinity=was.affinity)
+    if kept != was:
+        causes.append(forbidden("spec", _IMMUTABLE))
+    tolerated = {
+        attrs.evolve(toleration, toleration_seconds=None) for toleration in spec.tolerations
+    }
+    if any(
+        attrs.evolve(item, toleration_seconds=None) not in tolerated for item in was.tolerations
+    ):
         message = "existing toleration can not be modified except its tolerationSeconds"
         causes.append(forbidden("spec.tolerations", message))
     return causes
 
 
-def validate_resources(resources: Mapping[str, str], path: str) -> list[Cause]:
-    """All that is wrong with requests or limits."""
-    causes = []
-    for name, value in resources.items():
-        place = f"{path}[{name}]"
-        causes += [invalid(place, name, fault) for fault in qualified_name_faults(name)]
-        try:
-            amount = quantity.parse(value)
-        except ValueError as error:
-            causes.append(invalid(place, value, str(error)))
-            continue
-        if amount < 0:
-            causes.append(invalid(place, value, "must be greater than or equal to 0"))
-    return causes
-
-
-def port_faults(port: int) -> tuple[str, ...]:
-    """What keeps *port* from being a port number."""
-    return () if 1 <= port <= 65535 else ("must be between 1 and 65535, inclusive",)
-
-
-def port_name_faults(name: str) -> tuple[str, ...]:
-    """What keeps *name* from naming a port."""
-    if len(name) > 15:
-        return ("must be no more than 15 characters",)
-    if not _PORT_NAME.fullmatch(name):
-        return (NOT_A_PORT_NAME,)
-    return ()
-
-
-def _name(name: str, path: str) -> list[Cause]:
-    if not name:
-        return [required(path)]
-    return [invalid(path, name, fault) for fault in label_faults(name)]
-
-
-def _container(container: Container, path: str, volumes: Mapping[str, None]) -> list[Cause]:
-    causes = _name(container.name, f"{path}.name")
-    if not container.image:
-        causes.append(required(f"{path}.image"))
-    elif container.image != container.image.strip():
-        message = "must not have leading or trailing whitespace"
-        causes.append(invalid(f"{path}.image", container.image, message))
-    if container.image_pull_policy not in _PULL:
-        causes.append(unsupported(f"{path}.imagePullPolicy", container.image_pull_policy, _PULL))
-    causes += _ports(container.ports, f"{path}.ports")
-    causes += _variables(container, path)
-    for index, mount in enumerate(container.volume_mounts):
-        place = f"{path}.volumeMounts[{index}]"
-        if mount.name not in volumes:
-            message = f'Not found: "{mount.name}"'
-            causes.append(
-                Cause(field=f"{place}.name", message=message, reason="FieldValueNotFound")
-            )
-        if not mount.mount_path:
-            causes.append(required(f"{place}.mountPath"))
-    causes += _resources(container, f"{path}.resources")
-    for field, probe in (
-        ("livenessProbe", container.liveness_probe),
-        ("readinessProbe", container.readiness_probe),
-        ("startupProbe", container.startup_probe),
-    ):
-        if probe is not None:
-            causes += _probe(probe, f"{path}.{field}", once=field != "readinessProbe")
-    return causes
-
-
-def _resources(container: Container, path: str) -> list[Cause]:
-    resources = container.resources
-    causes = [
-        *validate_resources(resources.limits, f"{path}.limits"),
-        *validate_resources(resources.requests, f"{path}.requests"),
-    ]
-    if causes:
-        return causes
-    for name, value in resources.requests.items():
-        limit = resources.limits.get(name)
-        if limit is not None and quantity.parse(value) > quantity.parse(limit):
-            message = f"must be less than or equal to {name} limit of {limit}"
-            causes.append(invalid(f"{path}.requests", value, message))
-    return causes
-
-
-def _ports(ports: Iterable[ContainerPort], path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    names: dict[str, None] = {}
-    for index, port in enumerate(ports):
-        place = f"{path}[{index}]"
-        if port.name:
-            causes += [invalid(f"{place}.name", port.name, f) for f in port_name_faults(port.name)]
-            if port.name in names:
-                causes.append(duplicate(f"{place}.name", port.name))
-            names[port.name] = None
-        if not port.container_port:
-            causes.append(required(f"{place}.containerPort"))
-        else:
-            number = port.container_port
-            causes += [invalid(f"{place}.containerPort", number, f) for f in port_faults(number)]
-        if port.host_port:
-            causes += [
-                invalid(f"{place}.hostPort", port.host_port, f) for f in port_faults(port.host_port)
-            ]
-        if port.protocol not in _PROTOCOLS:
-            causes.append(unsupported(f"{place}.protocol", port.protocol, _PROTOCOLS))
-    return causes
-
-
-def _variables(container: Container, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    for index, variable in enumerate(container.env):
-        place = f"{path}.env[{index}]"
-        if not variable.name:
-            causes.append(required(f"{place}.name"))
-        elif "=" in variable.name:
-            causes.append(invalid(f"{place}.name", variable.name, "must not contain '='"))
-        source: Any = variable.value_from
-        if source is not None and variable.value:
-            message = "may not be specified when `value` is not empty"
-            causes.append(invalid(f"{place}.valueFrom", "", message))
-    return causes
-
-
-def _probe(probe: Probe, path: str, *, once: bool) -> list[Cause]:
-    causes: list[Cause] = []
-    carried = sum(1 for name in ("grpc",) if name in probe.extra)
-    handlers = sum(1 for h in (probe.exec, probe.http_get, probe.tcp_socket) if h is not None)
-    if handlers + carried == 0:
-        causes.append(required(path, "must specify a handler type"))
-    elif handlers + carried > 1:
-        causes.append(forbidden(path, "may not specify more than 1 handler type"))
-    for field, value in (
-        ("initialDelaySeconds", probe.initial_delay_seconds),
-        ("timeoutSeconds", probe.timeout_seconds),
-        ("periodSeconds", probe.period_seconds),
-        ("successThreshold", probe.success_threshold),
-        ("failureThreshold", probe.failure_threshold),
-    ):
-        if value < 0:
-            causes.append(invalid(f"{path}.{field}", value, "must be greater than or equal to 0"))
-    if once and probe.success_threshold != 1:
-        causes.append(invalid(f"{path}.successThreshold", probe.success_threshold, "must be 1"))
-    for field, handler in (("httpGet", probe.http_get), ("tcpSocket", probe.tcp_socket)):
-        port = getattr(handler, "port", None)
-        if isinstance(port, int):
-            causes += [invalid(f"{path}.{field}.port", port, fault) for fault in port_faults(port)]
-        elif isinstance(port, str):
-            place = f"{path}.{field}.port"
-            causes += [invalid(place, port, fault) for fault in port_name_faults(port)]
-    return causes
-
-
-def _toleration(toleration: Toleration, path: str) -> list[Cause]:
-    causes: list[Cause] = []
-    if toleration.key:
-        causes += [
-            invalid(f"{path}.key", toleration.key, f) for f in qualified_name_faults(toleration.key)
-        ]
-    elif toleration.operator != "Exists":
-        message = (
-            "operator must be Exists when `key` is empty, which means "
-            '"match all values and all keys"'
-        )
-        causes.append(invalid(f"{path}.operator", toleration.operator, message))
-    if toleration.operator not in ("", "Equal", "Exists"):
-        causes.append(unsupported(f"{path}.operator", toleration.operator, ("Equal", "Exists")))
-    if toleration.operator == "Exists" and toleration.value:
-        message = "value must be empty when `operator` is 'Exists'"
-        causes.append(invalid(f"{path}.operator", toleration.value, message))
-    if toleration.effect and toleration.effect not in _EFFECTS:
-        causes.append(unsupported(f"{path}.effect", toleration.effect, _EFFECTS))
-    if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-        message = "effect must be 'NoExecute' when `tolerationSeconds` is set"
-        causes.append(invalid(f"{path}.effect", toleration.effect, message))
-    return causes
+def _deadline_update(new: PodSpec, old: PodSpec) -> list[Cause]:
+    """The deadline may be set, and brought nearer, and nothing else."""
+    before, after = old.active_deadline_seconds, new.active_deadline_seconds
+    if before is None or before == after:
+        return []
+    place = "spec.activeDeadlineSeconds"
+    if after is None:
+        return [invalid(place, None, "must not update from a positive integer to nil value")]
+    if after > before:
+        return [invalid(place, after, "must be less than or equal to previous value")]
+    return []
 
 
 def _with_images(new: tuple[Container, ...], old: tuple[Container, ...]) -> tuple[Container, ...]:

@@ -7,8 +7,8 @@ from ipaddress import AddressValueError, IPv4Address
 
 from engine.api.core import Service, ServicePort
 from engine.apiserver.allocators import NODE_PORTS
+from engine.apiserver.container_validation import port_faults, port_name_faults
 from engine.apiserver.errors import Cause
-from engine.apiserver.pod_validation import port_faults, port_name_faults
 from engine.apiserver.validation import (
     duplicate,
     forbidden,

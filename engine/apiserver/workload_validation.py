@@ -17,51 +17,24 @@ from engine.api.volume import PersistentVolumeClaimVolumeSource, Volume
 from engine.api.wire import IntOrString
 from engine.apiserver.errors import Cause
 from engine.apiserver.pod_validation import validate_template
+from engine.apiserver.selector_validation import validate_selector
 from engine.apiserver.validation import (
     at_least_zero,
     forbidden,
     invalid,
     invalid_all,
     label_1035_faults,
-    label_value_faults,
     one_of,
-    qualified_name_faults,
     required,
     unsupported,
-    validate_labels,
 )
 
 _PERCENT = re.compile(r"\d+%")
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
 def validate_count(value: int, path: str) -> list[Cause]:
     """A number that cannot be negative."""
     return [] if value >= 0 else [invalid(path, value, "must be greater than or equal to 0")]
-
-
-def validate_selector(selector: LabelSelector, path: str) -> list[Cause]:
-    """All that is wrong with *selector*."""
-    causes = validate_labels(selector.match_labels, f"{path}.matchLabels")
-    for index, expression in enumerate(selector.match_expressions):
-        place = f"{path}.matchExpressions[{index}]"
-        causes += [
-            invalid(f"{place}.key", expression.key, f)
-            for f in qualified_name_faults(expression.key)
-        ]
-        if expression.operator not in _OPERATORS:
-            message = "not a valid selector operator"
-            causes.append(invalid(f"{place}.operator", expression.operator, message))
-        elif expression.operator in ("In", "NotIn"):
-            if not expression.values:
-                message = "must be specified when `operator` is 'In' or 'NotIn'"
-                causes.append(required(f"{place}.values", message))
-            for value in expression.values:
-                causes += [invalid(f"{place}.values", value, f) for f in label_value_faults(value)]
-        elif expression.values:
-            message = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            causes.append(forbidden(f"{place}.values", message))
-    return causes
 
 
 def validate_workload_selector(

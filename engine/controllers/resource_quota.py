@@ -20,7 +20,6 @@ from engine.api.pod import Pod
 from engine.api.quota import ResourceQuota
 from engine.api.scheme import SCHEME, Resource
 from engine.api.usage import CLASS_SUFFIX, format_amount, used
-from engine.apiserver.errors import NotFoundError
 from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
@@ -72,9 +71,9 @@ class ResourceQuotaController:
         if known is None:
             return None
         namespace = known.metadata.namespace
-        try:
-            quota = self.client.get(ResourceQuota, known.metadata.name, namespace=namespace)
-        except NotFoundError:
+        found = self.client.list(ResourceQuota, namespace=namespace).items
+        quota = next((item for item in found if item.key == key), None)
+        if quota is None:
             return None
         resources = list(counted(quota))
         objects = (
