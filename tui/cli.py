@@ -89,6 +89,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_explain_options(explained)
     explained.set_defaults(run=_explain)
 
+    encryption = commands.add_parser(
+        "encryption", help="the keys that encrypt a cluster's secrets on disk"
+    )
+    _add_encryption_actions(encryption)
+    encryption.set_defaults(run=_encryption)
+
     doctor = commands.add_parser("doctor", help="say what works on this machine")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -215,6 +221,18 @@ def _add_snapshot_actions(parser: argparse.ArgumentParser) -> None:
     from tui.commands.snapshot import add_parser
 
     add_parser(parser)
+
+
+def _add_encryption_actions(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.encryption import add_parser
+
+    add_parser(parser)
+
+
+def _encryption(options: argparse.Namespace) -> int:
+    from tui.commands.encryption import run
+
+    return run(options)
 
 
 def _add_encryption_actions(parser: argparse.ArgumentParser) -> None:

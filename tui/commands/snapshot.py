@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from engine.adapters.storage import snapshot
+from engine.adapters.storage.encryption import FILE_NAME, load_keyring, save_keyring
 from engine.adapters.storage.snapshot import SnapshotStatus
 
 STORE_FILE = "store.db"
@@ -36,12 +37,24 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.action == "save":
         print(shown(options.file, snapshot.save(options.data / STORE_FILE, options.file)))
+        keys = options.data / FILE_NAME
+        if keys.exists():
+            save_keyring(keys_of(options.file), load_keyring(keys))
+            print(f"{keys_of(options.file)}: the keys of its secrets; keep them apart from it")
     elif options.action == "restore":
         found = snapshot.restore(options.file, options.data / STORE_FILE)
+        keys = keys_of(options.file)
+        if keys.exists() and not (options.data / FILE_NAME).exists():
+            save_keyring(options.data / FILE_NAME, load_keyring(keys))
         print(shown(options.data / STORE_FILE, found))
     else:
         print(shown(options.file, snapshot.status(options.file)))
     return 0
+
+
+def keys_of(file: Path) -> Path:
+    """Where the keys are that a snapshot's secrets are encrypted with."""
+    return file.with_name(f"{file.name}.{FILE_NAME}")
 
 
 def shown(path: Path, found: SnapshotStatus) -> str:

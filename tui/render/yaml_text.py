@@ -6,12 +6,18 @@ from typing import Any
 import yaml
 
 from engine.api.codec import encode_thawed
+from engine.api.core import Secret
 from engine.api.meta import ApiObject
 from tui.render.text import Line, Span
 
 _LINE = re.compile(r"^(\s*)((?:- )*)([^\s:#'\"][^:]*|'[^']*'|\"[^\"]*\"):(\s.*|$)")
 _ITEM = re.compile(r"^(\s*)(- )(.*)$")
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
+
+HIDDEN = "••••••••"
+"""What stands for the value of a secret."""
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -30,9 +36,16 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 _Dumper.add_representer(str, _text)
 
 
-def to_yaml(obj: ApiObject, *, has_managed_fields: bool = False) -> str:
-    """*obj* as YAML, apiVersion and kind first; managed fields are left out unless asked for."""
+def to_yaml(
+    obj: ApiObject, *, has_managed_fields: bool = False, shows_secrets: bool = False
+) -> str:
+    """*obj* as YAML, apiVersion and kind first; managed fields are left out unless asked for.
+
+    The values of a Secret are marks, unless *shows_secrets*.
+    """
     wire = encode_thawed(obj)
+    if isinstance(obj, Secret) and not shows_secrets:
+        _mask(wire)
     if not has_managed_fields:
         wire.get("metadata", {}).pop("managedFields", None)
     head: dict[str, Any] = {
@@ -43,6 +56,16 @@ def to_yaml(obj: ApiObject, *, has_managed_fields: bool = False) -> str:
         data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=200
     )
     return text
+
+
+def _mask(wire: dict[str, Any]) -> None:
+    """Hide what a Secret holds, also in what `kubectl apply` remembers of it."""
+    for field in ("data", "stringData"):
+        if field in wire:
+            wire[field] = dict.fromkeys(wire[field], HIDDEN)
+    annotations = wire.get("metadata", {}).get("annotations", {})
+    if LAST_APPLIED in annotations:
+        annotations[LAST_APPLIED] = HIDDEN
 
 
 def yaml_lines(text: str) -> list[Line]:

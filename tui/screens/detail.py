@@ -34,6 +34,7 @@ class DetailScreen(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "tab('events')", "Events"),
         Binding("m", "toggle_managed", "Managed fields", show=False),
+        Binding("v", "toggle_secrets", "Values of a secret", show=False),
     ]
 
     text = query_one("#text", TextView)
@@ -45,6 +46,7 @@ class DetailScreen(View):
         self._tab = tab
         self._is_gone = False
         self._has_managed = False
+        self._shows_secrets = False
         self.NAME = back_to  # type: ignore[misc]  # the tab that stays lit while we are on top
 
     @property
@@ -81,6 +83,11 @@ class DetailScreen(View):
         self._has_managed = not self._has_managed
         self.rebuild()
 
+    def action_toggle_secrets(self) -> None:
+        """Show or hide what a Secret holds."""
+        self._shows_secrets = not self._shows_secrets
+        self.rebuild()
+
     def set_filter(self, text: str) -> None:
         """Find *text* instead of filtering by it."""
         try:
@@ -111,7 +118,12 @@ class DetailScreen(View):
         cells = self.text.size.width
         events = self.session.objects(Event).values()
         if self._tab == "yaml":
-            return yaml_lines(to_yaml(self._obj, has_managed_fields=self._has_managed))
+            text = to_yaml(
+                self._obj,
+                has_managed_fields=self._has_managed,
+                shows_secrets=self._shows_secrets,
+            )
+            return yaml_lines(text)
         if self._tab == "describe":
             return describe(self._obj, events, self.session.now, cells)
         found = events_of(self._obj, events)

@@ -23,7 +23,7 @@ class ApiRequest:
     query: Mapping[str, str]
     accept: str = ""
     content_type: str = ""
-    body: bytes = b""
+    body: bytes = attrs.field(default=b"", repr=False)
     user: UserInfo = NOBODY
     agent: str = ""
 
