@@ -10,11 +10,12 @@ import orjson
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.conversion import View, view_of
-from engine.apiserver.errors import BadRequestError, GoneError
+from engine.apiserver.errors import BadRequestError, Cause, GoneError, InvalidError
 from engine.apiserver.fields import Predicate, equal_to, selection
 from engine.apiserver.keys import key_of, prefix_of
 from engine.apiserver.request import ObjectList
 from engine.apiserver.storage import ObjectStorage
+from engine.apiserver.validation import forbidden, unsupported
 from engine.store.kv import prefix_end
 
 EXPIRED = (
@@ -110,31 +111,35 @@ def _collect(
 def _revision_of(storage: ObjectStorage, query: ListQuery) -> int:
     """The revision to read at; 0 for the newest."""
     match, wanted = query.resource_version_match, parse_revision(query.resource_version)
-    if match not in ("", "Exact", "NotOlderThan"):
-        raise BadRequestError(
-            f'resourceVersionMatch: Unsupported value: "{match}": '
-            'supported values: "Exact", "NotOlderThan"'
-        )
-    if match and not query.resource_version:
-        raise BadRequestError(
-            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
-            "resourceVersion is provided"
-        )
-    if match and query.continue_token:
-        raise BadRequestError(
-            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue "
-            "is provided"
-        )
+    _check_match(match, query.resource_version, has_token=bool(query.continue_token))
     if match == "Exact":
-        if not wanted:
-            raise BadRequestError(
-                'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for '
-                'resourceVersion "0"'
-            )
         return wanted
     if wanted > storage.store.revision:
         storage.range(b"\0", b"\1", revision=wanted)
     return 0
+
+
+def _check_match(match: str, resource_version: str, *, has_token: bool) -> None:
+    field = "resourceVersionMatch"
+    if not match:
+        return
+    causes = []
+    if has_token:
+        causes.append(forbidden(field, f"{field} is forbidden when continue is provided"))
+    if not resource_version:
+        causes.append(forbidden(field, f"{field} is forbidden unless resourceVersion is provided"))
+    elif match not in ("Exact", "NotOlderThan"):
+        causes.append(unsupported(field, match, ("Exact", "NotOlderThan")))
+    elif match == "Exact" and resource_version == "0":
+        said = f'{field} "exact" is forbidden for resourceVersion "0"'
+        causes.append(forbidden(field, said))
+    if causes:
+        raise options_refused(causes)
+
+
+def options_refused(causes: list[Cause]) -> InvalidError:
+    """What a client hears whose parameters of a list or watch do not go together."""
+    return InvalidError.of("ListOptions", "", causes, group="meta.k8s.io")
 
 
 def _single_key(resource: Resource, query: ListQuery) -> bytes | None:

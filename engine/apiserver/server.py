@@ -241,6 +241,7 @@ class ApiServer:
         resource_version: str = "",
         bookmarks: bool = False,
         send_initial_events: bool | None = None,
+        resource_version_match: str = "",
         deliver: Callable[[WatchEvent], object],
         request: RequestInfo,
     ) -> WatchHandle:
@@ -259,6 +260,7 @@ class ApiServer:
             resource_version=resource_version,
             bookmarks=bookmarks,
             send_initial_events=send_initial_events,
+            resource_version_match=resource_version_match,
         )
         handle = open_watch(
             self.store,

@@ -13,9 +13,10 @@ from engine.apiserver.conversion import View, view_of
 from engine.apiserver.errors import ApiError, GoneError
 from engine.apiserver.fields import Predicate, equal_to, selection
 from engine.apiserver.keys import prefix_of
-from engine.apiserver.read import parse_revision
+from engine.apiserver.read import options_refused, parse_revision
 from engine.apiserver.request import WatchEvent, WatchEventType
 from engine.apiserver.storage import at_revision
+from engine.apiserver.validation import forbidden, unsupported
 from engine.store.kv import Change, prefix_end
 from engine.store.watchable_store import Store
 from engine.store.watcher import WatchBatch, Watcher
@@ -35,6 +36,7 @@ class WatchQuery:
     resource_version: str = ""
     bookmarks: bool = False
     send_initial_events: bool | None = None
+    resource_version_match: str = ""
 
 
 @attrs.define(eq=False)
@@ -137,6 +139,7 @@ def open_watch(
     """
     selects = selection(cls, query.label_selector, query.field_selector, custom=resource.custom)
     wanted = parse_revision(query.resource_version)
+    _check_options(query)
     if wanted and store.compact_revision and wanted + 1 < store.compact_revision:
         raise too_old(store.compact_revision, wanted)
     handle = WatchHandle(
@@ -152,7 +155,9 @@ def open_watch(
     if is_initial is None:
         is_initial = not wanted
     if is_initial:
-        _deliver_initial(store, prefix, handle, marks_end=bool(query.send_initial_events))
+        _deliver_initial(
+            store, prefix, handle, marks_end=query.bookmarks and bool(query.send_initial_events)
+        )
         start_revision = store.revision + 1
     else:
         start_revision = wanted + 1 if wanted else 0
@@ -170,6 +175,28 @@ def open_watch(
         name=name,
     )
     return handle
+
+
+def _check_options(query: WatchQuery) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        InvalidError: it does not.
+    """
+    field, match = "resourceVersionMatch", query.resource_version_match
+    if query.send_initial_events is None:
+        if match:
+            said = f"{field} is forbidden for watch unless sendInitialEvents is provided"
+            raise options_refused([forbidden(field, said)])
+        return
+    causes = []
+    if not match:
+        said = f"sendInitialEvents requires setting {field} to NotOlderThan"
+        causes.append(forbidden(field, said))
+    elif match != "NotOlderThan":
+        causes.append(unsupported(field, match, ("NotOlderThan",)))
+    if causes:
+        raise options_refused(causes)
 
 
 def _deliver_initial(

@@ -93,6 +93,7 @@ class HttpServer:
         self.journal.register(f"{_CHANNEL}/watch", lambda stream: stream.open())
         self.journal.register(f"{_CHANNEL}/unwatch", lambda stream: stream.close())
         self.journal.register(f"{_CHANNEL}/resume", lambda stream: stream.resume())
+        self.journal.register(f"{_CHANNEL}/mark", lambda stream: stream.mark())
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one, which `port` then says.
@@ -257,7 +258,11 @@ class HttpServer:
         response = web.StreamResponse(headers={"Content-Type": request.form.content_type})
         self.journal.call(f"{_CHANNEL}/watch", stream)
         try:
-            sending = stream.send(response, partial(self.journal.call, f"{_CHANNEL}/resume"))
+            sending = stream.send(
+                response,
+                partial(self.journal.call, f"{_CHANNEL}/resume"),
+                partial(self.journal.call, f"{_CHANNEL}/mark"),
+            )
             return await self._stream(http, response, sending)
         finally:
             self.journal.call(f"{_CHANNEL}/unwatch", stream)

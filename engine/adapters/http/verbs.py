@@ -9,7 +9,7 @@ import orjson
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.request import ApiRequest, ApiResponse, delete_options
 from engine.api.autoscaling import Scale
-from engine.api.codec import DecodeError, decode_as, encode_json, format_time
+from engine.api.codec import DecodeError, decode_as, format_time
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.authentication.service_accounts import read_token_spec
@@ -23,9 +23,11 @@ from engine.apiserver.errors import (
 )
 from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.protobuf.decoding import CONTENT_TYPE, decode_protobuf
+from engine.apiserver.read import options_refused
 from engine.apiserver.request import PatchBody
 from engine.apiserver.resource_schema import read_as
 from engine.apiserver.server import ApiServer
+from engine.apiserver.validation import forbidden
 
 _SUCCESS: dict[str, Any] = {
     "kind": "Status",
@@ -42,6 +44,9 @@ _ANSWERED_WITH_OBJECT = frozenset(
         "volumeattributesclasses.storage.k8s.io",
     }
 )  # fmt: skip
+_SCALES = Resource(
+    group="autoscaling", version="v1", kind="Scale", plural="scales", singular="scale", cls=Scale
+)
 _STRICTNESS = ("Strict", "Warn", "Ignore")
 
 
@@ -130,6 +135,9 @@ class Verbs:
 
     def _list(self, request: ApiRequest) -> ApiResponse:
         query, resource = request.query, request.target.resource
+        if "sendInitialEvents" in query:
+            said = "sendInitialEvents is forbidden for list"
+            raise options_refused([forbidden("sendInitialEvents", said)])
         found = self.server.list(
             resource.cls,
             namespace=request.target.namespace or None,
@@ -202,9 +210,7 @@ class Verbs:
             dry_run=request.is_dry_run,
         )
         if isinstance(stored, Scale):
-            return ApiResponse(
-                status=200, body=encode_json(stored), revision=self.server.store.revision
-            )
+            return self._scale_answer(request, stored)
         is_new = stored.revision > before and self._version_of(request) == 1
         return self._answer(request, stored, status=201 if is_new else 200)
 
@@ -258,7 +264,7 @@ class Verbs:
             namespace=target.namespace,
             request=self._info(request),
         )
-        return ApiResponse(status=200, body=encode_json(scale), revision=self.server.store.revision)
+        return self._scale_answer(request, scale)
 
     def _put_scale(self, request: ApiRequest) -> ApiResponse:
         target = request.target
@@ -273,9 +279,13 @@ class Verbs:
             request=self._info(request),
             dry_run=request.is_dry_run,
         )
-        return ApiResponse(
-            status=200, body=encode_json(stored), revision=self.server.store.revision
-        )
+        return self._scale_answer(request, stored)
+
+    def _scale_answer(self, request: ApiRequest, scale: Scale) -> ApiResponse:
+        form = request.form
+        body = self.encoder.object(scale, _SCALES, form, self.server.now, _include(request))
+        revision = self.server.store.revision
+        return ApiResponse(status=200, body=body, revision=revision, content_type=form.content_type)
 
     def _evict(self, request: ApiRequest) -> ApiResponse:
         body = _object(_body(request).value)

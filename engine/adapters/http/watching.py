@@ -1,7 +1,6 @@
 """A watch over HTTP: events of the loop as lines of a chunked answer, once they are durable."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from engine.store.watcher import Watcher
 _ENOUGH_WAITING = 2**20
 _MOST_WAITING = 64 * 2**20
 _LONGEST = 3600.0
+_BOOKMARK_EVERY = 60.0
 
 
 @attrs.define(eq=False)
@@ -64,6 +64,7 @@ class WatchStream:
                 resource_version=query.get("resourceVersion", ""),
                 bookmarks=self.request.flag("allowWatchBookmarks"),
                 send_initial_events=initial,
+                resource_version_match=query.get("resourceVersionMatch", ""),
                 deliver=self._take,
                 request=self.request.info(self.server.loop.context),
             )
@@ -77,6 +78,11 @@ class WatchStream:
         """Go on after a slow reader has caught up; runs as a step of the loop."""
         if self._watcher is not None:
             self._watcher.resume()
+
+    def mark(self) -> None:
+        """Say how far the watch has come; runs as a step of the loop."""
+        if self._watcher is not None and self._watcher.is_served:
+            self._watcher.request_progress()
 
     def close(self) -> None:
         """Stop watching; runs as a step of the loop."""
@@ -114,26 +120,40 @@ class WatchStream:
         self._wakeup.set()
 
     async def send(
-        self, response: web.StreamResponse, resume: Callable[["WatchStream"], object]
+        self,
+        response: web.StreamResponse,
+        resume: Callable[["WatchStream"], object],
+        mark: Callable[["WatchStream"], object],
     ) -> None:
         """Write events as they come, until the watch ends, its time is over, or nobody reads.
 
-        *resume* has `resume` called as a step of the loop.
+        Who asked for bookmarks gets one every minute, and one before the time is over.
+
+        *resume* and *mark* have the methods of these names called as steps of the loop.
         """
-        seconds = self.request.number("timeoutSeconds") or _LONGEST
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
+        clock = asyncio.get_running_loop().time
+        ends = clock() + (self.request.number("timeoutSeconds") or _LONGEST)
+        has_bookmarks = self.request.flag("allowWatchBookmarks")
+        while clock() < ends:
+            wait = min(ends - clock(), _BOOKMARK_EVERY) if has_bookmarks else ends - clock()
+            try:
+                async with asyncio.timeout(wait):
                     await self._wakeup.wait()
-                    self._wakeup.clear()
-                    lines, self._lines, self._waiting = self._lines, [], 0
-                    await durable(self.server.store, self._revision)
-                    if lines:
-                        await response.write(b"".join(lines))
-                    if self._is_held_back:
-                        resume(self)
-                    if self._is_ended and not self._lines:
-                        return
+            except TimeoutError:
+                if has_bookmarks:
+                    mark(self)
+            self._wakeup.clear()
+            await self._flush(response)
+            if self._is_held_back:
+                resume(self)
+            if self._is_ended and not self._lines:
+                return
+
+    async def _flush(self, response: web.StreamResponse) -> None:
+        lines, self._lines, self._waiting = self._lines, [], 0
+        await durable(self.server.store, self._revision)
+        if lines:
+            await response.write(b"".join(lines))
 
 
 async def durable(store: Store[object], revision: int) -> None:

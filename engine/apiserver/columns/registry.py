@@ -51,6 +51,7 @@ COLUMNS: dict[str, Columns] = {
     "rolebindings.rbac.authorization.k8s.io": access.BINDINGS,
     "roles.rbac.authorization.k8s.io": access.CREATED,
     "runtimeclasses.node.k8s.io": access.RUNTIME_CLASSES,
+    "scales.autoscaling": workloads.SCALES,
     "secrets": cluster.SECRETS,
     "serviceaccounts": cluster.SERVICE_ACCOUNTS,
     "servicecidrs.networking.k8s.io": network.SERVICE_CIDRS,

@@ -6,6 +6,7 @@ Source: pkg/printers/internalversion, kubernetes v1.34.
 from typing import Any
 
 from engine.api.apps import Deployment, ReplicaSet
+from engine.api.autoscaling import Scale
 from engine.api.codec import encode, parse_time
 from engine.api.frozen import EMPTY
 from engine.api.meta import controller_of
@@ -217,6 +218,11 @@ def _value(current: Any, field: str) -> str:
     return "<unknown>" if found is None else str(found)
 
 
+def _scale(scale: Scale, now: float) -> tuple[Any, ...]:
+    created = age(scale.metadata.creation_timestamp, now)
+    return scale.metadata.name, scale.spec.replicas, scale.status.replicas, created
+
+
 DEPLOYMENTS = Columns(
     columns(
         "Name", "Ready", "Up-to-date#", "Available#", "Age",
@@ -268,3 +274,4 @@ AUTOSCALERS = Columns(
     columns("Name", "Reference", "Targets", "MinPods", "MaxPods#", "Replicas#", "Age"),
     _autoscaler,
 )
+SCALES = Columns(columns("Name", "Desired#", "Available#", "Age"), _scale)

@@ -438,7 +438,12 @@ def test_a_streamed_list_ends_with_a_bookmark(server: ApiServer, request_info: R
     server.create(make_pod("a"), request=request_info)
 
     server.watch(
-        Pod, send_initial_events=True, bookmarks=True, deliver=events.append, request=request_info
+        Pod,
+        send_initial_events=True,
+        resource_version_match="NotOlderThan",
+        bookmarks=True,
+        deliver=events.append,
+        request=request_info,
     )
     server.create(make_pod("b"), request=request_info)
 
