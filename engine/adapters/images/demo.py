@@ -24,7 +24,8 @@ BUSYBOX = (Path("/bin/busybox"), Path("/usr/bin/busybox"), Path("/bin/busybox.st
 APPLETS = """
 sh ash cat ls echo env id ps kill sleep grep sed awk head tail cut sort uniq wc find mkdir rm cp mv
 touch chmod date df du free top hostname ip ping nc netstat test true false tee tr xargs stat vi
-wget
+wget tar gzip gunzip ln readlink basename dirname printf expr seq pwd uname whoami nslookup which
+base64 md5sum sha256sum printenv dd timeout watch less
 """
 
 _PROBE = """
