@@ -20,6 +20,7 @@ from engine.adapters.fetch import FetchAnswer, Fetcher
 from engine.adapters.http.app import HttpServer
 from engine.adapters.http.kubeconfig import write_kubeconfig
 from engine.adapters.network.stack import NetworkStack
+from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import client_credentials, load_identity, server_context
 from engine.adapters.podman.host import PodmanHost
@@ -62,6 +63,7 @@ class HostOptions:
         demo: whether to deploy the demo application.
         scheduler: the file and the content of a KubeSchedulerConfiguration, if there is one.
         retention: how much history is kept.
+        manifests: a folder of static pods; None for none.
     """
 
     workers: int = 3
@@ -75,6 +77,7 @@ class HostOptions:
     demo: bool = False
     scheduler: tuple[str, object] | None = None
     retention: Retention = KEEP_A_SESSION
+    manifests: Path | None = None
 
 
 def state_folder() -> Path:
@@ -115,6 +118,7 @@ class Host:
     network: NetworkStack | None = attrs.field(default=None, init=False)
     fetcher: Fetcher | None = attrs.field(default=None, init=False)
     identity: Identity = attrs.field(init=False)
+    _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
     _is_started: bool = attrs.field(default=False, init=False)
 
@@ -189,6 +193,7 @@ class Host:
         self._is_started = True
         self.cluster.start()
         publish_apiserver(self.cluster.admin, await self._listen_for_pods(), self.http.port)
+        self._start_manifests()
         self.failed = asyncio.create_task(self._drive(), name="pacer")
         if self.options.demo:
             self.deploy_demo()
@@ -198,6 +203,8 @@ class Host:
         """Stop everything and leave nothing behind."""
         if self.http is not None:
             await self.http.stop()
+        if self._manifests is not None:
+            self._manifests.stop()
         if self._is_started:
             self.pacer.stop()
             # What the pacer died of is raised by who watches `failed`.
@@ -210,6 +217,23 @@ class Host:
         if self.podman is not None:
             await self.podman.stop()
         await asyncio.to_thread(self._storage.release)
+
+    def _start_manifests(self) -> None:
+        """Have the nodes run what the folder of static pods says."""
+        cluster, folder = self.cluster, self.options.manifests
+        if folder is None:
+            return
+
+        def replace(found: tuple[str, tuple[Pod, ...]]) -> None:
+            node, pods = found
+            cluster.nodes[node].kubelet.set_manifests(pods)
+
+        cluster.journal.register(CHANNEL, replace)
+        heads = [node.name for node in cluster.config.nodes if node.is_control_plane]
+        self._manifests = Manifests(
+            folder, tuple(cluster.nodes), heads[0] if heads else "", cluster.journal
+        )
+        self._manifests.start()
 
     def deploy_demo(self) -> None:
         """Create the demo application in the namespace default, unless it is there."""

@@ -55,6 +55,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
     )
+    serve.add_argument(
+        "--pod-manifest-path",
+        type=Path,
+        metavar="DIR",
+        help="static pods: manifests in DIR run on the control plane, those in DIR/NODE on NODE",
+    )
     serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
     serve.set_defaults(run=_serve)
 
@@ -88,12 +94,6 @@ def make_parser() -> argparse.ArgumentParser:
     explained = commands.add_parser("explain", help="say why a pod is where it is, or nowhere")
     _add_explain_options(explained)
     explained.set_defaults(run=_explain)
-
-    encryption = commands.add_parser(
-        "encryption", help="the keys that encrypt a cluster's secrets on disk"
-    )
-    _add_encryption_actions(encryption)
-    encryption.set_defaults(run=_encryption)
 
     doctor = commands.add_parser("doctor", help="say what works on this machine")
     doctor.set_defaults(run=_doctor)
@@ -221,18 +221,6 @@ def _add_snapshot_actions(parser: argparse.ArgumentParser) -> None:
     from tui.commands.snapshot import add_parser
 
     add_parser(parser)
-
-
-def _add_encryption_actions(parser: argparse.ArgumentParser) -> None:
-    from tui.commands.encryption import add_parser
-
-    add_parser(parser)
-
-
-def _encryption(options: argparse.Namespace) -> int:
-    from tui.commands.encryption import run
-
-    return run(options)
 
 
 def _add_encryption_actions(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from engine.kernel.loop import Loop
 from engine.kubelet.checks import CheckRunner, make_check
 from engine.kubelet.images import field_path
 from engine.kubelet.pod_state import ContainerWork, PodState, Step, find_container
+from engine.kubelet.static_pods import is_static
 
 DEFAULT_GRACE_SECONDS = 30.0
 LEAST_GRACE_SECONDS = 2.0
@@ -26,11 +27,11 @@ def grace_of(pod: Pod, state: PodState, *, now: float | None = None) -> float:
     Given the time *now*, what is left of a deleted pod's period: those that are stopped last
     (side-cars) do not get all of it again.
     """
-    if state.is_gone:
-        return LEAST_GRACE_SECONDS
     if state.grace_override is not None:
         return state.grace_override
     meta = pod.metadata
+    if state.is_gone and not is_static(pod):
+        return LEAST_GRACE_SECONDS
     if meta.deletion_timestamp is not None and meta.deletion_grace_period_seconds is not None:
         grace = float(meta.deletion_grace_period_seconds)
         if now is None or not grace:

@@ -15,6 +15,7 @@ from engine.kubelet.node_status import NodeReporter, NodeSettings
 from engine.kubelet.pod_workers import PodWorkers
 from engine.kubelet.prober import Chance
 from engine.kubelet.specs import DnsSettings
+from engine.kubelet.static_pods import StaticPods
 
 SYNC_CHECK_SECONDS = 1.0
 
@@ -42,6 +43,8 @@ class Kubelet:
     _informers: InformerFactory | None = attrs.field(default=None, init=False)
     _reporter: NodeReporter | None = attrs.field(default=None, init=False)
     _sweep: Timer | None = attrs.field(default=None, init=False)
+    _static: StaticPods | None = attrs.field(default=None, init=False)
+    _manifests: tuple[Pod, ...] = attrs.field(default=(), init=False)
     _problem: str = attrs.field(default="", init=False)
 
     def start(self) -> None:
@@ -75,11 +78,28 @@ class Kubelet:
             cached=lambda: nodes.lister.get(self.node_name),
         )
         self._reporter.problem = self._problem
+        static = self._static = StaticPods(
+            loop=self.loop,
+            client=self.client,
+            node_name=self.node_name,
+            workers=workers,
+            node=lambda: nodes.lister.get(self.node_name),
+            status_changed=workers.statuses.look_at,
+        )
+        workers.statuses.target_of = static.target_of
         workers.adopt_all()
         pods.add_handler(self._pod_changed)
         self._reporter.start()
         informers.start()
+        if self._manifests:
+            static.replace(self._manifests)
         self._remove_orphans(pods)
+
+    def set_manifests(self, pods: tuple[Pod, ...]) -> None:
+        """Run exactly these pods beside those of the API: what the node's own manifests say."""
+        self._manifests = pods
+        if self._static is not None:
+            self._static.replace(pods)
 
     def stop(self) -> None:
         """Do nothing more. Stopping twice is once."""
@@ -88,6 +108,9 @@ class Kubelet:
         self._reporter.stop()
         self._informers.stop()
         self.workers.stop()
+        if self._static is not None:
+            self._static.stop()
+            self._static = None
         self.workers = self._informers = self._reporter = None
         if self._sweep is not None:
             self._sweep.cancel()
@@ -105,7 +128,8 @@ class Kubelet:
         """The runtime's id of a container, for its log; empty if it has not run (or not before)."""
         if self.workers is None:
             return ""
-        state = self.workers.states.get(pod.metadata.uid)
+        uid = self._static.uid_of(pod) if self._static is not None else pod.metadata.uid
+        state = self.workers.states.get(uid)
         work = state.containers.get(container) if state is not None else None
         if work is None:
             return ""
@@ -114,6 +138,8 @@ class Kubelet:
 
     def _pod_changed(self, _key: str, old: Pod | None, new: Pod | None) -> None:
         if self.workers is None:
+            return
+        if self._static is not None and self._static.mirror_changed(old, new):
             return
         if new is not None:
             self.workers.update(old, new)

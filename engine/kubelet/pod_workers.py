@@ -179,6 +179,10 @@ class PodWorkers:
             state.is_gone = True
             self._queue.add(uid)
 
+    def is_known(self, uid: str) -> bool:
+        """Whether something of that pod is still here."""
+        return uid in self.pods or uid in self.states
+
     def stop(self) -> None:
         """Do nothing more; containers go on."""
         self._queue.shut_down()

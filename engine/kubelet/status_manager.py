@@ -22,13 +22,15 @@ Compute = Callable[[Pod], PodStatus | None]
 class StatusManager:
     """Keeps the statuses in the API equal to what *compute* says.
 
-    *pod_of* gives the newest object of a uid that the cache has.
+    *pod_of* gives the newest object of a uid that the cache has; *target_of* the object that takes
+    a pod's status, which for a static pod is its mirror.
     """
 
     loop: Loop
     client: Client
     pod_of: Callable[[str], Pod | None]
     compute: Compute
+    target_of: Callable[[Pod], Pod | None] = lambda pod: pod
     _written: dict[str, Pod] = attrs.field(factory=dict, init=False)
     _queue: WorkQueue = attrs.field(init=False)
 
@@ -53,15 +55,22 @@ class StatusManager:
             ApiError: it could not be written.
         """
         pod = self.newest(uid)
-        if pod is None:
+        target = None if pod is None else self.target_of(pod)
+        if pod is None or target is None:
             return
+        if target is not pod:
+            meta = attrs.evolve(pod.metadata, generation=target.metadata.generation)
+            pod = attrs.evolve(pod, metadata=meta, status=target.status)
         status = self.compute(pod)
-        if status is None or status == pod.status:
+        if status is None or status == target.status:
             return
         try:
-            self._written[uid] = self.client.update_status(attrs.evolve(pod, status=status))
+            written = self.client.update_status(attrs.evolve(target, status=status))
         except NotFoundError:
             self._written.pop(uid, None)
+            return
+        if written.metadata.uid == uid:
+            self._written[uid] = written
 
     def newest(self, uid: str) -> Pod | None:
         """The newest object of that pod that we have seen."""

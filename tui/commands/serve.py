@@ -31,6 +31,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         demo=demo,
         scheduler=getattr(options, "scheduler_config", None),
         retention=retention(options),
+        manifests=getattr(options, "pod_manifest_path", None),
     )
 
 
