@@ -24,6 +24,7 @@ from engine.client.link import Link
 from engine.client.recorder import EventRecorder
 from engine.config import ClusterConfig, NodeConfig
 from engine.controllers.manager import ControllerManager
+from engine.controllers.registry import controllers_with
 from engine.cri.runtime import Emit, Runtime
 from engine.faults.controls import Controls
 from engine.faults.fault import Levers, NodeLevers, Startable
@@ -133,7 +134,11 @@ class Cluster:
         )
         self.admin = self.client("admin", user="kubernetes-admin", groups=("system:masters",))
         self.manager = ControllerManager(
-            self.loop, self.server, self._link("controller-manager"), self.random
+            self.loop,
+            self.server,
+            self._link("controller-manager"),
+            self.random,
+            controllers_with(self.server.identity.authority),
         )
         self.scheduler = self._make_scheduler()
         self.server.computed[Decision] = DecisionAnswers(self.scheduler)

@@ -1,5 +1,9 @@
 """All controllers by name, in the order in which they start."""
 
+from functools import partial
+
+from engine.apiserver.authentication.certificates import Authority
+from engine.controllers.certificates.controller import CertificateController
 from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
 from engine.controllers.controller import ControllerFactory
 from engine.controllers.cronjob.controller import CronJobController
@@ -21,6 +25,10 @@ from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
 from engine.controllers.service_load_balancer import ServiceLoadBalancerController
 from engine.controllers.statefulset.controller import StatefulSetController
+from engine.controllers.storage_protection import (
+    ClaimProtectionController,
+    VolumeProtectionController,
+)
 from engine.controllers.taint_eviction import TaintEvictionController
 from engine.controllers.tokens import TokensController
 from engine.controllers.ttl_after_finished import TtlAfterFinishedController
@@ -48,7 +56,18 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "taint-eviction-controller": TaintEvictionController,
     "pod-garbage-collector": PodGarbageCollector,
     "resourcequota-controller": ResourceQuotaController,
+    "pvc-protection-controller": ClaimProtectionController,
+    "pv-protection-controller": VolumeProtectionController,
     "disruption-controller": DisruptionController,
     "generic-garbage-collector": GarbageCollector,
+    "certificate-controller": CertificateController,
 }
 """The name is the actor: writes are made as ``system:serviceaccount:kube-system:NAME``."""
+
+
+def controllers_with(authority: Authority) -> dict[str, ControllerFactory]:
+    """All controllers; certificates are signed in the name of *authority*."""
+    return {
+        **CONTROLLERS,
+        "certificate-controller": partial(CertificateController, authority=authority),
+    }

@@ -107,7 +107,7 @@ class Verbs:
             self._warnings.append(target.resource.custom.warning)
         if sub and sub not in target.resource.subresources:
             raise NotFoundError("the server could not find the requested resource")
-        is_main = sub in ("", "status", "ephemeralcontainers", "resize")
+        is_main = sub in ("", "approval", "status", "ephemeralcontainers", "resize")
         verb = self._handlers.get(
             (request.method, bool(target.name), "" if is_main or request.method == "PATCH" else sub)
         )

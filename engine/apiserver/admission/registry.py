@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 
 from engine.apiserver.admission.attributes import Attributes, Check, Plugin
+from engine.apiserver.admission.certificate_requester import CertificateRequester
 from engine.apiserver.admission.default_ingress_class import DefaultIngressClass
 from engine.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from engine.apiserver.admission.limit_ranger import LimitRanger
 from engine.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from engine.apiserver.admission.node_restriction import NodeRestriction
 from engine.apiserver.admission.pod_security.plugin import PodSecurity
-from engine.apiserver.admission.node_restriction import NodeRestriction
 from engine.apiserver.admission.priority import Priority
 from engine.apiserver.admission.resource_quota import ResourceQuotaCheck
 from engine.apiserver.admission.runtime_class import RuntimeClassAdmission
@@ -34,13 +34,13 @@ ADMISSION: dict[str, Plugin] = {
     "ServiceAccount": ServiceAccountAdmission(),
     "TaintNodesByCondition": TaintNodesByCondition(),
     "NodeRestriction": NodeRestriction(),
-    "NodeRestriction": NodeRestriction(),
     "Priority": Priority(),
     "DefaultTolerationSeconds": DefaultTolerationSeconds(),
     "DefaultStorageClass": DefaultStorageClass(),
     "StorageObjectInUseProtection": StorageObjectInUseProtection(),
     "RuntimeClass": RuntimeClassAdmission(),
     "DefaultIngressClass": DefaultIngressClass(),
+    "CertificateRequester": CertificateRequester(),
 }
 
 CHECKS: dict[str, Check] = {

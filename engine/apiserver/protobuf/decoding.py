@@ -119,7 +119,8 @@ def _message(name: str, data: bytes, depth: int) -> dict[str, Any]:
             continue
         key, kind, is_repeated = field
         part = _value(kind, raw, depth + 1)
-        if kind.endswith("Entry") and is_repeated:
+        # A map's entries are messages inside the message; ManagedFieldsEntry is none of them.
+        if is_repeated and kind.endswith("Entry") and kind.startswith(f"{name}."):
             value.setdefault(key, {})[part.get("key", "")] = part.get("value", "")
         elif is_repeated:
             value.setdefault(key, []).append(part)

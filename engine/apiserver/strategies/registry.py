@@ -4,6 +4,7 @@ from engine.api.scheme import Resource
 from engine.apiserver.customresources.strategy import CustomStrategy, DefinitionStrategy
 from engine.apiserver.strategies.autoscaling import AutoscalerStrategy
 from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
+from engine.apiserver.strategies.certificates import SigningRequestStrategy
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
 from engine.apiserver.strategies.networking import (
@@ -40,7 +41,7 @@ _WITHOUT_STATUS = WithoutStatus()
 _DEFAULT = Strategy()
 
 STRATEGIES: dict[str, Strategy] = {
-    "certificatesigningrequests.certificates.k8s.io": _WITHOUT_GENERATION,
+    "certificatesigningrequests.certificates.k8s.io": SigningRequestStrategy(),
     "clusterrolebindings.rbac.authorization.k8s.io": BindingStrategy(),
     "clusterroles.rbac.authorization.k8s.io": RoleStrategy(),
     "configmaps": DataStrategy(),
