@@ -3,6 +3,7 @@
 Who owns which field is kept by the apply or, for the other patches, by the update they end in.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -37,6 +38,7 @@ class Patcher:
         patch: PatchBody,
         *,
         subresource: str,
+        warn: Callable[[str], object] | None = None,
     ) -> tuple[Any, bool]:
         """The object after *patch*, and whether it does not exist yet.
 
@@ -56,7 +58,7 @@ class Patcher:
             # Nobody has said how the lists of a custom resource merge strategically.
             merging = None if resource.custom is not None else node
             document = patched(patch.type, live, patch.data, merging)
-        new = _read(resource, document, node, patch.field_validation)
+        new = _read(resource, document, node, patch.field_validation, warn)
         _check_name(resource, new, name, namespace)
         return new, old is None
 
@@ -120,14 +122,21 @@ class Patcher:
 
 
 def _read(
-    resource: Resource, document: dict[str, Any], node: Node | None, field_validation: str
+    resource: Resource,
+    document: dict[str, Any],
+    node: Node | None,
+    field_validation: str,
+    warn: Callable[[str], object] | None = None,
 ) -> Any:
     if node is not None:
         reading = read_as(
             resource,
             document,
-            field_validation="Strict" if field_validation == "Strict" else "Ignore",
+            field_validation=field_validation,
         )
+        if warn is not None:
+            for text in reading.warnings:
+                warn(text)
         document = reading.value
         if reading.missing:
             name = str((document.get("metadata") or {}).get("name", ""))

@@ -41,7 +41,7 @@ def read_as(
         value,
         node,
         kind=resource.kind,
-        version=resource.api_version,
+        version=resource.version,
         field_validation=field_validation,
         duplicates=duplicates,
     )

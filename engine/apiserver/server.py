@@ -372,7 +372,7 @@ class ApiServer:
             stored = self.update_scale(cls, new, request=request, dry_run=dry_run)
             return cast("T", stored)
         new, is_new = self._patcher.patched(
-            resource, name, namespace, patch, subresource=subresource
+            resource, name, namespace, patch, subresource=subresource, warn=request.warn
         )
         is_applied = patch.type.startswith(APPLY_PATCH)
         if is_new:

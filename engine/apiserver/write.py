@@ -71,7 +71,12 @@ class Writer:
         obj = strategy.allocate(obj, None, self.around)
         if not is_applied:
             obj = tracked(resource, obj, None, subresource="", request=request, now=self.around.now)
-        return self.storage.insert(resource, obj, origin=origin_for(request), dry_run=dry_run)
+        attributes = attrs.evolve(attributes, obj=obj)
+        self.admission.check(attributes, self.storage)
+        _warn(request, strategy, obj, None)
+        stored = self.storage.insert(resource, obj, origin=origin_for(request), dry_run=dry_run)
+        self.admission.settle(attributes, self.storage)
+        return stored
 
     def update(
         self,
@@ -151,7 +156,11 @@ class Writer:
         if may_go(new, strategy) and not dry_run:
             remove(resource, attrs.evolve(new, metadata=_at(new.metadata, old.metadata)), request)
             return new
-        return self.storage.replace(resource, new, old, origin=origin_for(request), dry_run=dry_run)
+        stored = self.storage.replace(
+            resource, new, old, origin=origin_for(request), dry_run=dry_run
+        )
+        self.admission.settle(attributes, self.storage)
+        return stored
 
     def _new_metadata(self, resource: Resource, meta: ObjectMeta, strategy: Strategy) -> ObjectMeta:
         name = meta.name
