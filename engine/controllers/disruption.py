@@ -4,6 +4,7 @@ Source: disruption.go, kubernetes v1.34.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -12,7 +13,9 @@ from engine.api.frozen import FrozenDict
 from engine.api.meta import Condition, condition_of, controller_of
 from engine.api.pod import Pod
 from engine.api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
+from engine.api.replication import ReplicationController
 from engine.api.selectors import from_label_selector
+from engine.api.stateful import StatefulSet
 from engine.api.wire import Time
 from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
@@ -21,10 +24,15 @@ from engine.client.workqueue import Result, WorkQueue
 from engine.controllers.amount import scaled
 from engine.controllers.ownership import resolve_controller
 from engine.controllers.pod_state import is_ready, is_terminal
+from engine.errors import EngineError
 from engine.kernel.loop import Loop
 
 DELETION_TIMEOUT = 120.0
 """Seconds an evicted pod may take to go before it counts as not evicted after all."""
+
+
+class UnmanagedError(EngineError):
+    """A budget in parts covers a pod of which nobody says how many there should be."""
 
 
 @attrs.frozen
@@ -114,6 +122,8 @@ class DisruptionController:
     _pods: Informer[Pod] = attrs.field(init=False)
     _sets: Informer[ReplicaSet] = attrs.field(init=False)
     _deployments: Informer[Deployment] = attrs.field(init=False)
+    _stateful: Informer[StatefulSet] = attrs.field(init=False)
+    _replicated: Informer[ReplicationController] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.queue = WorkQueue(self.loop, self.reconcile, name="disruption")
@@ -122,9 +132,12 @@ class DisruptionController:
         self._pods = self.informers.informer(Pod)
         self._sets = self.informers.informer(ReplicaSet)
         self._deployments = self.informers.informer(Deployment)
+        self._stateful = self.informers.informer(StatefulSet)
+        self._replicated = self.informers.informer(ReplicationController)
         self._budgets.add_handler(lambda key, _old, _new: self.queue.add(key))
         self._pods.add_handler(self._on_pod)
-        self._deployments.add_handler(self._on_deployment)
+        for scaled_by in (self._deployments, self._sets, self._stateful, self._replicated):
+            scaled_by.add_handler(self._on_scale)
 
     def start(self) -> None:
         """Begin to reconcile."""
@@ -144,8 +157,17 @@ class DisruptionController:
             return None
         found = self._pods.lister.list(namespace=budget.metadata.namespace, selector=selector)
         pods = [pod for pod in found if not is_terminal(pod)]
-        wanted = expected(budget, pods, self._scales(pods))
-        status = budget_status(budget, pods, wanted, now=self.loop.now)
+        if not pods:
+            self.recorder.normal(budget, "NoPods", "No matching pods found")
+        try:
+            scales = self._scales(pods) if needs_scales(budget) else {}
+        except UnmanagedError as error:
+            message = f"Failed to calculate the number of expected pods: {error}"
+            self.recorder.warning(budget, "CalculateExpectedPodCountFailed", message)
+            status = failed_status(budget, str(error), now=self.loop.now)
+        else:
+            wanted = expected(budget, pods, scales)
+            status = budget_status(budget, pods, wanted, now=self.loop.now)
         if status != budget.status:
             self.client.update_status(attrs.evolve(budget, status=status))
         if status.disrupted_pods:
@@ -154,20 +176,34 @@ class DisruptionController:
         return None
 
     def _scales(self, pods: Iterable[Pod]) -> dict[str, int]:
-        """What the pods' controllers want, each counted once; a lone pod counts for itself."""
+        """What the pods' controllers want, each counted once.
+
+        Raises:
+            UnmanagedError: a pod has no controller, or one that says no number.
+        """
         scales: dict[str, int] = {}
         for pod in pods:
-            owner = controller_of(pod)
-            if owner is None:
-                continue
-            replica_set = resolve_controller(self._sets, pod)
-            if replica_set is None:
-                continue
-            deployment = resolve_controller(self._deployments, replica_set)
-            scaled_by = deployment or replica_set
+            scaled_by = self._scaled_by(pod)
+            if scaled_by is None:
+                owner = controller_of(pod)
+                if owner is None:
+                    raise UnmanagedError(
+                        f"found no controller ref for pod {pod.metadata.name!r}".replace("'", '"')
+                    )
+                raise UnmanagedError(
+                    f"{owner.kind.lower()}s.{owner.api_version.partition('/')[0]} does not "
+                    "implement the scale subresource"
+                )
             replicas = scaled_by.spec.replicas
             scales[scaled_by.metadata.uid] = 1 if replicas is None else replicas
         return scales
+
+    def _scaled_by(self, pod: Pod) -> Any:
+        """The object whose number of replicas made *pod*, or None."""
+        replica_set = resolve_controller(self._sets, pod)
+        if replica_set is not None:
+            return resolve_controller(self._deployments, replica_set) or replica_set
+        return resolve_controller(self._stateful, pod) or resolve_controller(self._replicated, pod)
 
     def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
         if len(self._budgets.indexer) == 0:
@@ -182,7 +218,7 @@ class DisruptionController:
             if selector is not None and selector.matches(pod.metadata.labels):
                 self.queue.add(budget.key)
 
-    def _on_deployment(self, _key: str, old: Deployment | None, new: Deployment | None) -> None:
+    def _on_scale(self, _key: str, old: Any, new: Any) -> None:
         found = new or old
         if found is None or len(self._budgets.indexer) == 0:
             return
@@ -190,3 +226,28 @@ class DisruptionController:
             return
         for budget in self._budgets.lister.list(namespace=found.metadata.namespace):
             self.queue.add(budget.key)
+
+
+def needs_scales(budget: PodDisruptionBudget) -> bool:
+    """Whether the budget speaks of a part of what controllers want."""
+    spec = budget.spec
+    return spec.max_unavailable is not None or isinstance(spec.min_available, str)
+
+
+def failed_status(
+    budget: PodDisruptionBudget, why: str, *, now: float
+) -> PodDisruptionBudgetStatus:
+    """The status of a budget that cannot be worked out: nothing may be disrupted."""
+    condition = Condition(
+        type="DisruptionAllowed",
+        status="False",
+        reason="SyncFailed",
+        message=why,
+        observed_generation=budget.status.observed_generation,
+        last_transition_time=Time(now),
+    )
+    before = condition_of(budget.status.conditions, condition.type)
+    if before is not None and before.status == condition.status:
+        condition = attrs.evolve(condition, last_transition_time=before.last_transition_time)
+    others = tuple(c for c in budget.status.conditions if c.type != condition.type)
+    return attrs.evolve(budget.status, disruptions_allowed=0, conditions=(*others, condition))

@@ -27,6 +27,17 @@ LONGEST = 31_536_000.0
 _BACKDATE = 300.0
 _NODES = "system:nodes"
 _NODE_PREFIX = "system:node:"
+_PLAIN = frozenset(
+    {
+        "signing",
+        "digital signature",
+        "content commitment",
+        "key encipherment",
+        "data encipherment",
+        "key agreement",
+        "crl sign",
+    }
+)
 _EXTENDED = {
     "client auth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "server auth": ExtendedKeyUsageOID.SERVER_AUTH,
@@ -87,13 +98,15 @@ def sign(authority: Authority, obj: CertificateSigningRequest, *, now: float, se
         .serial_number(serial)
         .not_valid_before(_utc(now - _BACKDATE))
         .not_valid_after(_utc(end))
-        .add_extension(_key_usage(usages), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()),
             critical=False,
         )
     )
+    if usages & _PLAIN:
+        # Without a single bit the extension would make the certificate invalid.
+        builder = builder.add_extension(_key_usage(usages), critical=True)
     extended = [_EXTENDED[usage] for usage in sorted(usages) if usage in _EXTENDED]
     if extended:
         builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)
