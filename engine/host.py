@@ -18,9 +18,10 @@ import attrs
 
 from engine.adapters.fetch import FetchAnswer, Fetcher
 from engine.adapters.http.app import HttpServer
+from engine.adapters.http.audit_log import AuditLog, open_audit_log
 from engine.adapters.http.kubeconfig import write_kubeconfig
-from engine.adapters.network.stack import NetworkStack
 from engine.adapters.manifests import CHANNEL, Manifests
+from engine.adapters.network.stack import NetworkStack
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import client_credentials, load_identity, server_context
 from engine.adapters.podman.host import PodmanHost
@@ -64,6 +65,8 @@ class HostOptions:
         scheduler: the file and the content of a KubeSchedulerConfiguration, if there is one.
         retention: how much history is kept.
         manifests: a folder of static pods; None for none.
+        audit_log: where each request is put down; None for nowhere.
+        audit_policy: what is put down; None for the policy we come with.
     """
 
     workers: int = 3
@@ -78,6 +81,8 @@ class HostOptions:
     scheduler: tuple[str, object] | None = None
     retention: Retention = KEEP_A_SESSION
     manifests: Path | None = None
+    audit_log: Path | None = None
+    audit_policy: Path | None = None
 
 
 def state_folder() -> Path:
@@ -181,6 +186,7 @@ class Host:
             logs=self._node_logs,
             runtimes=self.cluster.reach,
             ssl_context=self._tls(),
+            audit=self._audit(),
             observer=self.cluster.observer,
         )
         host, port = self.options.listen
@@ -203,6 +209,8 @@ class Host:
         """Stop everything and leave nothing behind."""
         if self.http is not None:
             await self.http.stop()
+            if self.http.audit is not None:
+                self.http.audit.close()
         if self._manifests is not None:
             self._manifests.stop()
         if self._is_started:
@@ -331,6 +339,14 @@ class Host:
         except OSError as error:
             msg = f"the kubeconfig cannot be written to {self.kubeconfig}: {error.strerror}"
             raise ConfigError(msg) from error
+
+    def _audit(self) -> AuditLog | None:
+        options = self.options
+        if options.audit_log is None:
+            if options.audit_policy is not None:
+                raise ConfigError("--audit-policy needs --audit-log beside it: where to write")
+            return None
+        return open_audit_log(options.audit_log, options.audit_policy, self.cluster.loop)
 
     def _tls(self) -> ssl.SSLContext:
         config = self.cluster.config

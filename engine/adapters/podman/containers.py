@@ -12,6 +12,7 @@ import attrs
 
 from engine.adapters.podman import exits, parse, processes, specs
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.log_rotation import remove_log
 from engine.adapters.podman.pod_cgroup import limit_pod
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
@@ -181,9 +182,10 @@ class Containers:
         container = self.by_id.pop(container_id, None)
         if container is not None:
             container.sandbox.containers.pop(container.id, None)
-            for path in (container.log, container.message_file):
-                if path is not None:
-                    path.unlink(missing_ok=True)
+            if container.message_file is not None:
+                container.message_file.unlink(missing_ok=True)
+            if container.log is not None:
+                remove_log(container.log)
         self.emit(events.ContainerRemoved(pod=pod, container_id=container_id))
 
     def forget(self, sandbox: Sandbox) -> None:

@@ -271,6 +271,7 @@ class PodmanHost:
             await asyncio.sleep(USAGE_SECONDS)
             for runtime in self.runtimes.values():
                 runtime.measure()
+                runtime.rotate_logs()
                 await runtime.look_for_full_volumes()
 
     def facts(self) -> RuntimeInfo:

@@ -1,6 +1,7 @@
 """Container logs as conmon writes them (k8s-file), read back in the pieces kubectl asks for."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -56,10 +57,13 @@ async def read_log(
     offset = 0 if options.tail is None else tail_offset(path, options.tail)
     left = options.limit_bytes
     partial = b""
-    with open(path, "rb") as file:  # noqa: ASYNC230, PTH123 - a local file, read in blocks
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(open(path, "rb"))  # noqa: ASYNC230, PTH123 - read in blocks
         file.seek(offset)
         while True:
-            is_over = not options.follow or has_ended()  # before reading: what was last is read
+            # Before reading, so that what was written last is read.
+            is_over = not options.follow or has_ended()
+            is_replaced = _is_replaced(file.fileno(), path)
             while block := file.read(BLOCK):
                 *lines, partial = (partial + block).split(b"\n")
                 rendered = b"".join(
@@ -73,6 +77,18 @@ async def read_log(
                     yield rendered
                 if left == 0:
                     return
+            if is_replaced:
+                opened.close()
+                file = opened.enter_context(open(path, "rb"))  # noqa: ASYNC230, PTH123
+                continue
             if is_over:
                 return
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _is_replaced(descriptor: int, path: Path) -> bool:
+    """Whether the open file has been put aside and another one begun at *path*."""
+    try:
+        return os.stat(path).st_ino != os.fstat(descriptor).st_ino  # noqa: PTH116 - every 0.1 s
+    except OSError:
+        return False  # just being replaced, or gone with its container

@@ -39,6 +39,7 @@ def container(inspected: Mapping[str, Any], sandbox: Sandbox) -> Container:
     state = inspected["State"]
     is_running = state["Status"] in {"running", "paused"}
     log = inspected["HostConfig"].get("LogConfig", {}).get("Path") or ""
+    bundle = inspected.get("OCIConfigPath") or ""
     message = labels.get(MESSAGE_FILE, "")
     return Container(
         id=inspected["Id"],
@@ -53,6 +54,7 @@ def container(inspected: Mapping[str, Any], sandbox: Sandbox) -> Container:
         exit_code=int(state.get("ExitCode") or 0),
         oom_killed=bool(state.get("OOMKilled")),
         log=Path(log) if log else None,
+        control=Path(bundle).with_name("ctl") if bundle else None,
         message_file=Path(message) if message else None,
         message_from_log=MESSAGE_FROM_LOG in labels,
         stop_signal=stop_signal(inspected["Config"]),

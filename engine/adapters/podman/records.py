@@ -128,6 +128,7 @@ class Container:
     message_file: Path | None = None
     message_from_log: bool = False
     log: Path | None = None
+    control: Path | None = None
     cgroup: Mapping[str, Path] = attrs.field(factory=dict)
     exit: Exit | None = None
     is_exit_awaited: bool = False

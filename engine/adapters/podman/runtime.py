@@ -1,11 +1,13 @@
 """The container runtime of one node on Podman, as a kubelet sees it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import attrs
 
 from engine.adapters.podman.addresses import Addresses
+from engine.adapters.podman.log_rotation import rotate
 from engine.adapters.podman.logs import read_log
 from engine.adapters.podman.machine import Machine, Surroundings
 from engine.adapters.podman.ports import HostPorts
@@ -125,6 +127,12 @@ class PodmanRuntime:
     def measure(self) -> None:
         """Measure what the containers use now, for `usage`."""
         self._usage = self._meter.measure(self.machine.containers.by_id.values())
+
+    def rotate_logs(self) -> None:
+        """Begin new files for logs that have grown large."""
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.around.clock()))
+        for container in self.machine.containers.by_id.values():
+            rotate(container, stamp=stamp)
 
     async def look_for_full_volumes(self) -> None:
         """Report the empty directories that hold more than they may."""

@@ -23,7 +23,7 @@ CONTAINERS_CONF = """\
 default_ulimits = []
 default_capabilities = [{capabilities}]
 log_driver = "k8s-file"
-log_size_max = 10485760
+log_size_max = -1
 [engine]
 runtime = "{runtime}"
 cgroup_manager = "cgroupfs"

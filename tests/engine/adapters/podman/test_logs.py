@@ -49,3 +49,20 @@ async def test_missing_file_is_an_empty_log(tmp_path: Path) -> None:
     pieces = [p async for p in read_log(tmp_path / "no", LogOptions(), has_ended=lambda: True)]
 
     assert pieces == []
+
+
+async def test_who_follows_reads_on_in_the_file_that_comes_next(tmp_path: Path) -> None:
+    """A log that is put aside while it is followed costs no line."""
+    log = tmp_path / "web.0.log"
+    log.write_bytes(b"2026-01-01T00:00:00Z stdout F one\n")
+    is_over = False
+    pieces = read_log(log, LogOptions(follow=True), has_ended=lambda: is_over)
+
+    first = await anext(pieces)
+    log.rename(tmp_path / "web.0.log.1")
+    log.write_bytes(b"2026-01-01T00:00:01Z stdout F two\n")
+    second = await anext(pieces)
+    is_over = True
+
+    assert (first, second) == (b"one\n", b"two\n")
+    assert [piece async for piece in pieces] == []
