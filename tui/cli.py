@@ -61,6 +61,15 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="static pods: manifests in DIR run on the control plane, those in DIR/NODE on NODE",
     )
+    serve.add_argument(
+        "--audit-log", type=Path, metavar="PATH", help="put down each request here, as JSON lines"
+    )
+    serve.add_argument(
+        "--audit-policy",
+        type=Path,
+        metavar="PATH",
+        help="what is put down: an audit.k8s.io/v1 Policy (bodies of writes, but of no secrets)",
+    )
     serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
     serve.set_defaults(run=_serve)
 

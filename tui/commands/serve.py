@@ -32,6 +32,8 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         scheduler=getattr(options, "scheduler_config", None),
         retention=retention(options),
         manifests=getattr(options, "pod_manifest_path", None),
+        audit_log=getattr(options, "audit_log", None),
+        audit_policy=getattr(options, "audit_policy", None),
     )
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from engine.adapters.http.access import access_of
 from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
+from engine.adapters.http.audit_log import AuditLog
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.incoming import read_request
@@ -70,6 +71,7 @@ class HttpServer:
     ssl_context: ssl.SSLContext | None = None
     nobody: UserInfo = NOBODY
     limits: Limits = attrs.field(factory=Limits)
+    audit: AuditLog | None = None
     port: int = attrs.field(default=0, init=False)
     metrics: ServerMetrics = attrs.field(init=False)
     _in_flight: InFlight = attrs.field(init=False)
@@ -137,6 +139,17 @@ class HttpServer:
             self._runner = None
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        if self.audit is None:
+            return await self._guarded(http)
+        response = None
+        self.audit.begin(http)
+        try:
+            response = await self._guarded(http)
+        finally:
+            self.audit.answered(http, response)
+        return response
+
+    async def _guarded(self, http: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._answer(http)
         except ApiError as error:
@@ -156,8 +169,11 @@ class HttpServer:
             authorization=http.headers.get("Authorization", ""),
         )
         target = parse_target(http.path, self.cluster.scheme)
-        user = self._impersonated(http, user)
-        self.cluster.check(access_of(http, target, user))
+        asking, user = user, self._impersonated(http, user)
+        access = access_of(http, target, user)
+        if self.audit is not None:
+            self.audit.identified(http, target, asking, access)
+        self.cluster.check(access)
         if target is None:
             return self._answer_document(http, user)
         is_watch = http.method == "GET" and http.query.get("watch", "") in TRUE
@@ -188,6 +204,8 @@ class HttpServer:
                 return await self._send_watch(http, request)
         with self._in_flight.request(http.method, user):
             request = await read_request(http, target, user, self.limits)
+            if self.audit is not None:
+                self.audit.read(http, request)
             return await self._packed(http, await self._carry_out(request))
 
     async def _carry_out(self, request: ApiRequest) -> ApiResponse:
@@ -297,6 +315,8 @@ class HttpServer:
         task = asyncio.ensure_future(sending)
         self._streams[id(task)] = task
         try:
+            if self.audit is not None:
+                self.audit.started(http)
             response.enable_chunked_encoding()
             await response.prepare(http)
             await task

@@ -62,6 +62,13 @@ class RbacAuthorizer:
     def authorize(self, access: Access) -> Decision:
         """Whether *access* is allowed, and if not, what is wrong with the user's bindings."""
         grants = self._grants(access.user, access.groups)
+        # Most rules name no objects, so most questions are answered for all names at once.
+        for_all = self._decided(grants, access._replace(name="", fields=""))
+        if for_all.is_allowed or not access.name:
+            return for_all
+        return self._decided(grants, access._replace(fields=""))
+
+    def _decided(self, grants: _Grants, access: Access) -> Decision:
         key = access[2:]
         known = grants.decided.get(key)
         if known is None:
