@@ -122,7 +122,10 @@ class Helm:
     def create(self, manifest: dict[str, Any]) -> Any:
         """Create an object of a manifest, of whatever kind."""
         return self._resource(manifest).create(
-            manifest, namespace=NAMESPACE, field_manager="helm", field_validation="Strict"
+            manifest,
+            namespace=NAMESPACE,
+            field_manager="helm",
+            query_params=[("fieldValidation", "Strict")],
         )
 
     def patch(self, last: dict[str, Any], wanted: dict[str, Any]) -> Any:
