@@ -5,6 +5,7 @@ from typing import TypeVar
 import attrs
 
 from engine.api.codec import decode
+from engine.api.container import ContainerState, ContainerStateTerminated, ContainerStatus
 from engine.api.coordination import Lease, LeaseSpec
 from engine.api.core import Namespace
 from engine.api.events import Event
@@ -92,6 +93,28 @@ class Plant:
     def events(self, reason: str) -> list[str]:
         """The messages of all events of that reason, oldest first."""
         return [event.message for event in self.all(Event) if event.reason == reason]
+
+    def end(self, name: str, *, exit_code: int = 0, container: str = "c") -> None:
+        """Let the one container of a running pod end, and the pod with it."""
+        pod = self.get(Pod, name)
+        ended = ContainerStateTerminated(exit_code=exit_code, finished_at=Time(self.loop.now))
+        status = attrs.evolve(
+            pod.status,
+            phase="Failed" if exit_code else "Succeeded",
+            conditions=tuple(c for c in pod.status.conditions if c.type != "Ready"),
+            container_statuses=(
+                ContainerStatus(name=container, state=ContainerState(terminated=ended)),
+            ),
+        )
+        self.client.update_status(attrs.evolve(pod, status=status))
+
+    def running(self, selector: str = "") -> tuple[str, ...]:
+        """The names of pods that run and stay."""
+        return tuple(
+            pod.metadata.name
+            for pod in self.all(Pod, selector)
+            if pod.status.phase == "Running" and pod.metadata.deletion_timestamp is None
+        )
 
     def add_node(self, name: str, *, cpu: str = "4", zone: str = "a") -> None:
         """Register a node and keep its Lease renewed."""
