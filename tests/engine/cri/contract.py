@@ -218,6 +218,39 @@ def a_power_cut_leaves_nothing(harness: Harness) -> None:
     assert make_sandbox(harness).ip
 
 
+def a_failed_containers_last_words_are_its_message(harness: Harness) -> None:
+    """With *message_from_log* the end of its log stands for a message it did not leave."""
+    sandbox = make_sandbox(harness)
+    harness.submit(commands.PullImage(pod=sandbox.pod, image=harness.shell))
+    harness.wait_for(events.ImagePulled)
+    for name, code in (("bad", 3), ("good", 0)):
+        harness.submit(
+            commands.StartContainer(
+                pod=sandbox.pod,
+                sandbox_id=sandbox.sandbox_id,
+                name=name,
+                attempt=0,
+                image=harness.shell,
+                command=("sh", "-c", f"echo last words; sleep 0.2; exit {code}"),
+                message_from_log=True,
+            )
+        )
+
+    ends = [harness.wait_for(events.ContainerExited) for _ in range(2)]
+
+    assert {end.name: end.message for end in ends} == {"bad": "last words\n", "good": ""}
+
+
+def a_foreign_runtime_handler_is_refused(harness: Harness) -> None:
+    """A handler that nobody has configured fails the sandbox in the runtimes' words."""
+    harness.submit(commands.CreateSandbox(pod=POD, hostname=POD.name, runtime_handler="none-such"))
+
+    failed = harness.wait_for(events.SandboxFailed)
+
+    assert failed.message.endswith('no runtime for "none-such" is configured')
+    assert harness.runtime.list_sandboxes() == ()
+
+
 CONTRACT: tuple[Callable[[Harness], None], ...] = (
     a_sandbox_has_an_address_and_is_listed,
     making_a_sandbox_twice_makes_one,
@@ -231,6 +264,8 @@ CONTRACT: tuple[Callable[[Harness], None], ...] = (
     removing_a_sandbox_ends_its_containers,
     a_container_is_listed_with_its_state,
     a_check_is_answered_under_its_token,
+    a_failed_containers_last_words_are_its_message,
+    a_foreign_runtime_handler_is_refused,
     a_power_cut_leaves_nothing,
 )
 """Every promise, to be run against every runtime."""

@@ -5,8 +5,8 @@ import pytest
 from engine.api.codec import decode
 from engine.api.pod import Pod
 from engine.cri.commands import PodIdentity
-from engine.kubelet.pod_state import PodState
 from engine.kubelet.container_status import NodeFacts
+from engine.kubelet.pod_state import PodState
 from engine.kubelet.pod_status import compute_status, qos_class
 
 BOTH = {"cpu": "100m", "memory": "64Mi"}

@@ -1,0 +1,109 @@
+"""How pods end: in which order, after how long, and what is said meanwhile."""
+
+from engine.api.pod import Pod
+from engine.cri.events import ContainerExited, VolumeFull
+from tests.engine.kubelet.station import DEMO, Station
+
+BUSYBOX = "busybox:1.36"
+
+
+def sidecar(name: str) -> dict[str, str]:
+    """A restartable init container."""
+    return {"name": name, "image": DEMO, "restartPolicy": "Always"}
+
+
+def exits(station: Station) -> list[str]:
+    """The containers that have ended, in their order."""
+    return [event.name for event in station.seen if isinstance(event, ContainerExited)]
+
+
+def test_sidecars_end_last_and_in_reverse(station: Station) -> None:
+    """First the containers they serve, then the last side-car, then the one before."""
+    station.pod(spec={"initContainers": [sidecar("one"), sidecar("two")]})
+    station.run(5.0)
+
+    station.client.delete(Pod, "web", namespace="default")
+    station.run(10.0)
+
+    assert exits(station) == ["main", "two", "one"]
+    assert not station.exists()
+
+
+def test_a_pod_is_not_over_before_its_last_container(station: Station) -> None:
+    """The deadline has passed, but the phase changes only when nothing runs any more."""
+    spec = {"activeDeadlineSeconds": 5, "terminationGracePeriodSeconds": 10}
+    station.pod(image=BUSYBOX, command=["sleep", "1000"], spec=spec)
+    station.run(8.0)
+    assert station.get().status.phase == "Running"
+
+    station.run(10.0)
+
+    status = station.get().status
+    assert (status.phase, status.reason) == ("Failed", "DeadlineExceeded")
+
+
+def test_a_rule_restarts_a_container_that_would_stay_down(station: Station) -> None:
+    """The first rule that its exit code matches counts before its policy."""
+    rule = {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}
+    for name, code in (("again", 42), ("once", 1)):
+        station.pod(
+            name,
+            image=BUSYBOX,
+            command=["sh", "-c", f"sleep 1; exit {code}"],
+            restartPolicy="Never",
+            restartPolicyRules=[rule],
+            spec={"restartPolicy": "Never"},
+        )
+    station.run(6.0)
+
+    assert station.status("again").restart_count == 1
+    assert station.status("once").restart_count == 0
+    assert station.get("once").status.phase == "Failed"
+
+
+def test_a_pod_is_evicted_when_its_volume_is_too_full(station: Station) -> None:
+    """It fails with the kubelet's words; its containers get a second."""
+    volume = {"name": "cache", "emptyDir": {"sizeLimit": "1Mi"}}
+    station.pod(spec={"volumes": [volume]}, volumeMounts=[{"name": "cache", "mountPath": "/cache"}])
+    station.run(5.0)
+    (sandbox,) = station.runtime.list_sandboxes()
+
+    station.kubelet.on_runtime_event(VolumeFull(pod=sandbox.pod, volume="cache", used=2 << 20))
+    station.run(5.0)
+
+    status = station.get().status
+    assert (status.phase, status.reason) == ("Failed", "Evicted")
+    assert status.message == 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '
+
+
+def test_last_words_are_the_message_of_a_failed_container(station: Station) -> None:
+    """With FallbackToLogsOnError the log's end is in the status."""
+    station.pod(
+        image=BUSYBOX,
+        command=["sh", "-c", "echo no database; exit 3"],
+        terminationMessagePolicy="FallbackToLogsOnError",
+        spec={"restartPolicy": "Never"},
+    )
+    station.run(5.0)
+
+    ended = station.status().state.terminated
+    assert ended is not None
+    assert ended.message == "no database\n"
+
+
+def test_an_unknown_runtime_handler_is_told(station: Station) -> None:
+    """A class may name a handler that no node has; the sandbox fails in the runtime's words."""
+    station.create(
+        {
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": "vm"},
+            "handler": "kata",
+        }
+    )
+    station.pod(spec={"runtimeClassName": "vm"})
+    station.run(3.0)
+
+    assert station.told("FailedCreatePodSandBox")[0].endswith(
+        'failed to get sandbox runtime: no runtime for "kata" is configured'
+    )

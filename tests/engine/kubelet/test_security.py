@@ -1,0 +1,102 @@
+"""Security contexts: what the runtime is told, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from engine.api.codec import decode
+from engine.api.pod import Pod
+from engine.kubelet.config_source import MissingConfigError
+from engine.kubelet.security import forbidden_sysctl, identity_of_process, security_of
+from tests.engine.kubelet.station import Station
+
+WHERE = r'\(pod: "web_default\(u1\)", container: main\)'
+
+
+def pod(shared: dict[str, Any] | None = None, **own: Any) -> Pod:
+    """A pod whose one container has the security context *own*, under *shared*."""
+    made = decode(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "default", "uid": "u1"},
+            "spec": {
+                "securityContext": shared or {},
+                "containers": [{"name": "main", "image": "demo", "securityContext": own}],
+            },
+        }
+    )
+    assert isinstance(made, Pod)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("own", "image_user", "words"),
+    [
+        pytest.param({"runAsUser": 0}, "", "runAsUser breaks non-root policy", id="user 0"),
+        pytest.param({}, "", "image will run as root", id="image without user"),
+        pytest.param({}, "0", "image will run as root", id="image with user 0"),
+        pytest.param({}, "nginx", r"image has non-numeric user \(nginx\)", id="image with a name"),
+    ],
+)
+def test_root_is_refused_where_it_must_not_be(
+    own: dict[str, Any], image_user: str, words: str
+) -> None:
+    """With runAsNonRoot the kubelet says in its own words why a container does not start."""
+    found = pod({"runAsNonRoot": True}, **own)
+
+    with pytest.raises(MissingConfigError, match=f"{words}.*{WHERE}"):
+        security_of(found, found.spec.containers[0], image_user)
+
+
+@pytest.mark.parametrize(("own", "image_user"), [({"runAsUser": 7}, ""), ({}, "1000")])
+def test_other_users_may_run(own: dict[str, Any], image_user: str) -> None:
+    """A number other than 0, of the specification or the image, is enough."""
+    found = pod({"runAsNonRoot": True}, **own)
+
+    assert security_of(found, found.spec.containers[0], image_user)
+
+
+def test_the_containers_own_word_counts_before_the_pods() -> None:
+    """Seccomp and user of the container win; what it leaves open is the pod's."""
+    shared = {"runAsUser": 1, "runAsGroup": 2, "seccompProfile": {"type": "RuntimeDefault"}}
+    found = pod(shared, runAsUser=5, seccompProfile={"type": "Localhost", "localhostProfile": "a"})
+
+    security = security_of(found, found.spec.containers[0])
+
+    assert (security.run_as_user, security.run_as_group) == (5, 2)
+    assert security.seccomp_file == "/var/lib/kubelet/seccomp/a"
+
+
+def test_the_status_says_as_whom_a_container_runs() -> None:
+    """User, group and all groups; nobody knows if the image names a user."""
+    found = pod({"runAsUser": 1, "fsGroup": 9, "supplementalGroups": [3]})
+    main = found.spec.containers[0]
+
+    identity = identity_of_process(found, main)
+
+    assert identity is not None
+    assert (identity.user, identity.group, identity.groups) == (1, 0, (0, 3, 9))
+    assert identity_of_process(pod(), main, "nginx") is None
+
+
+def test_unsafe_sysctls_are_named() -> None:
+    """Only what is confined to the pod's namespaces may be set."""
+    safe = {"name": "kernel.shm_rmid_forced", "value": "1"}
+    unsafe = {"name": "kernel.msgmax", "value": "1"}
+
+    assert forbidden_sysctl(pod({"sysctls": [safe]})) == ""
+    assert forbidden_sysctl(pod({"sysctls": [safe, unsafe]})) == "kernel.msgmax"
+
+
+def test_a_pod_with_an_unsafe_sysctl_is_rejected(station: Station) -> None:
+    """It fails before anything of it runs, and says why."""
+    sysctls = [{"name": "kernel.msgmax", "value": "1"}]
+    station.pod(spec={"securityContext": {"sysctls": sysctls}})
+    station.run(3.0)
+
+    status = station.get().status
+
+    assert (status.phase, status.reason) == ("Failed", "SysctlForbidden")
+    assert status.container_statuses == ()
+    assert station.runtime.list_sandboxes() == ()
