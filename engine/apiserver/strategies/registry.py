@@ -6,6 +6,7 @@ from engine.apiserver.strategies.autoscaling import AutoscalerStrategy
 from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
 from engine.apiserver.strategies.certificates import SigningRequestStrategy
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
+from engine.apiserver.strategies.discovery import EndpointSliceStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
 from engine.apiserver.strategies.networking import (
     IngressClassStrategy,
@@ -31,11 +32,14 @@ from engine.apiserver.strategies.stateful import (
     ReplicationControllerStrategy,
     StatefulSetStrategy,
 )
-from engine.apiserver.strategies.storage import CSIDriverStrategy, StorageClassStrategy
+from engine.apiserver.strategies.storage import (
+    CSIDriverStrategy,
+    StorageClassStrategy,
+    VolumeAttachmentStrategy,
+)
 from engine.apiserver.strategies.workload import DeploymentStrategy, ReplicaSetStrategy
-from engine.apiserver.strategy import GenerationOnly, Strategy, WithoutGeneration, WithoutStatus
+from engine.apiserver.strategy import Strategy, WithoutGeneration, WithoutStatus
 
-_GENERATION_ONLY = GenerationOnly()
 _WITHOUT_GENERATION = WithoutGeneration()
 _WITHOUT_STATUS = WithoutStatus()
 _DEFAULT = Strategy()
@@ -51,7 +55,7 @@ STRATEGIES: dict[str, Strategy] = {
     "csidrivers.storage.k8s.io": CSIDriverStrategy(),
     "daemonsets.apps": DaemonSetStrategy(),
     "deployments.apps": DeploymentStrategy(),
-    "endpointslices.discovery.k8s.io": _GENERATION_ONLY,
+    "endpointslices.discovery.k8s.io": EndpointSliceStrategy(),
     "horizontalpodautoscalers.autoscaling": AutoscalerStrategy(),
     "ingressclasses.networking.k8s.io": IngressClassStrategy(),
     "ingresses.networking.k8s.io": IngressStrategy(),
@@ -76,7 +80,7 @@ STRATEGIES: dict[str, Strategy] = {
     "services": ServiceStrategy(),
     "statefulsets.apps": StatefulSetStrategy(),
     "storageclasses.storage.k8s.io": StorageClassStrategy(),
-    "volumeattachments.storage.k8s.io": _WITHOUT_GENERATION,
+    "volumeattachments.storage.k8s.io": VolumeAttachmentStrategy(),
 }
 
 
