@@ -226,8 +226,8 @@ def validate_rollout(strategy: DeploymentStrategy, path: str) -> list[Cause]:
     return causes
 
 
-def validate_share(value: IntOrString | None, path: str) -> list[Cause]:
-    """A number that cannot be negative, or a percentage."""
+def validate_share(value: IntOrString | None, path: str, *, most: int | None = None) -> list[Cause]:
+    """A number that cannot be negative, or a percentage, of *most* at most."""
     if isinstance(value, str) and not _PERCENT.fullmatch(value):
         message = (
             "must be an integer or percentage (e.g '5%'): a valid percent string must be a numeric "
@@ -236,6 +236,8 @@ def validate_share(value: IntOrString | None, path: str) -> list[Cause]:
         return [invalid(path, value, message)]
     if isinstance(value, int):
         return validate_count(value, path)
+    if value is not None and most is not None and int(value[:-1]) > most:
+        return [invalid(path, value, f"must not be greater than {most}%")]
     return []
 
 

@@ -15,6 +15,8 @@ from engine.api.autoscaling_v2 import (
     MetricSpec,
     MetricTarget,
 )
+from engine.apiserver.autoscaling_validation import validate_autoscaler
+from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import WithoutGeneration
 
 _CPU = MetricSpec(
@@ -56,6 +58,10 @@ class AutoscalerStrategy(WithoutGeneration):
             behavior=behavior,
         )
         return attrs.evolve(obj, spec=spec)
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """Target, bounds, metrics and how fast."""
+        return validate_autoscaler(obj.spec)
 
 
 def _rules(given: HPAScalingRules | None, default: HPAScalingRules) -> HPAScalingRules:

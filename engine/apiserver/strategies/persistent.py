@@ -12,6 +12,13 @@ from engine.api.persistent import (
     PersistentVolumeClaimStatus,
     PersistentVolumeStatus,
 )
+from engine.apiserver.errors import Cause
+from engine.apiserver.persistent_validation import (
+    validate_claim_spec,
+    validate_claim_update,
+    validate_volume,
+    validate_volume_update,
+)
 from engine.apiserver.strategy import Surroundings, WithoutGeneration
 
 
@@ -26,6 +33,14 @@ class ClaimStrategy(WithoutGeneration):
     def default(self, obj: Any) -> Any:
         """A file system; the source under both its names."""
         return default_claim(obj)
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """How it is to be reached, and how much."""
+        return validate_claim_spec(obj.spec, "spec")
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """What was asked for stays, its size excepted."""
+        return validate_claim_update(new, old)
 
 
 class VolumeStrategy(WithoutGeneration):
@@ -57,6 +72,14 @@ class VolumeStrategy(WithoutGeneration):
             persistent_volume_reclaim_policy=spec.persistent_volume_reclaim_policy or "Retain",
         )
         return attrs.evolve(obj, spec=spec)
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """Where it is, how big, how to be reached."""
+        return validate_volume(obj.spec)
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """Where it is stays."""
+        return validate_volume_update(new.spec, old.spec)
 
 
 def default_claim(claim: PersistentVolumeClaim) -> PersistentVolumeClaim:

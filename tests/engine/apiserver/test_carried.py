@@ -68,7 +68,10 @@ def test_some_begin_with_a_status(
         "apiVersion": "v1",
         "kind": kind,
         "metadata": {"name": "c", "namespace": "default"},
-        "spec": {"accessModes": ["ReadWriteOnce"]},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
         "status": {"phase": "Bound"},
     }
 
