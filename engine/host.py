@@ -365,6 +365,10 @@ class Host:
         )
         return server_context(self.identity, names, now=time.time())
 
+    @property
+    def _pki_folder(self) -> Path:
+        return (self.options.data or state_folder()) / "pki"
+
     async def _listen_for_pods(self) -> str:
         """Listen where pods can reach us; the address that the service `kubernetes` leads to."""
         host = self.options.listen[0]
@@ -421,7 +425,7 @@ class Host:
     def _make_cluster(self, *, is_live: bool) -> Cluster:
         options = self.options
         self.identity = load_identity(
-            (options.data or state_folder()) / "pki",
+            self._pki_folder,
             now=time.time(),
             keeps_tokens=options.data is not None or options.store is not None,
         )

@@ -27,6 +27,9 @@ from engine.apiserver.authentication.jwt import TokenSigner
 from engine.errors import ConfigError
 
 _OWNER_ONLY = 0o600
+# Forward secrecy and authenticated ciphers only. Level 0 is for clients that say nothing of
+# signatures (busybox wget, in many pods): TLS 1.2 has them signed with SHA-1 then, as Go does too.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=0"
 
 
 @attrs.frozen(repr=False)
@@ -67,6 +70,7 @@ def server_context(identity: Identity, names: Sequence[str], *, now: float) -> s
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=identity.ca)
