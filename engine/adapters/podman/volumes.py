@@ -6,6 +6,7 @@ It knows files; which containers mount them is said in the commands.
 import contextlib
 import hashlib
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -205,5 +206,15 @@ def sub_path(place: Path, relative: str, *, make: bool) -> Path:
     if not target.exists():
         if not make:
             raise AdapterError(f"subPath {relative!r} is not in the volume")
-        target.mkdir(parents=True)
+        _make_like(place.resolve(), target)
     return target
+
+
+def _make_like(place: Path, target: Path) -> None:
+    """Make the folder *target* and those above it, with the mode of the volume at *place*."""
+    mode = stat.S_IMODE(place.stat().st_mode)
+    for folder in [*reversed(target.relative_to(place).parents), target.relative_to(place)]:
+        path = place / folder
+        if not path.exists():
+            path.mkdir()
+            path.chmod(mode)

@@ -54,7 +54,9 @@ def test_other_users_may_run(own: dict[str, Any], image_user: str) -> None:
     """A number other than 0, of the specification or the image, is enough."""
     found = pod({"runAsNonRoot": True}, **own)
 
-    assert security_of(found, found.spec.containers[0], image_user)
+    security = security_of(found, found.spec.containers[0], image_user)
+
+    assert security.run_as_user == own.get("runAsUser")
 
 
 def test_the_containers_own_word_counts_before_the_pods() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.api.container import Container
+from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta
 from engine.api.pod import Pod, PodSpec
 from engine.cri.commands import PodIdentity
@@ -12,7 +13,7 @@ from tests.engine.kubelet.station import DEMO, Station
 def manifest(**labels: str) -> Pod:
     """A pod as a file describes it."""
     spec = PodSpec(containers=(Container(name="main", image=DEMO),))
-    return Pod(metadata=ObjectMeta(name="web", labels=labels), spec=spec)
+    return Pod(metadata=ObjectMeta(name="web", labels=FrozenDict(labels)), spec=spec)
 
 
 def running(station: Station) -> list[PodIdentity]:
