@@ -16,6 +16,7 @@ from engine.api.core import (
 from engine.api.discovery import Endpoint, EndpointConditions, EndpointSlice, SlicePort
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ApiObject, ObjectMeta
+from engine.api.scheduling import SYSTEM_CLASSES, PriorityClass
 from engine.apiserver.authorization.bootstrap import default_objects, with_missing
 from engine.apiserver.errors import AlreadyExistsError, NotFoundError
 from engine.client.client import Client
@@ -34,6 +35,8 @@ def bootstrap(client: Client, config: ClusterConfig, ca: str) -> None:
     """
     for name in NAMESPACES:
         _ensure(client, Namespace(metadata=ObjectMeta(name=name)))
+    for priority_class in _priority_classes():
+        _ensure(client, priority_class)
     for default in default_objects():
         _restore(client, default)
     _publish_authority(client, ca)
@@ -42,6 +45,23 @@ def bootstrap(client: Client, config: ClusterConfig, ca: str) -> None:
     addresses = [node.address for node in config.nodes if node.address]
     if addresses:
         _publish_dns(client, addresses[0])
+
+
+def _priority_classes() -> list[PriorityClass]:
+    """Those that the parts of the cluster itself run with."""
+    words = {
+        "system-cluster-critical": "must run in the cluster, but can be moved to another node if "
+        "necessary.",
+        "system-node-critical": "must not be moved from their current node.",
+    }
+    return [
+        PriorityClass(
+            metadata=ObjectMeta(name=name),
+            value=value,
+            description=f"Used for system critical pods that {words[name]}",
+        )
+        for name, value in SYSTEM_CLASSES.items()
+    ]
 
 
 def _publish_authority(client: Client, ca: str) -> None:

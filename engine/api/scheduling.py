@@ -9,6 +9,9 @@ from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.meta import ApiObject
 from engine.api.wire import Json, wire
 
+SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+"""The priority classes of the cluster's own parts, and their values."""
+
 
 @attrs.frozen(kw_only=True)
 class PriorityClass(ApiObject):

@@ -27,6 +27,9 @@ _LABEL_VALUE = re.compile(f"(?:{_LABEL_CHARACTERS})?")
 _LABEL_NAMES = frozenset({"Namespace"})
 _LABEL_1035_NAMES = frozenset({"Service"})
 _PATH_NAMES = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+# Groups of servers of their own: their finalizers need no path.
+_OTHER_GROUPS = frozenset({"apiextensions.k8s.io", "apiregistration.k8s.io", "kubarium.dev"})
+_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
 _ANNOTATIONS_LIMIT = 256 * 1024
 
 NOT_A_SUBDOMAIN = (
@@ -231,11 +234,13 @@ def validate_metadata(
         causes += validate_labels(meta.labels, f"{path}.labels")
     if meta.annotations:
         causes += _validate_annotations(meta.annotations, f"{path}.annotations")
-    for finalizer in meta.finalizers:
-        causes += [
-            invalid(f"{path}.finalizers", finalizer, fault)
-            for fault in qualified_name_faults(finalizer)
-        ]
+    for index, finalizer in enumerate(meta.finalizers):
+        faults = qualified_name_faults(finalizer)
+        causes += invalid_all(f"{path}.finalizers", finalizer, faults)
+        is_ours = resource.custom is None and resource.group not in _OTHER_GROUPS
+        if is_ours and "/" not in finalizer and finalizer not in _FINALIZERS:
+            message = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append(invalid(f"{path}.finalizers[{index}]", finalizer, message))
     if meta.owner_references:
         causes += _validate_owners(meta, f"{path}.ownerReferences")
     return causes

@@ -28,6 +28,7 @@ from engine.apiserver.request import PatchBody
 from engine.apiserver.resource_schema import read_as
 from engine.apiserver.server import ApiServer
 from engine.apiserver.validation import forbidden
+from engine.apiserver.warnings import DEPRECATED
 
 _SUCCESS: dict[str, Any] = {
     "kind": "Status",
@@ -86,6 +87,9 @@ class Verbs:
             answer = self._dispatch(request)
         except ApiError as error:
             answer = self.refusal(error)
+        old_way = DEPRECATED.get(request.target.resource.qualified)
+        if old_way is not None:
+            self._warnings.append(old_way)
         if not self._warnings:
             return answer
         said = dict.fromkeys((*answer.warnings, *self._warnings))

@@ -8,62 +8,77 @@ from typing import Any
 import attrs
 
 from engine.api.pod import Pod
-from engine.api.scheduling import PriorityClass
+from engine.api.scheduling import SYSTEM_CLASSES, PriorityClass
 from engine.api.scheme import SCHEME
-from engine.apiserver.admission.attributes import Attributes
-from engine.apiserver.errors import ForbiddenError
-from engine.apiserver.keys import prefix_of
+from engine.apiserver.admission.attributes import Attributes, objects_in
 from engine.apiserver.storage import ObjectStorage
-from engine.store.kv import prefix_end
 
-_SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-
+_PREEMPT = "PreemptLowerPriority"
 _CLASSES = SCHEME.resource_of(PriorityClass)
 
 
 class Priority:
-    """Resolves ``priorityClassName``; without one the global default class applies."""
+    """Resolves ``priorityClassName``; without one the global default class applies.
+
+    There is one such default at most.
+    """
 
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The pod with its priority."""
-        pod = attributes.obj
-        if not isinstance(pod, Pod) or attributes.operation != "CREATE" or attributes.subresource:
-            return pod
-        name, value, policy = self._resolve(pod, storage)
-        if pod.spec.priority is not None and pod.spec.priority != value:
-            raise ForbiddenError(
-                f'pods "{pod.metadata.name}" is forbidden: the integer value of priority '
-                f"({pod.spec.priority}) must not be provided in pod spec; priority admission "
-                f"controller computed {value} from the given PriorityClass name",
-                name=pod.metadata.name,
-                kind="pods",
+        obj = attributes.obj
+        if attributes.is_write_of(PriorityClass):
+            _check_default(attributes, storage)
+            return obj
+        return _resolved(attributes, storage) if attributes.is_creation_of(Pod) else obj
+
+
+def _resolved(attributes: Attributes, storage: ObjectStorage) -> Pod:
+    pod: Pod = attributes.obj
+    spec = pod.spec
+    name, value, policy = _class_of(attributes, storage)
+    if spec.priority is not None and spec.priority != value:
+        raise attributes.forbidden(
+            f"the integer value of priority ({spec.priority}) must not be provided in pod spec; "
+            f"priority admission controller computed {value} from the given PriorityClass name"
+        )
+    given = spec.extra.get("preemptionPolicy")
+    if given is not None and given != policy:
+        raise attributes.forbidden(
+            f"the string value of PreemptionPolicy ({given}) must not be provided in pod spec; "
+            f"priority admission controller computed {policy} from the given PriorityClass name"
+        )
+    extra = spec.extra if given else spec.extra.with_items({"preemptionPolicy": policy})
+    spec = attrs.evolve(spec, priority_class_name=name, priority=value, extra=extra)
+    return attrs.evolve(pod, spec=spec)
+
+
+def _class_of(attributes: Attributes, storage: ObjectStorage) -> tuple[str, int, str]:
+    name = attributes.obj.spec.priority_class_name
+    if name in SYSTEM_CLASSES:
+        return name, SYSTEM_CLASSES[name], _PREEMPT
+    if name:
+        found = storage.find(_CLASSES, "", name)
+        if found is None:
+            raise attributes.forbidden(f"no PriorityClass with name {name} was found")
+        return _read(found)
+    marked = [item for item in objects_in(storage, _CLASSES) if item.global_default]
+    if not marked:
+        return "", 0, _PREEMPT
+    # Two defaults can only come from an older store; the lower one does less harm.
+    return _read(min(marked, key=lambda item: item.value))
+
+
+def _read(found: PriorityClass) -> tuple[str, int, str]:
+    return found.metadata.name, found.value, found.preemption_policy or _PREEMPT
+
+
+def _check_default(attributes: Attributes, storage: ObjectStorage) -> None:
+    obj = attributes.obj
+    if not obj.global_default:
+        return
+    for other in objects_in(storage, _CLASSES):
+        if other.global_default and other.metadata.name != obj.metadata.name:
+            raise attributes.forbidden(
+                f"PriorityClass {other.metadata.name} is already marked as default. "
+                "Only one default can exist"
             )
-        extra = pod.spec.extra
-        if "preemptionPolicy" not in extra:
-            extra = extra.with_items({"preemptionPolicy": policy})
-        spec = attrs.evolve(pod.spec, priority_class_name=name, priority=value, extra=extra)
-        return attrs.evolve(pod, spec=spec)
-
-    def _resolve(self, pod: Pod, storage: ObjectStorage) -> tuple[str, int, str]:
-        name = pod.spec.priority_class_name
-        if name in _SYSTEM:
-            return name, _SYSTEM[name], "PreemptLowerPriority"
-        if name:
-            found = storage.find(_CLASSES, "", name)
-            if found is None:
-                raise ForbiddenError(
-                    f'pods "{pod.metadata.name}" is forbidden: no PriorityClass with name {name} '
-                    "was found",
-                    name=pod.metadata.name,
-                    kind="pods",
-                )
-            return _read(name, found)
-        prefix = prefix_of(_CLASSES)
-        for kv in storage.range(prefix, prefix_end(prefix)).kvs:
-            if kv.value.global_default:
-                return _read(kv.value.metadata.name, kv.value)
-        return "", 0, "PreemptLowerPriority"
-
-
-def _read(name: str, found: PriorityClass) -> tuple[str, int, str]:
-    return name, found.value, found.preemption_policy or "PreemptLowerPriority"

@@ -21,6 +21,7 @@ from engine.apiserver.batch_validation import (
 from engine.apiserver.defaults import default_template
 from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import Strategy, Surroundings
+from engine.apiserver.warnings import pod_warnings
 
 _WITHOUT_LIMIT = 2**31 - 1
 
@@ -39,6 +40,13 @@ class JobStrategy(Strategy):
         if labels and not meta.labels:
             meta = attrs.evolve(meta, labels=labels)
         return attrs.evolve(obj, metadata=meta, spec=spec)
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of a new template."""
+        template = new.spec.template
+        if old is not None and old.spec.template == template:
+            return []
+        return pod_warnings(template.metadata, template.spec, "spec.template.spec")
 
     def validate(self, obj: Any) -> list[Cause]:
         """Counts, policies, selector and template."""

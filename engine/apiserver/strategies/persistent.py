@@ -73,6 +73,17 @@ class VolumeStrategy(WithoutGeneration):
         )
         return attrs.evolve(obj, spec=spec)
 
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Recycling is the old way."""
+        del old
+        if new.spec.persistent_volume_reclaim_policy != "Recycle":
+            return []
+        text = (
+            "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. "
+            "Instead, the recommended approach is to use dynamic provisioning."
+        )
+        return [text]
+
     def validate(self, obj: Any) -> list[Cause]:
         """Where it is, how big, how to be reached."""
         return validate_volume(obj.spec)

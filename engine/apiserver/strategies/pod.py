@@ -12,6 +12,7 @@ from engine.apiserver.errors import Cause
 from engine.apiserver.pod_validation import validate_pod_spec, validate_pod_update
 from engine.apiserver.request import DeleteOptions
 from engine.apiserver.strategy import Strategy, Surroundings, without_spec_changes
+from engine.apiserver.warnings import pod_warnings
 
 _FINISHED = ("Succeeded", "Failed")
 _COUNTED = ("cpu", "memory")
@@ -47,6 +48,10 @@ class PodStrategy(Strategy):
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """Only images, deadlines, tolerations and grace may change."""
         return validate_pod_update(new, old)
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of a new pod: its spec does not change much after that."""
+        return pod_warnings(new.metadata, new.spec, "spec") if old is None else []
 
     def allocate(self, obj: Any, old: Any | None, around: Surroundings) -> Any:
         """The class of service by what the pod asks for in the end."""

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from engine.api.quota import LimitRangeItem
+from engine.api.scheduling import SYSTEM_CLASSES
 from engine.apiserver.errors import Cause
 from engine.apiserver.quota_validation import validate_limit_range, validate_quota
 from engine.apiserver.resource_validation import quantity_causes
@@ -23,9 +24,6 @@ from engine.apiserver.validation import (
     unsupported,
 )
 from engine.apiserver.workload_validation import validate_share
-
-SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-"""The priority classes of the cluster's own parts, and their values."""
 
 _HIGHEST_OF_USERS = 1_000_000_000
 

@@ -19,6 +19,7 @@ from engine.apiserver.pod_validation import validate_template
 from engine.apiserver.strategies.persistent import default_claim
 from engine.apiserver.strategy import Strategy, Surroundings, WithoutStatus
 from engine.apiserver.validation import at_least_zero, required, unchanged
+from engine.apiserver.warnings import pod_warnings
 from engine.apiserver.workload_validation import (
     validate_daemon_set,
     validate_replication_controller,
@@ -66,6 +67,13 @@ class StatefulSetStrategy(Strategy):
         )
         return attrs.evolve(obj, spec=spec)
 
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of a new template."""
+        template = new.spec.template
+        if old is not None and old.spec.template == template:
+            return []
+        return pod_warnings(template.metadata, template.spec, "spec.template.spec")
+
     def validate(self, obj: Any) -> list[Cause]:
         """Counts, selector, claims and template."""
         return validate_stateful_set(obj.spec)
@@ -112,6 +120,13 @@ class DaemonSetStrategy(Strategy):
             template=default_template(spec.template),
         )
         return attrs.evolve(obj, spec=spec)
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of a new template."""
+        template = new.spec.template
+        if old is not None and old.spec.template == template:
+            return []
+        return pod_warnings(template.metadata, template.spec, "spec.template.spec")
 
     def validate(self, obj: Any) -> list[Cause]:
         """Selector, template, and how it is updated."""

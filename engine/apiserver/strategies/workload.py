@@ -9,6 +9,7 @@ from engine.apiserver.defaults import default_template
 from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import Strategy
 from engine.apiserver.validation import at_least_zero, invalid, unchanged
+from engine.apiserver.warnings import pod_warnings
 from engine.apiserver.workload_validation import (
     validate_count,
     validate_long_running,
@@ -43,6 +44,13 @@ class ReplicaSetStrategy(Strategy):
             *validate_workload_selector(spec.selector, spec.template, "spec"),
             *validate_long_running(spec.template, "spec.template", kind=obj.KIND),
         ]
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of a new template."""
+        template = new.spec.template
+        if old is not None and old.spec.template == template:
+            return []
+        return pod_warnings(template.metadata, template.spec, "spec.template.spec")
 
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """The selector stays: pods are found by it."""
