@@ -24,6 +24,7 @@ from tui.screens.logs import LogsScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.resources import ResourcesScreen
 from tui.screens.rollouts import RolloutsScreen
+from tui.screens.scheduling import SchedulingScreen
 from tui.screens.services import ServicesScreen
 from tui.screens.store import StoreScreen
 from tui.screens.view import VIEWS, View
@@ -34,6 +35,7 @@ from tui.themes import THEMES, theme_after
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
     "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen, "store": StoreScreen,
+    "scheduling": SchedulingScreen,
 }  # fmt: skip
 _DETAILS = ("describe", "yaml", "events")
 

@@ -127,6 +127,11 @@ class AttachedSource:
         """The object as it is now."""
         return decode_as(cls, await self._call("GET", _path(cls, namespace, name)))
 
+    async def list(self, cls: type[T]) -> tuple[T, ...]:
+        """All objects of a kind that is not watched."""
+        answer = await self._call("GET", _path(cls))
+        return tuple(decode_as(cls, item) for item in answer.get("items") or ())
+
     async def create(self, obj: T) -> T:
         """Store a new object."""
         path = _path(type(obj), obj.metadata.namespace)

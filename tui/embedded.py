@@ -82,6 +82,10 @@ class EmbeddedSource:
         """The object as it is now."""
         return self.client.get(cls, name, namespace=namespace)
 
+    async def list(self, cls: type[T]) -> tuple[T, ...]:
+        """All objects of a kind that is not watched."""
+        return self.client.list(cls).items
+
     async def create(self, obj: T) -> T:
         """Store a new object."""
         return cast("T", self._call("create", obj))

@@ -69,6 +69,8 @@ ACTIONS: tuple[Action, ...] = (
            help="Delete it, after asking", is_change=True),
     Action(id="kill", keys="ctrl+k", title="Kill", group=_OBJECT, kinds=("Pod",),
            help="Delete it at once, without grace", is_change=True, is_shown=False),
+    Action(id="what_if", keys="w", title="What if", group=_OBJECT, kinds=("Pod",),
+           help="Where it would go if nodes were otherwise (Scheduling)"),
     Action(id="copy_name", keys="C", title="Copy name", group=_OBJECT, kinds=ANY,
            help="Copy its name", is_shown=False),
     Action(id="pause_cluster", keys="P", title="Freeze", group=_CLUSTER,

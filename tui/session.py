@@ -121,6 +121,14 @@ class Session:
         """The cluster's own time."""
         return self.source.info.now
 
+    async def fetch_all(self, cls: type[T]) -> tuple[T, ...]:
+        """All objects of a kind that is worked out on request and cannot be watched.
+
+        Raises:
+            EngineError: the source cannot tell.
+        """
+        return await self.source.list(cls)
+
     async def store(self, since: int) -> StoreStatus:
         """What the store looks like, with its changes after the revision *since*.
 

@@ -83,6 +83,9 @@ class Source(Protocol):
     async def get(self, cls: type[T], name: str, namespace: str) -> T:
         """The object as it is now."""
 
+    async def list(self, cls: type[T]) -> tuple[T, ...]:
+        """All objects of a kind that is not watched."""
+
     async def create(self, obj: T) -> T:
         """Store a new object."""
 

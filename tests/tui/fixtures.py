@@ -25,6 +25,7 @@ from engine.api.core import Namespace, NamespaceStatus, Service, ServicePort, Se
 from engine.api.discovery import Endpoint, EndpointConditions, EndpointSlice, SlicePort
 from engine.api.events import Event
 from engine.api.frozen import FrozenDict
+from engine.api.kubarium import Decision
 from engine.api.meta import (
     ApiObject,
     Condition,
@@ -33,9 +34,17 @@ from engine.api.meta import (
     ObjectReference,
     OwnerReference,
 )
-from engine.api.node import Node, NodeAddress, NodeSpec, NodeStatus, NodeSystemInfo
+from engine.api.node import Node, NodeAddress, NodeSpec, NodeStatus, NodeSystemInfo, Taint
 from engine.api.pod import Pod, PodSpec, PodStatus, PodTemplateSpec
 from engine.api.wire import Time
+from engine.scheduler.configuration import ProfileSettings
+from engine.scheduler.decider import Decider, FirstOne
+from engine.scheduler.decision_object import decision_object
+from engine.scheduler.node_table import NodeTable
+from engine.scheduler.nominator import Nominator
+from engine.scheduler.pod_info import pod_info
+from engine.scheduler.queue import QueuedPod
+from engine.scheduler.volume_view import VolumeView
 
 NOW = 1_800_000_000.0
 
@@ -215,6 +224,34 @@ def _template(name: str, image: str, hash_: str = "") -> PodTemplateSpec:
     )
 
 
+def decisions(nodes: list[Node], pods: list[Pod]) -> list[Decision]:
+    """What the scheduler decided about the pods without a node and the newest one with one."""
+    table, placed = NodeTable(), [pod for pod in pods if pod.spec.node_name]
+    taint = Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
+    table.put_node(attrs.evolve(nodes[0], spec=NodeSpec(taints=(taint,))))
+    for node in nodes[1:]:
+        table.put_node(node)
+    for pod in placed[:-1]:
+        table.place(pod_info(pod), pod.spec.node_name)
+    decider, profile = Decider(table, Nominator(), FirstOne()), ProfileSettings().make(VolumeView())
+    found = []
+    for pod in (*(pod for pod in pods if not pod.spec.node_name), placed[-1]):
+        cpu = "100m" if pod.spec.node_name else "6"
+        wants = ResourceRequirements(requests=FrozenDict({"cpu": cpu, "memory": "64Mi"}))
+        container = attrs.evolve(pod.spec.containers[0], resources=wants)
+        spec = attrs.evolve(pod.spec, node_name="", containers=(container,))
+        free = attrs.evolve(pod, spec=spec)
+        decision = decider.decide(pod_info(free), profile, attempt=1, now=NOW - 8)
+        queued = QueuedPod(pod.key, 0, NOW - 8, attempts=1)
+        queue = "" if pod.spec.node_name else "unschedulable"
+        found.append(
+            decision_object(
+                pod, decision, queue=queue, queued=queued if queue else None, is_full=True
+            )
+        )
+    return found
+
+
 def demo_cluster() -> list[ApiObject]:
     """Everything of the small cluster, in the middle of a rollout."""
     v1, v2 = "localhost/kubarium/demo:v1", "localhost/kubarium/demo:v2"
@@ -304,5 +341,5 @@ def demo_cluster() -> list[ApiObject]:
     ]  # fmt: skip
     return [
         *nodes, web, api, cache, old, new, api_set, cache_set, *pods, service, kubernetes, slice_,
-        *spaces, *events,
+        *spaces, *events, *decisions(nodes, pods),
     ]  # fmt: skip

@@ -84,6 +84,10 @@ class MemorySource:
             raise NotFoundError.of(cls.KIND.lower() + "s", name)
         return cast("T", found)
 
+    async def list(self, cls: type[T]) -> tuple[T, ...]:
+        """All objects of a kind."""
+        return tuple(cast("T", obj) for obj in self.objects.get(cls, {}).values())
+
     async def create(self, obj: T) -> T:
         """Store it."""
         if obj.key in self.objects.get(type(obj), {}):

@@ -32,6 +32,7 @@ VIEWS = [
     ("logs", "F6", "Logs"),
     ("events", "F7", "Events"),
     ("store", "F8", "Store"),
+    ("scheduling", "F9", "Scheduling"),
 ]
 
 _COMMAND_NAMES = [
@@ -161,6 +162,8 @@ class View(Screen[None]):
 
     def is_offered(self, action: keymap.Action) -> bool:
         """Whether this view has a use for *action*."""
+        if action.id == "what_if":
+            return False
         return action.id != "filter" or self.table is not None
 
     async def action_do(self, name: str) -> None:

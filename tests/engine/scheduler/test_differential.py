@@ -39,7 +39,7 @@ def affinities(draw: st.DrawFn) -> dict[str, Any]:
     """Node affinity and pod affinity of all kinds, or none."""
     found: dict[str, Any] = {}
     if draw(st.booleans()):
-        expression = {
+        expression: dict[str, Any] = {
             "key": "rack",
             "operator": draw(st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", "Gt"])),
         }

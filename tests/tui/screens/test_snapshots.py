@@ -19,6 +19,7 @@ KEYS = {
     "logs": ["f6"],
     "events": ["f7"],
     "store": ["f8"],
+    "scheduling": ["f9"],
     "describe": ["f3", "d"],
     "yaml": ["f3", "y"],
     "help": ["question_mark"],
