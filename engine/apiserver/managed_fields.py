@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from engine.api.frozen import FrozenDict
 from engine.apiserver.errors import BadRequestError
 from engine.apiserver.fieldpaths import (
     FieldSet,
@@ -69,7 +70,7 @@ def read_managers(document: Mapping[str, Any] | None) -> Managers:
     managers: Managers = {}
     for entry in _entries(document) or ():
         fields = entry.get("fieldsV1") if isinstance(entry, dict) else None
-        if not isinstance(fields, dict) or not is_fields(fields):
+        if not isinstance(fields, dict) or not _makes_sense(fields):
             continue
         manager = Manager(
             name=str(entry.get("manager", "")),
@@ -79,6 +80,23 @@ def read_managers(document: Mapping[str, Any] | None) -> Managers:
         )
         managers[manager] = Owned(fields, str(entry.get("time") or ""))
     return managers
+
+
+# Sets that were looked through already, so that those which many objects share are not again.
+_sound: dict[int, FrozenDict[str, Any]] = {}
+_SOUND_KEPT = 4096
+
+
+def _makes_sense(fields: dict[str, Any]) -> bool:
+    if _sound.get(id(fields)) is fields:
+        return True
+    if not is_fields(fields):
+        return False
+    if isinstance(fields, FrozenDict):
+        if len(_sound) >= _SOUND_KEPT:
+            del _sound[next(iter(_sound))]
+        _sound[id(fields)] = fields
+    return True
 
 
 def with_managers(document: Mapping[str, Any], managers: Managers) -> dict[str, Any]:
@@ -149,7 +167,10 @@ def _tracked(
     written = union(comparison.added, comparison.modified)
     managers = give_up(managers, union(written, comparison.removed), keeper=manager)
     had = managers.get(manager, Owned({}))
-    own = stripped(difference(union(had.fields, written), comparison.removed))
+    if had.fields and not comparison.removed and not difference(written, had.fields):
+        own = had.fields
+    else:
+        own = stripped(difference(union(had.fields, written), comparison.removed))
     if own:
         managers[manager] = had if own == had.fields else Owned(own, now)
     else:

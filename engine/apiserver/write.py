@@ -61,6 +61,9 @@ class Writer:
             raise BadRequestError("an empty namespace may not be set during creation")
         obj = attrs.evolve(obj, metadata=self._new_metadata(resource, meta, strategy))
         obj = strategy.default(strategy.prepare_for_create(obj, self.around))
+        if not is_applied:
+            # What admission adds is nobody's.
+            obj = tracked(resource, obj, None, subresource="", request=request, now=self.around.now)
         attributes = Attributes(
             operation="CREATE", resource=resource, obj=obj, request=request, dry_run=dry_run
         )
@@ -69,8 +72,6 @@ class Writer:
             resource, obj, [*validate_metadata(obj.metadata, resource), *strategy.validate(obj)]
         )
         obj = strategy.allocate(obj, None, self.around)
-        if not is_applied:
-            obj = tracked(resource, obj, None, subresource="", request=request, now=self.around.now)
         attributes = attrs.evolve(attributes, obj=obj)
         self.admission.check(attributes, self.storage)
         _warn(request, strategy, obj, None)
@@ -110,6 +111,15 @@ class Writer:
             new = strategy.default(strategy.prepare_for_update(new, old, self.around))
         if new == old and not subresource:
             return old
+        if not is_applied:
+            new = tracked(
+                resource,
+                new,
+                old,
+                subresource=subresource,
+                request=request,
+                now=self.around.now,
+            )
         attributes = Attributes(
             operation="UPDATE",
             resource=resource,
@@ -144,15 +154,6 @@ class Writer:
             return old
         attributes = attrs.evolve(attributes, obj=new)
         self.admission.check(attributes, self.storage)
-        if not is_applied:
-            new = tracked(
-                resource,
-                new,
-                old,
-                subresource=subresource,
-                request=request,
-                now=self.around.now,
-            )
         if may_go(new, strategy) and not dry_run:
             remove(resource, attrs.evolve(new, metadata=_at(new.metadata, old.metadata)), request)
             return new
