@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 
 from engine.adapters.http.request import ApiRequest
+from engine.adapters.http.streams.targets import container_name, status_of
 from engine.api.codec import DecodeError, parse_time
-from engine.api.container import ContainerStatus
 from engine.api.pod import Pod
-from engine.apiserver.errors import BadRequestError
+from engine.apiserver.errors import BadRequestError, Cause, InvalidError
 from engine.cri.runtime import LogOptions
 
 LogSource = Callable[[str, str, LogOptions], AsyncIterator[bytes]]
@@ -20,11 +20,8 @@ def log_target(pod: Pod, request: ApiRequest) -> tuple[str, str]:
         BadRequestError: the container is not named and there are several, is unknown, or has not
             been started.
     """
-    name = request.query.get("container", "") or _only_container(pod)
-    known = (*pod.spec.init_containers, *pod.spec.containers)
-    if not any(container.name == name for container in known):
-        raise BadRequestError(f"container {name} is not valid for pod {pod.metadata.name}")
-    status = _status_of(pod, name)
+    name = container_name(pod, request.query.get("container", ""))
+    status = status_of(pod, name)
     container_id = ""
     if status is not None:
         container_id = status.container_id
@@ -55,10 +52,19 @@ def log_options(request: ApiRequest, now: float) -> LogOptions:
     """The part of the log that is asked for.
 
     Raises:
-        BadRequestError: a parameter makes no sense.
+        BadRequestError: a parameter is no number or no time.
+        InvalidError: it is out of range, or two of them contradict each other.
     """
     since: float | None = None
     seconds = request.number("sinceSeconds")
+    if seconds is not None and request.query.get("sinceTime", ""):
+        message = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+        raise _invalid("sinceSeconds", message)
+    for name, least in (("sinceSeconds", 1), ("tailLines", 0), ("limitBytes", 1)):
+        number = request.number(name)
+        if number is not None and number < least:
+            wanted = "must be greater than or equal to 0" if not least else "must be greater than 0"
+            raise _invalid(name, f"Invalid value: {number}: {wanted}")
     if seconds is not None:
         since = now - seconds
     elif text := request.query.get("sinceTime", ""):
@@ -75,21 +81,5 @@ def log_options(request: ApiRequest, now: float) -> LogOptions:
     )
 
 
-def _only_container(pod: Pod) -> str:
-    names = [container.name for container in pod.spec.containers]
-    if len(names) == 1:
-        return names[0]
-    given = pod.metadata.annotations.get("kubectl.kubernetes.io/default-container", "")
-    if given in names:
-        return given
-    raise BadRequestError(
-        f"a container name must be specified for pod {pod.metadata.name}, choose one of: "
-        f"[{' '.join(names)}]"
-    )
-
-
-def _status_of(pod: Pod, name: str) -> ContainerStatus | None:
-    for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-        if status.name == name:
-            return status
-    return None
+def _invalid(field: str, message: str) -> InvalidError:
+    return InvalidError.of("PodLogOptions", "", [Cause(field=field, message=message)])

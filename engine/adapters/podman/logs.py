@@ -24,7 +24,8 @@ def render(line: bytes, *, since: float | None, timestamps: bool) -> bytes:
     if since is not None and datetime.fromisoformat(stamp.decode()).timestamp() < since:
         return b""
     body = text if tag == b"F" else text.removesuffix(b"\n")
-    return stamp + b" " + body if timestamps else body
+    # conmon writes its own offset from UTC; Kubernetes shows the zone as a letter.
+    return stamp.replace(b"+00:00", b"Z") + b" " + body if timestamps else body
 
 
 def tail_offset(path: Path, lines: int) -> int:
