@@ -194,7 +194,8 @@ class ObjectStorage:
         try:
             return self.store.txn((compare,), (operation,), origin=origin).succeeded
         except ReadOnlyError as error:
-            raise UnavailableError(str(error), retryAfterSeconds=1) from error
+            # Without a time to try again: kubectl would wait in silence instead of telling why.
+            raise UnavailableError(str(error)) from error
 
 
 def too_large(error: FutureRevisionError) -> TimeoutApiError:

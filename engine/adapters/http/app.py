@@ -12,8 +12,8 @@ import attrs
 from aiohttp import web
 
 from engine.adapters.http.access import access_of
-from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
 from engine.adapters.http.audit_log import AuditLog
+from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.incoming import read_request
@@ -27,7 +27,7 @@ from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
 from engine.adapters.http.verbs import Verbs
-from engine.adapters.http.watching import WatchStream, durable
+from engine.adapters.http.watching import WatchStream, as_readable, durable
 from engine.api.pod import Pod
 from engine.apiserver.authentication.authenticator import Authenticator
 from engine.apiserver.authentication.impersonation import impersonated
@@ -211,7 +211,11 @@ class HttpServer:
     async def _carry_out(self, request: ApiRequest) -> ApiResponse:
         if request.method == "GET":
             # A read changes nothing, so the journal need not know of it.
-            answer = self._verbs.handle(request)
+            readable = as_readable(request, self.store)
+            answer = self._verbs.handle(readable)
+            if readable is not request:
+                # It rests on a durable revision, refusals too.
+                return answer
         else:
             answer = cast("ApiResponse", self.journal.call(_CHANNEL, request))
         await durable(self.store, answer.revision)

@@ -1,6 +1,7 @@
 """Carries out one request on the API server: from bytes to a verb, and back to bytes."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import attrs
@@ -27,7 +28,9 @@ from engine.apiserver.read import options_refused
 from engine.apiserver.request import PatchBody
 from engine.apiserver.resource_schema import read_as
 from engine.apiserver.server import ApiServer
+from engine.apiserver.storage import too_large
 from engine.apiserver.validation import forbidden
+from engine.store.errors import FutureRevisionError
 from engine.apiserver.warnings import DEPRECATED
 
 _SUCCESS: dict[str, Any] = {
@@ -97,10 +100,12 @@ class Verbs:
 
     def refusal(self, error: ApiError) -> ApiResponse:
         """*error* as an answer."""
+        store = self.server.store
         return ApiResponse(
             status=error.code,
             body=orjson.dumps(error.status()),
-            revision=self.server.store.revision,
+            # That nothing can be done just now rests on no revision, and must be told at once.
+            revision=0 if error.code == HTTPStatus.SERVICE_UNAVAILABLE else store.revision,
             retry_after=int(error.details.get("retryAfterSeconds", 0)),
         )
 
@@ -126,8 +131,12 @@ class Verbs:
     def _get(self, request: ApiRequest) -> ApiResponse:
         target = request.target
         revision = 0
+        wanted = request.number("resourceVersion") or 0
+        newest = self.server.store.revision
         if request.query.get("resourceVersionMatch") == "Exact":
-            revision = request.number("resourceVersion") or 0
+            revision = wanted
+        elif wanted > newest:
+            raise too_large(FutureRevisionError(wanted, newest))
         obj = self.server.get(
             target.resource.cls,
             target.name,

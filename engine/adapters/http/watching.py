@@ -156,6 +156,20 @@ class WatchStream:
             await response.write(b"".join(lines))
 
 
+def as_readable(request: ApiRequest, store: Store[Any]) -> ApiRequest:
+    """A read that can be answered now, though the disk may be full.
+
+    While the store takes no writes, its newest revisions may wait for the disk for a long time; a
+    read that names none gets the newest durable one instead.
+    """
+    query = request.query
+    names_one = query.get("resourceVersion", "0") not in ("", "0") or "continue" in query
+    if store.alarm is None or store.durable_revision >= store.revision or names_one:
+        return request
+    exact = {"resourceVersion": str(store.durable_revision), "resourceVersionMatch": "Exact"}
+    return attrs.evolve(request, query={**query, **exact})
+
+
 async def durable(store: Store[object], revision: int) -> None:
     """Return once *revision* survives a crash."""
     if revision <= store.durable_revision:
