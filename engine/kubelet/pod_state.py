@@ -110,6 +110,7 @@ class PodState:
         is_gone: the object is no longer in the API; only its containers are left.
         mounting_since: since when its volumes are waited for, or were last complained about.
         is_rejected: this node never took the pod.
+        is_evicted: the node ended the pod to have room.
         grace_override: how long its containers get to end, whatever its specification says.
         resize_reason: why its new resources have to wait: Deferred or Infeasible.
         failed_reason: why the kubelet ended the pod for good (DeadlineExceeded, Evicted).
@@ -130,6 +131,7 @@ class PodState:
     failed_reason: str = ""
     failed_message: str = ""
     is_rejected: bool = False
+    is_evicted: bool = False
     grace_override: float | None = None
     failed_mounts: str = ""
     mounting_since: float = 0.0

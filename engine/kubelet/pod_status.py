@@ -165,12 +165,25 @@ def _conditions(
         _ready(pod, containers_ready),
         containers_ready,
         *_resizing(state),
+        *_disruption(state),
     )
     generation = pod.metadata.generation
     new = tuple(
         _dated(attrs.evolve(item, observed_generation=generation), old, now) for item in wanted
     )
-    return new + tuple(item for item in old if item.type not in OWN_CONDITIONS)
+    own = {*OWN_CONDITIONS, *(item.type for item in new)}
+    return new + tuple(item for item in old if item.type not in own)
+
+
+def _disruption(state: PodState) -> Iterable[Condition]:
+    """What is said of a pod that the node ended to have room."""
+    if state.is_evicted:
+        yield Condition(
+            type="DisruptionTarget",
+            status="True",
+            reason="TerminationByKubelet",
+            message=state.failed_message,
+        )
 
 
 def _resizing(state: PodState) -> Iterable[Condition]:

@@ -37,6 +37,7 @@ def evict_for_volume(pod: Pod, state: PodState, volume: str, recorder: EventReco
     state.failed_reason = "Evicted"
     state.failed_message = f'Usage of EmptyDir volume "{volume}" exceeds the limit "{limit}". '
     state.grace_override = EVICTION_GRACE_SECONDS
+    state.is_evicted = True
     recorder.warning(pod, "Evicted", state.failed_message)
 
 

@@ -5,6 +5,7 @@ It knows how to ask; how often, and what an answer means, the kubelet knows.
 
 import asyncio
 import contextlib
+import os
 import ssl
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class Checker:
         except TimeoutError:
             return Verdict(success=False, message=_late(command, container))
         except (aiohttp.ClientError, OSError, AdapterError, ValueError) as error:
-            return Verdict(success=False, message=str(error) or type(error).__name__)
+            return Verdict(success=False, message=_broken(command, container, error))
 
     async def _http(self, check: HttpCheck, container: Container) -> Verdict:
         if self._is_closed:
@@ -107,21 +108,42 @@ class Checker:
         )
 
 
+def _broken(command: RunCheck, container: Container, error: Exception) -> str:
+    """What the kubelet says of a check that found nobody to ask."""
+    check, cause = command.check, error
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+    words = str(error) or type(error).__name__
+    if isinstance(check, ExecCheck) or not isinstance(cause, OSError):
+        return words
+    reason = os.strerror(cause.errno).lower() if cause.errno else words
+    where = f"{_host_of(command, container)}:{check.port}"
+    dialled = f"dial tcp {where}: connect: {reason}"
+    if isinstance(check, HttpCheck):
+        return f'Get "{check.scheme.lower()}://{where}{check.path}": {dialled}'
+    return dialled
+
+
+def _host_of(command: RunCheck, container: Container) -> str:
+    own = getattr(command.check, "host", "")
+    return own or container.sandbox.ip or "127.0.0.1"
+
+
 def _late(command: RunCheck, container: Container) -> str:
     """What the kubelet says of a check that had no answer in time."""
-    check, host = command.check, container.sandbox.ip or "127.0.0.1"
+    check, host = command.check, _host_of(command, container)
     match check:
         case ExecCheck():
             what = " ".join(check.command)
             return f'command timed out: "{what}" timed out after {command.timeout:g}s'
         case HttpCheck():
-            url = f"{check.scheme.lower()}://{check.host or host}:{check.port}{check.path}"
+            url = f"{check.scheme.lower()}://{host}:{check.port}{check.path}"
             return (
                 f'Get "{url}": context deadline exceeded'
                 " (Client.Timeout exceeded while awaiting headers)"
             )
         case TcpCheck():
-            return f"dial tcp {check.host or host}:{check.port}: i/o timeout"
+            return f"dial tcp {host}:{check.port}: i/o timeout"
         case GrpcCheck():
             return (
                 f'timeout: failed to connect service "{host}:{check.port}"'

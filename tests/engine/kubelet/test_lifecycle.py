@@ -73,6 +73,7 @@ def test_a_pod_is_evicted_when_its_volume_is_too_full(station: Station) -> None:
 
     status = station.get().status
     assert (status.phase, status.reason) == ("Failed", "Evicted")
+    assert station.condition("DisruptionTarget") == "True"
     assert status.message == 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '
 
 
