@@ -86,7 +86,7 @@ def replace_account(cluster: Cluster) -> None:
     """Delete the account, and let the controller make another of the same name."""
     delete_account(cluster)
     cluster.run_for(5.0)
-    assert cluster.get(ServiceAccount, "default", namespace="default")
+    assert cluster.get(ServiceAccount, "default", namespace="default").metadata.uid
 
 
 def delete_pod(cluster: Cluster) -> None:

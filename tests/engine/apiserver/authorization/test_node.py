@@ -61,9 +61,9 @@ def test_a_node_reads_what_its_pods_use(cluster: Cluster) -> None:
     """By volume, by environment; while the pod is there."""
     own = node(cluster, "node-1")
 
-    assert own.get(Secret, "used", namespace="default")
-    assert own.get(ConfigMap, "settings", namespace="default")
-    assert own.get(Pod, "web", namespace="default")
+    assert own.get(Secret, "used", namespace="default").metadata.uid
+    assert own.get(ConfigMap, "settings", namespace="default").metadata.uid
+    assert own.get(Pod, "web", namespace="default").metadata.uid
     assert own.create_token("default", namespace="default").token
 
     cluster.admin.delete(Pod, "web", namespace="default", grace_period_seconds=0)
@@ -99,7 +99,7 @@ def test_a_node_writes_its_own_objects_only(cluster: Cluster) -> None:
     label = {"node-restriction.kubernetes.io/a": "b"}
     labels = attrs.evolve(itself.metadata, labels=itself.metadata.labels.with_items(label))
 
-    assert own.update_status(itself)
+    assert own.update_status(itself).metadata.uid
     with pytest.raises(ForbiddenError, match=r"spec\.nodeName set to itself"):
         other.update_status(pod)
     with pytest.raises(ForbiddenError, match='not allowed to modify node "node-1"'):
