@@ -134,7 +134,13 @@ def _kubernetes_service(config: ClusterConfig) -> Service:
 
 
 def _dns_service(config: ClusterConfig) -> Service:
-    labels = FrozenDict({"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"})
+    labels = FrozenDict(
+        {
+            "k8s-app": "kube-dns",
+            "kubernetes.io/cluster-service": "true",
+            "kubernetes.io/name": "CoreDNS",
+        }
+    )
     return Service(
         metadata=ObjectMeta(name="kube-dns", namespace="kube-system", labels=labels),
         spec=ServiceSpec(

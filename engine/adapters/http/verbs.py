@@ -30,8 +30,8 @@ from engine.apiserver.resource_schema import read_as
 from engine.apiserver.server import ApiServer
 from engine.apiserver.storage import too_large
 from engine.apiserver.validation import forbidden
-from engine.store.errors import FutureRevisionError
 from engine.apiserver.warnings import DEPRECATED
+from engine.store.errors import FutureRevisionError
 
 _SUCCESS: dict[str, Any] = {
     "kind": "Status",
