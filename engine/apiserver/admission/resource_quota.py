@@ -88,7 +88,7 @@ def _charges(attributes: Attributes, storage: ObjectStorage) -> list[tuple[Resou
             for name, amount in taken.items()
             if name in (quota.status.hard or quota.spec.hard)
         }
-        if delta:
+        if delta or isinstance(obj, Pod):
             found.append((quota, delta))
     return found
 
