@@ -42,8 +42,8 @@ class VolumeManager:
 
     def mount(self, pod: Pod, state: PodState, facts: PodFacts) -> bool:
         """Set the pod's volumes up; False, with an Event, if one of them cannot be had."""
-        if not pod.spec.volumes:
-            return True
+        if not pod.spec.volumes or (state.volumes and not state.failed_mounts):
+            return True  # what is mounted is kept current by `refresh`
         try:
             state.volumes = self.build(pod, facts)
         except VolumePendingError:
