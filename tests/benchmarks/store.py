@@ -1,4 +1,11 @@
-"""The store beside a real etcd on the same disk: ``python -m tests.benchmarks.store``."""
+"""The store beside a real etcd on the same disk: ``python -m tests.benchmarks.store``.
+
+One durable put is a bare fdatasync (about 105 us where this was written), 7 us of SQLite, and 25 to
+50 us of handing over to the writer's thread and back, so one writer cannot exceed about 7,000/s.
+etcd through gRPC's own client reaches 2,300/s there; through bare frames, which cost a client next
+to nothing, 4,000/s. The target is against the former; the latter is shown beside it. Hand-overs
+suffer first from a busy machine: with both cores taken the row of one writer says little.
+"""
 
 import asyncio
 import os
