@@ -54,7 +54,7 @@ class Decider:
     )
 
     def decide(self, info: PodInfo, profile: Profile, *, attempt: int, now: float) -> Decision:
-        """The best node for the pod as things are, or why there is none."""
+        """The best node for the pod as things are; without one, `message` finds the words."""
         evaluation = self.evaluation(info, profile)
         evaluation.refresh()
         nominated = self._held_rows(info, evaluation)
@@ -65,7 +65,7 @@ class Decider:
             drawn = tied[self.chance.randrange(len(tied))] if len(tied) > 1 else tied[0]
             chosen = self.table.names[drawn]
         past, moment = evaluation.past()
-        decision = Decision(
+        return Decision(
             pod=info.key,
             uid=info.uid,
             time=now,
@@ -86,10 +86,6 @@ class Decider:
             chosen=chosen,
             tied=tuple(tied.tolist()) if len(tied) <= _TEMPLATES else tuple(tied[:_TEMPLATES]),
         )
-        if not chosen:
-            reasons, _ = self.reasons(evaluation, nominated)
-            decision.message = self.message(decision, reasons)
-        return decision
 
     def evaluation(self, info: PodInfo, profile: Profile) -> Evaluation:
         """What the plugins say for the pod's template; to be refreshed before it is read."""

@@ -206,10 +206,11 @@ class DecisionLog:
         if before is not None:
             self._release(before)
         self._decisions[decision.uid] = decision
-        users, kept = self._pasts.get(decision.past, (0, decision.past.bytes_kept))
-        if not users:
-            self._size += kept
-        self._pasts[decision.past] = (users + 1, kept)
+        known = self._pasts.get(decision.past)
+        if known is None:
+            known = (0, decision.past.bytes_kept)
+            self._size += known[1]
+        self._pasts[decision.past] = (known[0] + 1, known[1])
         self._size += decision.size
         while self._size > self.budget and len(self._decisions) > 1:
             _, dropped = self._decisions.popitem(last=False)
