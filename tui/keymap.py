@@ -7,6 +7,9 @@ import attrs
 from textual.binding import Binding
 
 WORKLOADS = ("Deployment",)
+RESTARTED = ("Deployment", "StatefulSet", "DaemonSet")
+SCALED = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
+LOGGED = ("Pod", *SCALED, "DaemonSet", "Job")
 ANY = ("*",)
 
 
@@ -42,16 +45,16 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="yaml", keys="y", title="YAML", group=_OBJECT, kinds=ANY,
            help="It as the API server has it"),
     Action(id="logs", keys="l", title="Logs", group=_OBJECT,
-           kinds=("Pod", "Deployment", "ReplicaSet"), help="What its containers print, live"),
+           kinds=LOGGED, help="What its containers print, live"),
     Action(id="previous_logs", keys="p", title="Previous logs", group=_OBJECT, kinds=("Pod",),
            help="What the container printed before its last restart", is_shown=False),
-    Action(id="scale", keys="s", title="Scale", group=_OBJECT, kinds=("Deployment", "ReplicaSet"),
+    Action(id="scale", keys="s", title="Scale", group=_OBJECT, kinds=SCALED,
            help="Ask for another number of pods", is_change=True),
     Action(id="set_image", keys="i", title="Set image", group=_OBJECT, kinds=WORKLOADS,
            help="Roll out another version", is_change=True),
     Action(id="undo", keys="u", title="Undo", group=_OBJECT, kinds=WORKLOADS,
            help="Roll back to the revision before", is_change=True),
-    Action(id="restart", keys="r", title="Restart", group=_OBJECT, kinds=WORKLOADS,
+    Action(id="restart", keys="r", title="Restart", group=_OBJECT, kinds=RESTARTED,
            help="Replace all its pods, step by step", is_change=True),
     Action(id="pause_rollout", keys="z", title="Pause/resume", group=_OBJECT, kinds=WORKLOADS,
            help="Hold the rollout, or let it go on", is_change=True, is_shown=False),

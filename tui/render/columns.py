@@ -6,18 +6,21 @@ from typing import Any
 import attrs
 
 from engine.api.apps import Deployment, ReplicaSet
+from engine.api.batch import CronJob, Job
 from engine.api.core import ConfigMap, Namespace, Secret, Service
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
 from engine.api.meta import ApiObject, condition_of
 from engine.api.node import Node
 from engine.api.pod import Pod
+from engine.api.replication import ReplicationController
 from engine.api.scheme import Resource
 from engine.api.selectors import format_selector
+from engine.api.stateful import DaemonSet, StatefulSet
 from tui.render import events as events_
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
-from tui.render import rollouts
+from tui.render import rollouts, workloads
 from tui.render.age import age
 from tui.render.text import Tone
 
@@ -113,6 +116,15 @@ def _ports(service: Service) -> str:
     return ",".join(shown) or "<none>"
 
 
+def _external(service: Service) -> str:
+    status: Any = service.status or {}
+    given = (status.get("loadBalancer") or {}).get("ingress") or ()
+    found = [*service.spec.external_ips, *(e.get("ip") or e.get("hostname", "") for e in given)]
+    if not found and service.spec.type == "LoadBalancer":
+        return "<pending>"
+    return ",".join(found) or "<none>"
+
+
 def _strategy(deployment: Deployment) -> str:
     low, high = rollouts.bounds(deployment)
     kind = deployment.spec.strategy.type or "RollingUpdate"
@@ -197,10 +209,85 @@ _REPLICA_SET = (
     _col("IMAGES", rollouts.images, is_wide=True),
 )
 
+_STATEFUL_SET = (
+    _col(
+        "READY",
+        lambda s: f"{s.status.ready_replicas}/{workloads.wanted(s)}",
+        tone=lambda s: _replica_tone(s.status.ready_replicas, workloads.wanted(s)),
+        sort=lambda s: s.status.ready_replicas,
+    ),
+    _number("UP-TO-DATE", lambda s: s.status.updated_replicas),
+    _col(
+        "UPDATE",
+        lambda s: _state_cell(workloads.update_state(s)),
+        tone=lambda s: workloads.update_state(s).tone,
+        sort=lambda s: workloads.update_state(s).word,
+    ),
+    _col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
+    AGE,
+    _col("IMAGES", workloads.images, is_wide=True),
+)
+
+_DAEMON_SET = (
+    _number("DESIRED", lambda d: d.status.desired_number_scheduled),
+    _number("CURRENT", lambda d: d.status.current_number_scheduled, is_spare=True),
+    _number(
+        "READY",
+        lambda d: d.status.number_ready,
+        tone=lambda d: _replica_tone(d.status.number_ready, d.status.desired_number_scheduled),
+    ),
+    _number("UP-TO-DATE", lambda d: d.status.updated_number_scheduled),
+    _number("AVAILABLE", lambda d: d.status.number_available, is_spare=True),
+    _col(
+        "UPDATE",
+        lambda d: _state_cell(workloads.update_state(d)),
+        tone=lambda d: workloads.update_state(d).tone,
+        sort=lambda d: workloads.update_state(d).word,
+    ),
+    _col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
+    AGE,
+    _col("IMAGES", workloads.images, is_wide=True),
+)
+
+_REPLICATION_CONTROLLER = (
+    _number("DESIRED", workloads.wanted),
+    _number("CURRENT", lambda r: r.status.replicas),
+    _number("READY", lambda r: r.status.ready_replicas),
+    _col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
+    AGE,
+    _col("IMAGES", workloads.images, is_wide=True),
+)
+
+_JOB = (
+    _col(
+        "STATUS",
+        lambda j: _state_cell(workloads.job_state(j)),
+        tone=lambda j: workloads.job_state(j).tone,
+        sort=lambda j: workloads.job_state(j).word,
+    ),
+    _col("COMPLETIONS", workloads.completions, sort=lambda j: j.status.succeeded),
+    _number("FAILED", lambda j: j.status.failed, is_spare=True,
+            tone=lambda j: "wait" if j.status.failed else "dim"),
+    Column(name="DURATION", value=workloads.job_duration, tone=lambda _: "dim"),
+    AGE,
+    _col("IMAGES", workloads.images, is_wide=True),
+)  # fmt: skip
+
+_CRON_JOB = (
+    _col("SCHEDULE", lambda c: c.spec.schedule, tone=lambda _: "info"),
+    _col("TIMEZONE", lambda c: c.spec.time_zone or "<none>", is_spare=True, tone=lambda _: "dim"),
+    _col("SUSPEND", lambda c: str(bool(c.spec.suspend)),
+         tone=lambda c: "wait" if c.spec.suspend else ""),
+    _number("ACTIVE", lambda c: len(c.status.active)),
+    Column(name="LAST SCHEDULE", value=workloads.cron_last,
+           sort=lambda c: -(c.status.last_schedule_time or 0.0)),
+    AGE,
+)  # fmt: skip
+
 _SERVICE = (
     _col("TYPE", lambda s: s.spec.type or "ClusterIP", sort=lambda s: s.spec.type),
     _col("CLUSTER-IP", lambda s: s.spec.cluster_ip or "<none>"),
-    _col("EXTERNAL-IP", is_spare=True, value=lambda s: ",".join(s.spec.external_ips) or "<none>",
+    _col("EXTERNAL-IP", is_spare=True, value=_external,
          tone=lambda _: "dim"),
     _col("PORT(S)", _ports, tone=lambda _: "info"),
     AGE,
@@ -246,6 +333,11 @@ _COLUMNS: dict[type[ApiObject], tuple[Column, ...]] = {
     Node: _NODE,
     Deployment: _DEPLOYMENT,
     ReplicaSet: _REPLICA_SET,
+    StatefulSet: _STATEFUL_SET,
+    DaemonSet: _DAEMON_SET,
+    ReplicationController: _REPLICATION_CONTROLLER,
+    Job: _JOB,
+    CronJob: _CRON_JOB,
     Service: _SERVICE,
     Event: _EVENT,
     Namespace: _NAMESPACE,
@@ -277,4 +369,4 @@ def needs_attention(obj: ApiObject) -> bool:
         return rollouts.is_active(obj) or bool(available and available.status != "True")
     if isinstance(obj, Event):
         return obj.type == "Warning"
-    return False
+    return workloads.is_troubled(obj)

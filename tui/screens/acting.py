@@ -11,6 +11,8 @@ from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
+from engine.api.replication import ReplicationController
+from engine.api.stateful import StatefulSet
 from engine.errors import EngineError
 from tui import operations
 from tui.render import rollouts
@@ -60,7 +62,7 @@ class Actor:
     async def do_scale(self, objects: list[ApiObject]) -> str:
         """Ask for a number of pods."""
         obj = objects[0]
-        assert isinstance(obj, Deployment | ReplicaSet)
+        assert isinstance(obj, Deployment | ReplicaSet | StatefulSet | ReplicationController)
         now = 1 if obj.spec.replicas is None else obj.spec.replicas
         answer = await self.app.push_screen_wait(
             Ask("Scale", f"How many pods of {named(obj)}? It has {now}.", str(now),

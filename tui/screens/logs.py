@@ -138,10 +138,8 @@ class LogsScreen(View):
         target = self._target
         if isinstance(target, Pod):
             return [target]
-        owners = set()
-        if isinstance(target, ReplicaSet):
-            owners = {target.metadata.uid}
-        elif isinstance(target, Deployment):
+        owners = {target.metadata.uid} if target is not None else set()
+        if isinstance(target, Deployment):
             sets = rollouts.sets_of(target, self.session.objects(ReplicaSet).values())
             owners = {item.metadata.uid for item in sets}
         return [
