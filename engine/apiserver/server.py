@@ -18,7 +18,7 @@ from engine.apiserver.authentication.service_accounts import (
     ServiceAccountTokens,
     TokenSpec,
 )
-from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.access import Access, access_to
 from engine.apiserver.authorization.authorizer import Authorizer
 from engine.apiserver.authorization.escalation import EscalationGuard
 from engine.apiserver.authorization.rbac import GROUP
@@ -376,6 +376,17 @@ class ApiServer:
         )
         is_applied = patch.type.startswith(APPLY_PATCH)
         if is_new:
+            # Who may only patch makes nothing that was not there.
+            self.check(
+                access_to(
+                    resource,
+                    "create",
+                    user=request.user,
+                    groups=request.groups,
+                    namespace=namespace,
+                    name=name,
+                )
+            )
             made = self._create(new, request=request, dry_run=dry_run, is_applied=is_applied)
             return cast("T", made)
         changed = self._update(
