@@ -154,10 +154,24 @@ class ConflictError(ApiError):
 
 
 class GoneError(ApiError):
-    """The revision asked for has been compacted; list again."""
+    """The revision asked for has been compacted; list again.
+
+    *continue_token* is what the rest of a list can be asked for with, at another revision.
+    """
 
     code = 410
     reason = "Expired"
+
+    def __init__(self, message: str, *, continue_token: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.continue_token = continue_token
+
+    def status(self) -> dict[str, Any]:
+        """The answer, with the token that leads on."""
+        body = super().status()
+        if self.continue_token:
+            body["metadata"] = {"continue": self.continue_token}
+        return body
 
 
 class TooLargeError(ApiError):

@@ -18,6 +18,9 @@ from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.validation import forbidden, unsupported
 from engine.store.kv import prefix_end
 
+# A token with this revision goes on with what there is now; Kubernetes calls it inconsistent.
+_NEWEST = -1
+
 EXPIRED = (
     "The provided continue parameter is too old to display a consistent list result. You can start "
     "a new list without the continue parameter, or use the continue token in this response to "
@@ -76,7 +79,8 @@ def list_objects(
         return _collect(storage, start, end, prefix, revision, query.limit, selects, view)
     except GoneError as error:
         if query.continue_token:
-            raise GoneError(EXPIRED) from error
+            last = start.removeprefix(prefix).removesuffix(b"\0")
+            raise GoneError(EXPIRED, continue_token=_token(_NEWEST, last)) from error
         raise
 
 
@@ -161,6 +165,10 @@ def _resume(token: str, prefix: bytes) -> tuple[int, bytes]:
         revision, start = int(body["rv"]), str(body["start"])
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
         raise BadRequestError("continue key is not valid") from error
-    if revision <= 0 or "/../" in f"/{start}":
+    if revision == _NEWEST:
+        revision = 0
+    elif revision <= 0:
+        raise BadRequestError("continue key is not valid")
+    if "/../" in f"/{start}":
         raise BadRequestError("continue key is not valid")
     return revision, prefix + start.encode()

@@ -20,6 +20,7 @@ from engine.apiserver.errors import (
     BadRequestError,
     InvalidError,
     MethodNotAllowedError,
+    NotAcceptableError,
     NotFoundError,
 )
 from engine.apiserver.patch import APPLY_PATCH
@@ -177,6 +178,11 @@ class Verbs:
         value, warnings = self._read_body(request, resource)
         if resource.verbs == ("create",) and resource.cls not in self.server.computed:
             namespace = request.target.namespace
+            if request.form.shape:
+                raise NotAcceptableError(
+                    "only the following media types are accepted: application/json, "
+                    "application/yaml, application/vnd.kubernetes.protobuf"
+                )
             answer = self.server.reviews.review(resource, value, namespace, self._info(request))
             return self._json(201, answer)
         obj = self._decoded(request, value)

@@ -481,3 +481,33 @@ def test_a_server_that_is_down_refuses_everything(
     with pytest.raises(UnavailableError):
         server.create(make_pod(), request=request_info)
     assert [event.type for event in events] == ["ERROR"]
+
+
+def test_a_list_goes_on_after_its_revision_is_compacted(
+    server: ApiServer, request_info: RequestInfo
+) -> None:
+    """The refusal carries a token that leads to the rest as it is now."""
+    for name in ("a", "b", "c"):
+        made = ConfigMap(metadata=ObjectMeta(name=name, namespace="default"))
+        server.create(made, request=request_info)
+    first = server.list(ConfigMap, namespace="default", limit=1, request=request_info)
+    server.delete(ConfigMap, "b", namespace="default", request=request_info)
+    server.store.compact(server.store.revision)
+
+    with pytest.raises(GoneError) as gone:
+        server.list(
+            ConfigMap,
+            namespace="default",
+            limit=1,
+            continue_token=first.continue_token,
+            request=request_info,
+        )
+    rest = server.list(
+        ConfigMap,
+        namespace="default",
+        continue_token=gone.value.status()["metadata"]["continue"],
+        request=request_info,
+    )
+
+    assert [one.metadata.name for one in rest.items] == ["c"]
+    assert rest.revision == server.store.revision
