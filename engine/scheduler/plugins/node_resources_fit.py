@@ -74,6 +74,8 @@ class NodeResourcesFit:
     def score(self, info: PodInfo, table: NodeTable, rows: Rows) -> Scores:
         """How well the resources would be used with the pod there, in percent."""
         usage = utilization(info, table, rows, self.weights, is_scored=True)
+        if not usage:
+            return np.zeros(len(rows))
         if self.strategy == "LeastAllocated":
             return _average(usage, _least)
         if self.strategy == "MostAllocated":
