@@ -20,6 +20,10 @@ _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _EXTENSIONS = "x-kubernetes-group-version-kind"
 _FORM = 1  # part of the hashes: raise it when documents of equal resources come out differently
 _INFO = {"title": "Kubernetes", "version": VERSION}
+_METADATA_DESCRIPTION = (
+    "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/"
+    "sig-architecture/api-conventions.md#metadata"
+)
 # OpenAPI 2 knows nothing of these.
 _NOT_IN_V2 = ("nullable", "anyOf", "oneOf", "not")
 _SCALARS: Mapping[str, dict[str, Any]] = {
@@ -174,7 +178,10 @@ def _own_definition(
     definition["properties"] = {
         **published().by_name["io.k8s.api.core.v1.Namespace"]["properties"],
         **definition.get("properties", {}),
-        "metadata": {"$ref": f"{REF_PREFIX}{_META}ObjectMeta"},
+        "metadata": {
+            "$ref": f"{REF_PREFIX}{_META}ObjectMeta",
+            "description": _METADATA_DESCRIPTION,
+        },
     }
     if schema is not None:
         for field in ("spec", "status"):
