@@ -55,7 +55,7 @@ class KubariumCommands(Provider):
         if not has_kinds:
             return
         for resource in SCHEME:
-            if "list" in resource.verbs:
+            if "list" in resource.verbs and resource.stored_as is None:
                 short = ", ".join(resource.short_names)
                 yield (
                     f"Show {resource.plural}",
