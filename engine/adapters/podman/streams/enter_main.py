@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+import warnings  # os.execvpe wants it when it is too late to find it
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 8, 24, 38
@@ -24,6 +25,7 @@ CAPABILITY_VERSION = 0x20080522
 TIOCSCTTY = 0x540E
 NAMESPACES = ("user", "cgroup", "ipc", "uts", "net", "pid", "mnt")
 
+_ = warnings
 libc = ctypes.CDLL(None, use_errno=True)
 
 
