@@ -3,7 +3,7 @@
 Source: ValidateService of pkg/apis/core/validation, kubernetes v1.34.
 """
 
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
 
 from engine.api.core import Service, ServicePort
 from engine.apiserver.allocators import NODE_PORTS
@@ -23,6 +23,10 @@ from engine.apiserver.validation import (
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _POLICIES = ("Cluster", "Local")
+_EXTERNAL = ("NodePort", "LoadBalancer")
+_FAMILIES = ("IPv4", "IPv6")
+_FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
+_LONGEST_AFFINITY = 86400
 
 
 def validate_service(service: Service) -> list[Cause]:
@@ -32,11 +36,7 @@ def validate_service(service: Service) -> list[Cause]:
     if spec.type not in _TYPES:
         causes.append(unsupported("spec.type", spec.type, _TYPES))
     if spec.type == "ExternalName":
-        if not spec.external_name:
-            causes.append(required("spec.externalName"))
-        else:
-            name = spec.external_name.removesuffix(".")
-            causes += [invalid("spec.externalName", name, f) for f in subdomain_faults(name)]
+        causes += _name_elsewhere(spec.external_name)
     elif not spec.ports and spec.cluster_ip != "None":
         causes.append(required("spec.ports"))
     causes += validate_labels(spec.selector, "spec.selector")
@@ -51,6 +51,11 @@ def validate_service(service: Service) -> list[Cause]:
     ):
         if policy and policy not in _POLICIES:
             causes.append(unsupported(f"spec.{field}", policy, _POLICIES))
+    causes += _session(service)
+    causes += _external(service)
+    if spec.type == "ExternalName":
+        return causes + _without_address(service)
+    causes += _ip_families(service)
     if spec.cluster_ip == "None" and spec.type in ("NodePort", "LoadBalancer"):
         message = f"may not be set to 'None' for {spec.type} services"
         causes.append(invalid("spec.clusterIPs[0]", "None", message))
@@ -58,6 +63,103 @@ def validate_service(service: Service) -> list[Cause]:
         message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
         causes.append(invalid("spec.clusterIPs[0]", spec.cluster_ip, message))
     return causes
+
+
+def _name_elsewhere(name: str) -> list[Cause]:
+    if not name:
+        return [required("spec.externalName")]
+    bare = name.removesuffix(".")
+    return [invalid("spec.externalName", bare, fault) for fault in subdomain_faults(bare)]
+
+
+def _session(service: Service) -> list[Cause]:
+    """How long a client stays with one pod."""
+    config = service.spec.session_affinity_config or {}
+    seconds = (config.get("clientIP") or {}).get("timeoutSeconds")
+    path = "spec.sessionAffinityConfig"
+    if service.spec.session_affinity == "None" and config:
+        message = "must not be set when session affinity is None"
+        return [forbidden(path, message)]
+    if seconds is None or 0 < seconds <= _LONGEST_AFFINITY:
+        return []
+    message = f"must be greater than 0 and less than {_LONGEST_AFFINITY}"
+    return [invalid(f"{path}.clientIP.timeoutSeconds", seconds, message)]
+
+
+def _external(service: Service) -> list[Cause]:
+    """What only services have that can be reached from outside."""
+    spec = service.spec
+    causes: list[Cause] = []
+    for index, address in enumerate(spec.external_ips):
+        if not _is_address(address):
+            message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            causes.append(invalid(f"spec.externalIPs[{index}]", address, message))
+    is_external = spec.type in _EXTERNAL or bool(spec.external_ips)
+    if spec.external_traffic_policy and not is_external:
+        message = "may only be set for externally-accessible services"
+        policy = spec.external_traffic_policy
+        causes.append(invalid("spec.externalTrafficPolicy", policy, message))
+    if spec.type != "LoadBalancer":
+        causes += [
+            forbidden(f"spec.{field}", "may only be used when `type` is 'LoadBalancer'")
+            for field in (
+                "allocateLoadBalancerNodePorts", "loadBalancerClass", "loadBalancerSourceRanges"
+            )
+            if spec.extra.get(field) is not None
+        ]  # fmt: skip
+        return causes
+    for index, text in enumerate(spec.extra.get("loadBalancerSourceRanges") or ()):
+        try:
+            ip_network(str(text).strip(), strict=False)
+        except ValueError:
+            message = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+            causes.append(invalid(f"spec.loadBalancerSourceRanges[{index}]", text, message))
+    return causes
+
+
+def _without_address(service: Service) -> list[Cause]:
+    """A name elsewhere has no address here."""
+    spec = service.spec
+    return [
+        forbidden(f"spec.{field}", "may not be set for ExternalName services")
+        for field, value in (
+            ("clusterIP", spec.cluster_ip),
+            ("ipFamilies", spec.ip_families),
+            ("ipFamilyPolicy", spec.ip_family_policy),
+        )
+        if value
+    ]
+
+
+def _ip_families(service: Service) -> list[Cause]:
+    """The network of services has IPv4 addresses only."""
+    spec = service.spec
+    causes: list[Cause] = []
+    policy = spec.ip_family_policy
+    if policy and policy not in _FAMILY_POLICIES:
+        causes.append(unsupported("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES))
+    elif policy == "RequireDualStack":
+        message = "this cluster is not configured for dual-stack services"
+        causes.append(invalid("spec.ipFamilyPolicy", policy, message))
+    seen: dict[str, None] = {}
+    for index, family in enumerate(spec.ip_families):
+        path = f"spec.ipFamilies[{index}]"
+        if family not in _FAMILIES:
+            causes.append(unsupported(path, family, _FAMILIES))
+        elif family in seen:
+            causes.append(duplicate(path, family))
+        elif family != "IPv4":
+            causes.append(invalid(path, family, "not configured on this cluster"))
+        seen[family] = None
+    return causes
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def validate_service_update(new: Service, old: Service) -> list[Cause]:

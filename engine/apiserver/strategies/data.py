@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from typing import Any
 
@@ -9,9 +10,18 @@ import attrs
 
 from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import Surroundings, WithoutStatus
-from engine.apiserver.validation import forbidden, invalid
+from engine.apiserver.validation import forbidden, invalid, required
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_CONFIGS = {
+    "kubernetes.io/dockercfg": ".dockercfg",
+    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+}
+_KEYS = {
+    **{kind: (key,) for kind, key in _CONFIGS.items()},
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
 _LIMIT = 1024 * 1024
 
 _NOT_A_KEY = (
@@ -83,7 +93,7 @@ class SecretStrategy(DataStrategy):
             except (binascii.Error, ValueError):
                 message = "must be base64"
                 causes.append(Cause(field=f"data[{key}]", message=f"Invalid value: {message}"))
-        return causes
+        return causes + _of_type(obj)
 
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """The type says what the keys are, so it stays."""
@@ -91,6 +101,30 @@ class SecretStrategy(DataStrategy):
         if new.type != old.type:
             causes.append(invalid("type", new.type, "field is immutable"))
         return causes
+
+
+def _of_type(secret: Any) -> list[Cause]:
+    """What a secret of its type must hold.
+
+    Source: ValidateSecret of pkg/apis/core/validation, kubernetes v1.34.
+    """
+    missing = [
+        required(f"data[{key}]") for key in _KEYS.get(secret.type, ()) if key not in secret.data
+    ]
+    if secret.type == "kubernetes.io/basic-auth" and not {"username", "password"} & {*secret.data}:
+        missing = [required("data[username]"), required("data[password]")]
+    if secret.type == "kubernetes.io/service-account-token":
+        name = "kubernetes.io/service-account.name"
+        if not secret.metadata.annotations.get(name):
+            missing = [required(f"metadata.annotations[{name}]")]
+    for kind, key in _CONFIGS.items():
+        if secret.type == kind and key in secret.data:
+            try:
+                json.loads(base64.b64decode(secret.data[key]))
+            except ValueError as error:
+                message = f'Invalid value: "<secret contents redacted>": {error}'
+                missing.append(Cause(field=f"data[{key}]", message=message))
+    return missing
 
 
 def _encoded(secret: Any) -> Any:

@@ -7,6 +7,7 @@ from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
 from engine.apiserver.strategies.certificates import SigningRequestStrategy
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.discovery import EndpointSliceStrategy
+from engine.apiserver.strategies.lease import LeaseStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
 from engine.apiserver.strategies.networking import (
     IngressClassStrategy,
@@ -60,6 +61,7 @@ STRATEGIES: dict[str, Strategy] = {
     "ingressclasses.networking.k8s.io": IngressClassStrategy(),
     "ingresses.networking.k8s.io": IngressStrategy(),
     "jobs.batch": JobStrategy(),
+    "leases.coordination.k8s.io": LeaseStrategy(),
     "limitranges": LimitRangeStrategy(),
     "namespaces": NamespaceStrategy(),
     "networkpolicies.networking.k8s.io": NetworkPolicyStrategy(),

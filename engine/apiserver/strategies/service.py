@@ -77,6 +77,10 @@ class ServiceStrategy(WithoutGeneration):
             if not address or address != had:
                 address = allocate_cluster_ip(obj, around)
             spec = attrs.evolve(spec, cluster_ip=address, cluster_ips=(address,))
+        if spec.type == "LoadBalancer" and not spec.extra.get(
+            "allocateLoadBalancerNodePorts", True
+        ):
+            return obj if spec == obj.spec else attrs.evolve(obj, spec=spec)
         if spec.type in _WITH_NODE_PORTS:
             spec = attrs.evolve(spec, ports=allocate_node_ports(obj, around))
         else:
