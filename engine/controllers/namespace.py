@@ -99,7 +99,10 @@ def deletion_conditions(
 
 @attrs.define(eq=False)
 class NamespaceController:
-    """Deletes what is in a terminating namespace; removes its finalizer when nothing is left."""
+    """Deletes what is in a terminating namespace; removes its finalizer when nothing is left.
+
+    Pods go first, the rest only when the last pod has gone.
+    """
 
     loop: Loop
     client: Client
@@ -115,6 +118,7 @@ class NamespaceController:
         self.queue.pause()
         self._namespaces = self.informers.informer(Namespace)
         self._namespaces.add_handler(self._on_namespace)
+        self.informers.informer(Pod).add_handler(self._on_pod)
 
     def start(self) -> None:
         """Begin to reconcile."""
@@ -152,7 +156,11 @@ class NamespaceController:
         finalizers: dict[str, int] = {}
         failures: list[str] = []
         grace = 0.0
-        for resource in self.scheme:
+        pods = self.scheme.resource_of(Pod)
+        for resource in (pods, *(found for found in self.scheme if found is not pods)):
+            if resource is not pods and f"{pods.plural}." in resources:
+                # Pods end before what they may still need: secrets, claims, network policies.
+                break
             if not resource.namespaced or "delete" not in resource.verbs or resource.stored_as:
                 continue
             try:
@@ -193,6 +201,13 @@ class NamespaceController:
     def _on_namespace(self, key: str, _old: Namespace | None, new: Namespace | None) -> None:
         if new is not None and new.metadata.deletion_timestamp is not None:
             self.queue.add(key)
+
+    def _on_pod(self, _key: str, old: Pod | None, new: Pod | None) -> None:
+        """A pod that has gone may have been the last."""
+        if new is None and old is not None:
+            namespace = self._namespaces.lister.by_key(old.metadata.namespace)
+            if namespace is not None and namespace.metadata.deletion_timestamp is not None:
+                self.queue.add(namespace.key)
 
 
 def _condition(

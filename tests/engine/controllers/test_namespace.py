@@ -77,3 +77,32 @@ def test_conditions_keep_their_time_while_nothing_changes() -> None:
     changed = condition_of(second, "NamespaceContentRemaining")
     assert changed is not None
     assert (changed.status, changed.last_transition_time) == ("True", 2.0)
+
+
+def test_pods_go_before_what_they_may_need(plant: Plant) -> None:
+    """OrderedNamespaceDeletion: a config map stays until the last pod has ended."""
+    plant.stop_delay = 5.0
+    plant.apply(apiVersion="v1", kind="Namespace", metadata={"name": "team"})
+    plant.run(1.0)
+    plant.apply(
+        apiVersion="v1", kind="ConfigMap", metadata={"name": "settings", "namespace": "team"}
+    )
+    plant.apply(
+        apiVersion="v1",
+        kind="Pod",
+        metadata={"name": "web", "namespace": "team"},
+        spec={"containers": [{"name": "c", "image": "demo"}]},
+    )
+    plant.run(3.0)
+
+    plant.client.delete(Namespace, "team")
+    plant.run(2.0)
+    assert plant.get(ConfigMap, "settings", "team")
+    remaining = condition_of(
+        plant.get(Namespace, "team", "").status.conditions, "NamespaceContentRemaining"
+    )
+    assert remaining is not None
+    assert remaining.message == "Some resources are remaining: pods. has 1 resource instances"
+
+    plant.run(6.0)
+    assert "team" not in [namespace.metadata.name for namespace in plant.all(Namespace)]
