@@ -73,7 +73,8 @@ class ContainerStarted:
 class ContainerStartFailed:
     """The container could not be made or started. *reason* as kubelet names it.
 
-    CreateContainerConfigError, CreateContainerError or RunContainerError.
+    FailedMount (a volume cannot be had), CreateContainerConfigError, CreateContainerError or
+    RunContainerError.
     """
 
     pod: PodIdentity

@@ -27,6 +27,7 @@ from engine.kubelet.volumes.manager import VolumeManager
 
 CONFIG_RETRY_SECONDS = 10.0
 HOOK_SECONDS = 60.0
+FAILED_MOUNT = "FailedMount"
 CONFIG_ERROR = "CreateContainerConfigError"
 
 KillIt = Callable[[Pod, PodState, ContainerWork, str], None]
@@ -112,8 +113,12 @@ class Starter:
     def refuse(self, pod: Pod, work: ContainerWork, reason: str, message: str) -> None:
         """The container cannot be started now; try again later."""
         work.step = Step.NONE
-        work.waiting_reason, work.waiting_message = reason, message
         work.retry_at = self.loop.now + CONFIG_RETRY_SECONDS
+        if reason == FAILED_MOUNT:
+            work.waiting_reason = work.waiting_message = ""
+            self.recorder.warning(pod, FAILED_MOUNT, message)
+            return
+        work.waiting_reason, work.waiting_message = reason, message
         path = field_path(pod, work.name)
         self.recorder.warning(pod, "Failed", f"Error: {message}", field_path=path)
 

@@ -18,7 +18,7 @@ from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker
 from engine.adapters.podman.service import PodmanService, end_leftover
-from engine.adapters.podman.volumes import memory_folder
+from engine.adapters.podman.volumes import memory_folder, mounts_folder
 from engine.errors import AdapterError
 
 
@@ -66,8 +66,17 @@ def kill_pauses(state: Path) -> int:
 def wipe(state: Path) -> None:
     """Remove an instance's files: all of *state*, and what is in memory."""
     shutil.rmtree(memory_folder(state), ignore_errors=True)
-    unmount_below(state)
+    for folder in (mounts_folder(state), state):
+        unmount_below(folder)
+    _remove_empty(mounts_folder(state))
     shutil.rmtree(state, ignore_errors=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the empty folders in *folder*, and itself: never what a mount may still show."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
 
 
 def unmount_below(state: Path) -> None:

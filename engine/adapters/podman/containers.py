@@ -19,7 +19,7 @@ from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import catches, send_signal
 from engine.adapters.podman.sizes import SizeLimits
 from engine.adapters.podman.tasks import Tasks
-from engine.adapters.podman.volumes import PodVolumes, VolumeDriver
+from engine.adapters.podman.volumes import PodVolumes, VolumeDriver, VolumeFailure
 from engine.cri import commands as cri
 from engine.cri import events
 from engine.cri.runtime import Emit
@@ -73,6 +73,9 @@ class Containers:
                 return
         try:
             mounts = await prepare_files(command, self.owner, self.drivers)
+        except VolumeFailure as error:
+            self._not_started(command, "FailedMount", str(error))
+            return
         except (AdapterError, OSError) as error:
             self._not_started(command, "CreateContainerConfigError", str(error))
             return

@@ -9,17 +9,22 @@ from pathlib import Path
 
 from engine.errors import AdapterError
 
+SHARED = Path("/run/kubarium/mounts")
 
-def share_mounts(folder: Path) -> bool:
-    """Make *folder* one whose mounts are seen by processes that left our mount namespace later.
 
-    To be called before the Podman service starts. Whether that worked.
+def share_mounts() -> bool:
+    """Make `SHARED` a folder whose mounts reach processes that leave our mount namespace later.
+
+    To be called before the Podman service starts. It stays, for all instances. Whether that worked.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_mounted(folder):
+    try:
+        SHARED.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    if is_mounted(SHARED):
         return True
-    made = _run("mount", "--bind", str(folder), str(folder))
-    return made and _run("mount", "--make-shared", str(folder))
+    made = _run("mount", "--bind", str(SHARED), str(SHARED))
+    return made and _run("mount", "--make-shared", str(SHARED))
 
 
 def is_mounted(folder: Path) -> bool:
@@ -42,13 +47,12 @@ def make_memory(place: Path, fallback: Path, size: int) -> Path:
         return place
     if fallback.is_dir():
         return fallback
-    place.mkdir(parents=True, exist_ok=True)
     options = "mode=0777" + (f",size={size}" if size else "")
-    if is_mounted(place.parent.parent.parent) and _run(
-        "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)
-    ):
-        return place
-    place.rmdir()
+    if place.is_relative_to(SHARED) and is_mounted(SHARED):
+        place.mkdir(parents=True, exist_ok=True)
+        if _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)):
+            return place
+        place.rmdir()
     try:
         fallback.mkdir(parents=True)
         fallback.chmod(0o777)

@@ -15,7 +15,6 @@ import attrs
 
 from engine.adapters.podman.memory import share_mounts
 from engine.adapters.podman.preflight import Preflight
-from engine.adapters.podman.volumes import mounts_folder
 from engine.errors import AdapterError
 
 CONTAINERS_CONF = """\
@@ -133,7 +132,7 @@ class PodmanService:
             AdapterError: it ended at once or does not answer; with what it said.
         """
         self.write_config()
-        share_mounts(mounts_folder(self.state))
+        share_mounts()
         end_leftover(self.state)
         self.socket.unlink(missing_ok=True)
         log = self.state / "service.log"

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 import attrs
 
 from engine.adapters.podman.content import set_ownership, write_files
-from engine.adapters.podman.memory import forget_memory, make_memory
+from engine.adapters.podman.memory import SHARED, forget_memory, make_memory
 from engine.adapters.podman.records import Owner
 from engine.adapters.podman.specs import bind
 from engine.cri.commands import Mount, PodIdentity, Volume
@@ -30,6 +30,13 @@ HOST_TYPES = {
     "CharDevice": "is not a character device",
     "BlockDevice": "is not a block device",
 }
+
+
+class VolumeFailure(AdapterError):  # noqa: N818 - VolumeError is the kubelet's
+    """A volume cannot be provided; the message is the kubelet's, with the volume's name."""
+
+    def __init__(self, volume: str, cause: Exception) -> None:
+        super().__init__(f'MountVolume.SetUp failed for volume "{volume}" : {cause}')
 
 
 class VolumeDriver(Protocol):
@@ -106,21 +113,26 @@ class PodVolumes:
         """Make sure that all *volumes* are there; where they are.
 
         Raises:
-            AdapterError: one cannot be provided.
+            VolumeFailure: one cannot be provided.
         """
         places: dict[str, Path] = {}
         for volume in volumes:
-            if not volume.driver:
-                places[volume.name] = self.provide(volume)
-                continue
-            driver = self.drivers.get(volume.driver)
-            if driver is None:
-                raise AdapterError(f"no driver named {volume.driver!r} serves this node")
-            place = await driver.mount(pod, volume, self.mounts_folder / volume.name)
-            if volume.group is not None:
-                set_ownership(place, volume.group, only_if_needed=volume.group_if_needed)
-            places[volume.name] = place
+            try:
+                places[volume.name] = await self._place(pod, volume)
+            except (AdapterError, OSError) as error:
+                raise VolumeFailure(volume.name, error) from error
         return places
+
+    async def _place(self, pod: PodIdentity, volume: Volume) -> Path:
+        if not volume.driver:
+            return self.provide(volume)
+        driver = self.drivers.get(volume.driver)
+        if driver is None:
+            raise AdapterError(f"no driver named {volume.driver!r} serves this node")
+        place = await driver.mount(pod, volume, self.mounts_folder / volume.name)
+        if volume.group is not None:
+            set_ownership(place, volume.group, only_if_needed=volume.group_if_needed)
+        return place
 
     def binds(
         self, mounts: Iterable[Mount], volumes: Iterable[Volume], places: Mapping[str, Path]
@@ -163,14 +175,20 @@ class PodVolumes:
 
 
 def mounts_folder(state: Path) -> Path:
-    """Where file systems of the instance with its files in *state* are mounted."""
-    return state / "mounts"
+    """Where file systems of the instance with its files in *state* are mounted.
+
+    Not in *state*, which its user may want to remove at any time.
+    """
+    return SHARED / _digest(state)
 
 
 def memory_folder(state: Path) -> Path:
     """Where the instance with its files in *state* has its volumes in memory."""
-    digest = hashlib.sha256(str(state).encode()).hexdigest()
-    return SHM / f"kubarium-{digest[:12]}"
+    return SHM / f"kubarium-{_digest(state)}"
+
+
+def _digest(state: Path) -> str:
+    return hashlib.sha256(str(state).encode()).hexdigest()[:12]
 
 
 def host_path(path: Path, kind: str) -> Path:
