@@ -28,9 +28,22 @@ class DecisionAnswers(ReadOnly):
     scheduler: Scheduler
 
     def get(self, name: str, namespace: str) -> ApiObject | None:
-        """The last decision about a pod with every node, or None if there is nothing to tell."""
-        pod = self.scheduler.caches.pods.lister.get(name, namespace=namespace)
-        return None if pod is None else self._object(pod, is_full=True)
+        """The last decision about a pod with every node, or None if there is nothing to tell.
+
+        ``NAME.3`` is the third attempt at the pod NAME, as long as it is kept.
+        """
+        pods = self.scheduler.caches.pods.lister
+        pod = pods.get(name, namespace=namespace)
+        if pod is not None:
+            return self._object(pod, is_full=True)
+        name, _, number = name.rpartition(".")
+        pod = pods.get(name, namespace=namespace) if number.isdigit() else None
+        if pod is None:
+            return None
+        for decision in self.scheduler.decisions.attempts(pod.metadata.uid):
+            if decision.attempt == int(number):
+                return decision_object(pod, decision, is_full=True)
+        return None
 
     def list(self, namespace: str) -> tuple[ApiObject, ...]:
         """The decisions of a namespace, or of all, without what was said of each node."""
@@ -44,8 +57,14 @@ class DecisionAnswers(ReadOnly):
         queued = queue.get(pod.key)
         if decision is None and queued is None:
             return None
+        earlier = self.scheduler.decisions.attempts(pod.metadata.uid)[:-1] if is_full else ()
         return decision_object(
-            pod, decision, queue=queue.where(pod.key), queued=queued, is_full=is_full
+            pod,
+            decision,
+            queue=queue.where(pod.key),
+            queued=queued,
+            is_full=is_full,
+            earlier=earlier,
         )
 
 

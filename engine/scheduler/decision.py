@@ -193,19 +193,22 @@ def count_reasons(
 
 @attrs.define(eq=False)
 class DecisionLog:
-    """The last decision of each pod, newest last, within a budget of bytes."""
+    """The decision of every attempt, newest last, within a budget of bytes: the oldest go first."""
 
     budget: int = 32 * 1024 * 1024
-    _decisions: OrderedDict[str, Decision] = attrs.field(factory=OrderedDict, init=False)
+    _decisions: OrderedDict[tuple[str, int], Decision] = attrs.field(
+        factory=OrderedDict, init=False
+    )
+    _of_pod: dict[str, dict[int, Decision]] = attrs.field(factory=dict, init=False)
     _pasts: dict[Past, tuple[int, int]] = attrs.field(factory=dict, init=False)
     _size: int = attrs.field(default=0, init=False)
 
     def add(self, decision: Decision) -> None:
         """Keep *decision*, and drop the oldest ones that no longer fit."""
-        before = self._decisions.pop(decision.uid, None)
-        if before is not None:
-            self._release(before)
-        self._decisions[decision.uid] = decision
+        key = (decision.uid, decision.attempt)
+        self._drop(key)
+        self._decisions[key] = decision
+        self._of_pod.setdefault(decision.uid, {})[decision.attempt] = decision
         known = self._pasts.get(decision.past)
         if known is None:
             known = (0, decision.past.bytes_kept)
@@ -213,18 +216,21 @@ class DecisionLog:
         self._pasts[decision.past] = (known[0] + 1, known[1])
         self._size += decision.size
         while self._size > self.budget and len(self._decisions) > 1:
-            _, dropped = self._decisions.popitem(last=False)
-            self._release(dropped)
+            self._drop(next(iter(self._decisions)))
 
     def get(self, uid: str) -> Decision | None:
         """The last decision about the pod *uid*, or None."""
-        return self._decisions.get(uid)
+        attempts = self._of_pod.get(uid)
+        return attempts[next(reversed(attempts))] if attempts else None
+
+    def attempts(self, uid: str) -> tuple[Decision, ...]:
+        """All decisions about the pod *uid* that are still kept, oldest first."""
+        return tuple(self._of_pod.get(uid, {}).values())
 
     def forget(self, uid: str) -> None:
         """Drop what is kept about the pod *uid*."""
-        dropped = self._decisions.pop(uid, None)
-        if dropped is not None:
-            self._release(dropped)
+        for attempt in tuple(self._of_pod.get(uid, ())):
+            self._drop((uid, attempt))
 
     def __iter__(self) -> Iterator[Decision]:
         return iter(tuple(self._decisions.values()))
@@ -232,7 +238,14 @@ class DecisionLog:
     def __len__(self) -> int:
         return len(self._decisions)
 
-    def _release(self, dropped: Decision) -> None:
+    def _drop(self, key: tuple[str, int]) -> None:
+        dropped = self._decisions.pop(key, None)
+        if dropped is None:
+            return
+        uid, attempt = key
+        del self._of_pod[uid][attempt]
+        if not self._of_pod[uid]:
+            del self._of_pod[uid]
         self._size -= dropped.size
         users, kept = self._pasts.pop(dropped.past)
         if users > 1:

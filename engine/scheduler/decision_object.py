@@ -1,7 +1,7 @@
 """A decision as the API shows it: JSON values, node by node. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -25,15 +25,27 @@ def decision_object(
     queue: str = "",
     queued: QueuedPod | None = None,
     is_full: bool = False,
+    earlier: Sequence[Decision] = (),
 ) -> kubarium.Decision:
     """The Decision about *pod*: none was made yet if there is no *decision*.
 
-    With *is_full* what every filter and score said of every node is told too.
+    With *is_full* what every filter and score said of every node is told too; *earlier* attempts
+    are told in short.
     """
     status: dict[str, Any] = {"result": GATED if queue == "gated" else WAITING, "attempt": 0}
     if decision is not None:
         # A copy, so that what is worked out goes when the answer has been given.
         status = decision_status(attrs.evolve(decision), is_full=is_full)
+    if earlier:
+        status["earlier"] = [
+            {
+                "attempt": item.attempt,
+                "time": item.time,
+                "nominatedNodeName": item.nominee,
+                "message": item.message,
+            }
+            for item in earlier
+        ]
     if queue and queued is not None:
         status["queue"] = queue
         status["queuedAt"] = queued.added

@@ -27,6 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", choices=("text", "json", "yaml"), default="text", help="the form (text)"
     )
+    parser.add_argument(
+        "--attempt", type=int, default=0, metavar="N", help="an earlier attempt (the last one)"
+    )
     parser.add_argument("--all", action="store_true", help="show every node, however many")
     parser.add_argument(
         "--kubeconfig", type=Path, metavar="PATH", help="what `kubarium serve` wrote"
@@ -61,7 +64,7 @@ async def _explain(options: argparse.Namespace) -> int:
             answer: Any = await source.create(question)
             text = explain_what_if(answer, questions, limit=limit)
         else:
-            answer = await _decision(source, name, namespace)
+            answer = await _decision(source, name, namespace, options.attempt)
             text = explain(answer, now=source.info.now, limit=limit)
     finally:
         await source.stop()
@@ -76,18 +79,19 @@ async def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _decision(source: Any, name: str, namespace: str) -> Any:
+async def _decision(source: Any, name: str, namespace: str, attempt: int) -> Any:
     from engine.api.kubarium import Decision
     from engine.api.pod import Pod
     from engine.apiserver.errors import NotFoundError
 
     try:
-        return await source.get(Decision, name, namespace)
+        wanted = f"{name}.{attempt}" if attempt else name
+        return await source.get(Decision, wanted, namespace)
     except NotFoundError:
         pod = await source.get(Pod, name, namespace)
         where = f"on {pod.spec.node_name}" if pod.spec.node_name else "on no node"
         raise ConfigError(
-            f"pod/{name} in {namespace} is {where}, but no decision about it is kept: it was made"
+            f"pod/{name} in {namespace} is {where}, but no such decision is kept: it was made"
             " before this process started, by another scheduler, or too long ago;"
             " --what-if asks for a new one"
         ) from None

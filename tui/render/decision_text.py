@@ -37,6 +37,14 @@ def explain(decision: Decision, *, now: float, limit: int = 40) -> str:
         facts.append(f"now in the {status['queue']} queue")
     lines.append("  " + ", ".join(facts))
     lines += body(status, limit=limit)
+    earlier = status.get("earlier") or ()
+    if earlier:
+        lines += ["", "Earlier attempts (--attempt N shows one in full):"]
+        lines += [
+            f"  {item['attempt']:>3}  {max(0, round(now - float(item['time'])))}s ago"
+            f"  {item['message']}"
+            for item in earlier[-10:]
+        ]
     return "\n".join(lines)
 
 

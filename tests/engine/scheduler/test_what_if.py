@@ -96,6 +96,23 @@ def test_a_placed_pod_has_scores_that_add_up(plant: Plant) -> None:
             assert node["total"] == sum(item["weighted"] for item in node["scores"].values())
 
 
+def test_every_attempt_is_kept(plant: Plant) -> None:
+    """Told in short beside the last one, and in full by its number."""
+    plant.client.patch(Node, "n0", {"metadata": {"labels": {"a": "b"}}})
+    plant.client.patch(Node, "n1", {"spec": {"taints": [{"key": "x", "effect": "NoSchedule"}]}})
+    plant.client.patch(Pod, "big", {"metadata": {"labels": {"a": "b"}}}, namespace="default")
+    plant.run(5.0)
+
+    last = plant.client.get(Decision, "big", namespace="default").status
+    first = plant.client.get(Decision, "big.1", namespace="default").status
+
+    assert (last["attempt"], first["attempt"]) == (2, 1)
+    assert [item["attempt"] for item in last["earlier"]] == [1]
+    assert "{x: }" in last["message"]
+    assert "{dedicated: db}" in first["message"]
+    assert len(first["nodes"]) == 2
+
+
 def test_decisions_cannot_be_written(plant: Plant) -> None:
     """They say what happened."""
     with pytest.raises(MethodNotAllowedError):
