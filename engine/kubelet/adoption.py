@@ -43,6 +43,7 @@ def take_over_status(pod: Pod, state: PodState) -> None:
         if work.current is not None:
             if work.is_running:
                 work.has_started = bool(status.started)
+                work.image_user = _user(status)
                 work.is_ready = status.ready
                 image = _spec_image(pod, status.name)
                 work.wanted_image = image
@@ -62,6 +63,13 @@ def _spec_image(pod: Pod, name: str) -> str:
         if container.name == name:
             return container.image
     return ""
+
+
+def _user(status: ContainerStatus) -> str:
+    """As whom it was started, as far as the status tells: a number, or empty for root."""
+    linux = status.extra.get("user", {}).get("linux", {})
+    user = linux.get("uid", 0)
+    return str(user) if user else ""
 
 
 def _record(container: ObservedContainer) -> ContainerRecord:

@@ -3,7 +3,7 @@
 Source: kubelet_pods.go (generateAPIPodStatus, getPhase) and status/generate.go, kubernetes v1.34.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -83,11 +83,20 @@ def _with_host_ips(pod: Pod, address: str) -> FrozenDict[str, Json]:
     return extra.with_items({"hostIPs": freeze([{"ip": address}])})
 
 
+def _resources(pod: Pod) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+    """Requests and limits that make the class: the pod's own, else those of each container."""
+    own = pod.spec.extra.get("resources")
+    if own:
+        yield own.get("requests", {}), own.get("limits", {})
+        return
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
+        yield container.resources.requests, container.resources.limits
+
+
 def qos_class(pod: Pod) -> str:
     """Guaranteed, Burstable or BestEffort, by requests and limits of CPU and memory."""
     asked: list[tuple[str, str]] = []
-    for container in (*pod.spec.init_containers, *pod.spec.containers):
-        limits, requests = container.resources.limits, container.resources.requests
+    for requests, limits in _resources(pod):
         for name in ("cpu", "memory"):
             limit = limits.get(name, "")
             asked.append((requests.get(name, "") or limit, limit))

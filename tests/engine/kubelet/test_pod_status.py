@@ -66,3 +66,14 @@ def test_status_is_stable() -> None:
     again = Pod(metadata=pod.metadata, spec=pod.spec, status=first)
 
     assert compute_status(again, state, node=NodeFacts(), now=200.0) == first
+
+
+def test_the_class_follows_the_resources_of_the_pod_as_a_whole() -> None:
+    """Where a pod has resources of its own, those of its containers do not count."""
+    limits = {"cpu": "1", "memory": "1Gi"}
+    spec = {"resources": {"limits": limits}, "containers": [{"name": "a", "image": "demo"}]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec}
+    pod = decode(body)
+
+    assert isinstance(pod, Pod)
+    assert qos_class(pod) == "Guaranteed"
