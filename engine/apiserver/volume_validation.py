@@ -4,10 +4,15 @@ Source: ValidateVolumes of pkg/apis/core/validation, kubernetes v1.34.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
+import attrs
+
 from engine.api.codec import encode_part
+from engine.api.frozen import FrozenDict, freeze
 from engine.api.volume import Volume
+from engine.api.wire import wire_name
 from engine.apiserver.container_validation import (
     config_key_faults,
     relative_path_faults,
@@ -33,6 +38,11 @@ _FIELDS = (
     "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace",
     "metadata.uid",
 )  # fmt: skip
+_TYPED = tuple(
+    (field.name, wire_name(field))
+    for field in attrs.fields(Volume)
+    if field.name not in ("name", "extra")
+)
 _MODES = "must be a number between 0 and 0777 (octal), both inclusive"
 
 
@@ -54,8 +64,8 @@ def validate_volumes(volumes: Iterable[Volume], path: str) -> tuple[list[Cause],
 
 
 def _sources(volume: Volume, path: str) -> list[Cause]:
-    sources = encode_part(volume)
-    given = [field for field in sources if field != "name"]
+    given = [field for name, field in _TYPED if getattr(volume, name) is not None]
+    given += volume.extra
     if not given:
         return [required(path, "must specify a volume type")]
     causes = [
@@ -64,9 +74,11 @@ def _sources(volume: Volume, path: str) -> list[Cause]:
     ]
     field = given[0]
     check = _CHECKS.get(field)
-    if check is not None:
-        causes += check(sources[field], f"{path}.{field}")
-    return causes
+    if check is None:
+        return causes
+    if volume.projected is not None and field == "projected":
+        return [*causes, *_projected(volume.projected, f"{path}.projected")]
+    return causes + check(encode_part(volume)[field], f"{path}.{field}")
 
 
 def _items(source: Mapping[str, Any], path: str) -> list[Cause]:
@@ -147,7 +159,9 @@ def _downward(source: Mapping[str, Any], path: str) -> list[Cause]:
     return causes
 
 
-def _projected(source: Mapping[str, Any], path: str) -> list[Cause]:
+@lru_cache(maxsize=256)
+def _projected(source: FrozenDict[str, Any], path: str) -> tuple[Cause, ...]:
+    """Remembered, because nearly every pod has the same one: the token of its account."""
     causes = _mode(source.get("defaultMode"), f"{path}.defaultMode")
     for index, part in enumerate(source.get("sources") or ()):
         place = f"{path}.sources[{index}]"
@@ -167,7 +181,7 @@ def _projected(source: Mapping[str, Any], path: str) -> list[Cause]:
             causes += _downward(inner, f"{place}.{field}")
         elif field == "serviceAccountToken":
             causes += _token(inner, f"{place}.{field}")
-    return causes
+    return tuple(causes)
 
 
 def _token(source: Mapping[str, Any], path: str) -> list[Cause]:
@@ -195,6 +209,6 @@ _CHECKS = {
     "hostPath": _host_path,
     "nfs": _nfs,
     "persistentVolumeClaim": _claim,
-    "projected": _projected,
+    "projected": lambda source, path: [*_projected(freeze(source), path)],
     "secret": _secret,
 }
