@@ -11,6 +11,7 @@ from engine.apiserver.conversion import stored as as_stored
 from engine.apiserver.conversion import view_of
 from engine.apiserver.errors import (
     AlreadyExistsError,
+    Cause,
     ConflictError,
     GoneError,
     NotFoundError,
@@ -34,6 +35,8 @@ _LEASE_SHARED = 60.0
 MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )
+
+_TOO_LARGE = Cause(field="", message="Too large resource version", reason="ResourceVersionTooLarge")
 
 
 def origin_for(request: RequestInfo) -> Origin:
@@ -202,5 +205,6 @@ def too_large(error: FutureRevisionError) -> TimeoutApiError:
     """What a client hears that asks for a revision that is still to come."""
     return TimeoutApiError(
         f"Too large resource version: {error.requested}, current: {error.current}",
+        causes=(_TOO_LARGE,),
         retryAfterSeconds=1,
     )

@@ -1,15 +1,14 @@
 """The Python clients people use: kubernetes, lightkube and kr8s, against a served cluster."""
 
 import gc
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import kr8s
 import pytest
-from kr8s.objects import ConfigMap as Kr8sConfigMap
-from kr8s.objects import Pod as Kr8sPod
-from kr8s.objects import new_class
 from kubernetes import client, config, dynamic, watch
 from lightkube import AsyncClient, Client, KubeConfig
 from lightkube.core.exceptions import ApiError
@@ -39,6 +38,23 @@ def api(served: Path) -> Iterator[client.ApiClient]:
     made = config.new_client_from_config(str(served))
     yield made
     made.close()
+
+
+MakeClient = Callable[[str], Client]
+
+
+@pytest.fixture
+def lightkube(served: Path) -> Iterator[MakeClient]:
+    """Makes clients of lightkube, by the name of their field manager."""
+    made: list[Client] = []
+
+    def make(manager: str) -> Client:
+        made.append(Client(config=KubeConfig.from_file(served), field_manager=manager))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
@@ -167,18 +183,18 @@ def test_the_official_client_works_with_custom_objects(api: client.ApiClient) ->
     assert seen == ["ADDED", "ADDED"]
 
 
-def test_lightkube_works(served: Path) -> None:
+def test_lightkube_works(lightkube: MakeClient) -> None:
     """Create, apply with a conflict, patch, watch and delete."""
-    one = Client(config=KubeConfig.from_file(served), field_manager="one")
-    two = Client(config=KubeConfig.from_file(served), field_manager="two")
+    one, two = lightkube("one"), lightkube("two")
     meta = ObjectMeta(name="light", namespace="default")
     one.apply(ConfigMap(metadata=meta, data={"a": "1", "b": "1"}))
     with pytest.raises(ApiError) as conflict:
         two.apply(ConfigMap(metadata=meta, data={"a": "2"}))
     two.apply(ConfigMap(metadata=meta, data={"a": "2"}), force=True)
     patched = one.patch(ConfigMap, "light", {"data": {"c": "3"}}, namespace="default")
-    changes = one.watch(ConfigMap, namespace="default", fields={"metadata.name": "light"})
-    first = next(iter(changes))
+    changes: Any = one.watch(ConfigMap, namespace="default", fields={"metadata.name": "light"})
+    first = next(changes)
+    changes.close()
     one.delete(ConfigMap, "light", namespace="default")
 
     assert conflict.value.status.code == 409
@@ -187,9 +203,9 @@ def test_lightkube_works(served: Path) -> None:
 
 
 @pytest.mark.usefixtures("crons")
-def test_lightkube_works_with_custom_resources(served: Path) -> None:
+def test_lightkube_works_with_custom_resources(lightkube: MakeClient) -> None:
     """Through a generic resource, with its subresources."""
-    kube = Client(config=KubeConfig.from_file(served))
+    kube = lightkube("tests")
     resource: Any = create_namespaced_resource(GROUP, "v1", "CronTab", "crontabs")
     kube.create(
         resource(metadata=ObjectMeta(name="light"), spec={"cron": "* * *"}), namespace="default"
@@ -218,28 +234,18 @@ async def test_lightkube_works_asynchronously(served: Path) -> None:
 @pytest.mark.usefixtures("crons")
 def test_kr8s_works(served: Path) -> None:
     """Objects, labels, waiting, logs and custom classes."""
-    api = kr8s.api(kubeconfig=str(served))
-    settings = Kr8sConfigMap({"metadata": {"name": "kr8s"}, "data": {"a": "1"}}, api=api)
-    settings.create()
-    settings.label({"tier": "front"})
-    settings.patch({"data": {"b": "2"}})
-    pod = Kr8sPod(
-        {"metadata": {"name": "kr8s"}, "spec": {"containers": [{"name": "c", "image": IMAGE}]}},
-        api=api,
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.clients.kr8s_program", str(served)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        cwd=Path(__file__).parents[2],
     )
-    pod.create()
-    pod.wait("condition=Ready", timeout=20)
-    said = "\n".join(pod.logs())
-    pod.delete()
-    pod.wait("delete", timeout=40)
-    kind = new_class(kind="CronTab", version=f"{GROUP}/v1", namespaced=True, scalable=True)
-    tab = kind(cron_tab("kr8s"), api=api)
-    tab.create()
-    tab.scale(2)
-    settings.refresh()
-    settings.delete()
 
-    assert settings.raw["metadata"]["labels"] == {"tier": "front"}
-    assert settings.raw["data"] == {"a": "1", "b": "2"}
-    assert "listens on port" in said
-    assert tab.raw["spec"]["replicas"] == 2
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["labels"] == {"tier": "front"}
+    assert found["data"] == {"a": "1", "b": "2"}
+    assert "listens on port" in found["log"]
+    assert found["replicas"] == 2
