@@ -79,7 +79,12 @@ class Subresources:
             old,
             metadata=metadata,
             spec=attrs.evolve(old.spec, node_name=node_name),
-            status=attrs.evolve(old.status, conditions=(*others, scheduled)),
+            status=attrs.evolve(
+                # Since 1.34 a nomination ends with the binding.
+                old.status,
+                conditions=(*others, scheduled),
+                nominated_node_name="",
+            ),
         )
         return self.storage.replace(PODS, new, old, origin=origin_for(request), dry_run=dry_run)
 
