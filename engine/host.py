@@ -198,7 +198,9 @@ class Host:
             await self.network.start()
         self._is_started = True
         self.cluster.start()
-        publish_apiserver(self.cluster.admin, await self._listen_for_pods(), self.http.port)
+        address = await self._listen_for_pods()
+        self.http.advertise(_reachable(address))
+        publish_apiserver(self.cluster.admin, address, self.http.port)
         self._start_manifests()
         self.failed = asyncio.create_task(self._drive(), name="pacer")
         if self.options.demo:

@@ -53,7 +53,12 @@ def to_yaml(
     }
     data: dict[str, Any] = {**head, **wire}
     text: str = yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=200
+        data,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=200,
     )
     return text
 

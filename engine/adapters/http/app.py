@@ -115,6 +115,10 @@ class HttpServer:
         self.port = int(self._runner.addresses[0][1])
         self._documents.address = f"{host}:{self.port}"
 
+    def advertise(self, host: str) -> None:
+        """Tell clients to find us at *host*, which pods reach too."""
+        self._documents.address = f"{host}:{self.port}"
+
     async def listen(self, host: str, port: int) -> None:
         """Listen on one more address.
 

@@ -204,7 +204,11 @@ class ServiceAccountTokens:
         given = claims.get("aud") or []
         meant = tuple(each for each in wanted if each in given)
         if not meant:
-            raise BadTokenError(f"token audiences {given} is invalid for the target audiences")
+            msg = (
+                f"token audiences {_quoted(given)} is invalid for the target audiences "
+                f"{_quoted(wanted)}"
+            )
+            raise BadTokenError(msg)
         now = self.clock.now
         if now >= claims.get("exp", 0):
             raise BadTokenError("service account token has expired")
@@ -287,6 +291,10 @@ def read_token_spec(value: dict[str, Any]) -> TokenSpec:
         bound_name=str(bound.get("name") or ""),
         bound_uid=str(bound.get("uid") or ""),
     )
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    return "[" + " ".join(f'"{text}"' for text in texts) + "]"
 
 
 def _check_seconds(seconds: int) -> None:

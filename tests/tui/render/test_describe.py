@@ -57,3 +57,16 @@ def test_event_lines_keep_to_the_room() -> None:
     events = [make_event(1, "Failed", pod, "word " * 200, type_="Warning", ago=5)]
 
     assert max(width(line) for line in describe(pod, events, NOW, 100)) <= 100
+
+
+def test_the_values_of_a_secret_are_shown_only_when_asked_for() -> None:
+    """Neither the data nor what `kubectl apply` remembers of it."""
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"data":{"a":"c2VjcmV0"}}'}
+    secret = Secret(
+        metadata=ObjectMeta(name="s", annotations=FrozenDict(applied)),
+        data=FrozenDict({"a": "c2VjcmV0"}),
+    )
+
+    assert "c2VjcmV0" not in to_yaml(secret)
+    assert "a: ••" in to_yaml(secret)
+    assert "c2VjcmV0" in to_yaml(secret, shows_secrets=True)

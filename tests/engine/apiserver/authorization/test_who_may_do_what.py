@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.api.core import Namespace
 from engine.api.meta import ObjectMeta
 from engine.api.rbac import (
     ClusterRole,
@@ -16,6 +17,7 @@ from engine.apiserver.authentication.user import service_account_user
 from engine.apiserver.authorization.access import Access
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
+from engine.scenario.actions import apply_yaml
 
 AUTHENTICATED = ("system:authenticated",)
 NODE_GROUPS = ("system:nodes", "system:authenticated")
@@ -142,6 +144,70 @@ TABLE: list[tuple[Question, set[str]]] = [
 ]  # fmt: skip
 
 
+WORKLOADS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: work}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: secret}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: main, image: demo:v1}]
+      volumes: [{name: s, secret: {secretName: secret}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: main, image: demo:v1}]}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: main, image: demo:v1}]}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tick}
+spec:
+  schedule: "* * * * *"
+  jobTemplate:
+    spec:
+      ttlSecondsAfterFinished: 5
+      template:
+        spec: {restartPolicy: Never, containers: [{name: main, image: busybox, command: ["true"]}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec: {maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+"""
+
+
 def bound(role: str, kind: str, who: str, namespace: str = "") -> RoleBinding | ClusterRoleBinding:
     """A binding of a cluster role, in a namespace or everywhere."""
     ref = RoleRef(api_group=GROUP, kind="ClusterRole", name=role)
@@ -223,9 +289,21 @@ def test_a_binding_that_goes_takes_the_right_along(cluster: Cluster) -> None:
 def test_no_part_of_the_cluster_is_refused_what_it_needs(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Every component's role covers what it does from the start of a cluster on."""
+    """Every component's role covers what it does: start, workloads, faults, deletion."""
     made = Cluster(config=ClusterConfig(nodes=make_nodes(3)))
     made.start()
+    made.run_for(10.0)
+    apply_yaml(made.admin, WORKLOADS, "work")
+    made.run_for(130.0)
+    made.controls.partition_node("node-1")
+    made.controls.crash_node("node-2")
+    made.run_for(400.0)
+    made.controls.heal_node("node-1")
+    made.controls.restore_node("node-2")
+    made.run_for(60.0)
+    made.admin.delete(Namespace, "work")
     made.run_for(60.0)
 
-    assert [record.getMessage() for record in caplog.records if "refused" in record.msg] == []
+    refused = [record.getMessage() for record in caplog.records if "refused" in record.msg]
+    assert refused == []
+    assert "work" not in [namespace.metadata.name for namespace in made.list(Namespace)]
