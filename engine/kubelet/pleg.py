@@ -31,6 +31,8 @@ from engine.kubelet.resizer import Resizer
 from engine.kubelet.starter import Starter
 
 SANDBOX_RETRY_SECONDS = 5.0
+RUN_ERROR = "RunContainerError"
+START_ERROR_CODE = 128
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -172,7 +174,29 @@ class Pleg:
         work.step = Step.NONE
         if pod is not None:
             self.starter.refuse(pod, work, event.reason, event.message)
+        if event.reason == RUN_ERROR:
+            self._count_as_run(work, event)
         self.sync(event.pod.uid, 0.0)
+
+    def _count_as_run(self, work: ContainerWork, event: events.ContainerStartFailed) -> None:
+        """A container that was made and could not be run has ended: with 128, by StartError."""
+        if work.previous is not None and work.current is not None and work.previous.container_id:
+            self.runtime.submit(RemoveContainer(container_id=work.previous.container_id))
+        work.previous = work.current or work.previous
+        work.current = ContainerRecord(
+            attempt=event.attempt,
+            container_id="",
+            image=work.wanted_image,
+            image_id="",
+            started_at=0.0,
+            is_running=False,
+            finished_at=self.loop.now,
+            exit_code=START_ERROR_CODE,
+            reason="StartError",
+            message=event.message,
+        )
+        work.is_backing_off = False
+        work.retry_at = 0.0
 
     def _resources_updated(self, event: events.ResourcesUpdated) -> None:
         state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)

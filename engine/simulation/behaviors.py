@@ -3,6 +3,7 @@
 Annotations of the pod, ``simulation.kubarium.dev/NAME``, or ``NAME.CONTAINER`` for one container:
 
 * ``start-seconds``: how long starting takes;
+* ``start-fails``: why the container, once made, cannot be run;
 * ``exit-after``, ``exit-code``, ``exit-message``: the process ends by itself;
 * ``crash-restarts``: it stops ending by itself after so many restarts;
 * ``ready-after``: every check fails for so many seconds after the start;
@@ -59,6 +60,7 @@ class Behavior:
     """
 
     start_seconds: float = 0.1
+    start_fails: str = ""
     exit_after: float | None = None
     exit_code: int = 0
     exit_message: str = ""
@@ -189,6 +191,8 @@ def _annotated(  # noqa: C901 - one case a setting
         changes["stop_seconds"] = stop
     if (code := _number(text("exit-code"))) is not None:
         changes["exit_code"] = int(code)
+    if text("start-fails"):
+        changes["start_fails"] = text("start-fails")
     if text("exit-message"):
         changes["exit_message"] = text("exit-message")
     if text("check-fails"):

@@ -351,6 +351,9 @@ class SimulatedRuntime:
             message = f'failed to create container: image "{command.image}" not found'
             self._refuse(command, "CreateContainerError", message)
             return
+        if behavior.start_fails:
+            self._refuse(command, "RunContainerError", behavior.start_fails)
+            return
         for container in sandbox.containers.values():
             known = container.command
             if known.name == command.name and known.attempt == command.attempt:

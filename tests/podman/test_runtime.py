@@ -148,7 +148,7 @@ async def test_start_failures_name_their_reason(node: Driver) -> None:
     node.runtime.submit(start)
     await node.expect(events.ContainerStarted)
 
-    assert reasons == ["RunContainerError", "CreateContainerError", "CreateContainerConfigError"]
+    assert reasons == ["RunContainerError", "CreateContainerError", "FailedMount"]
 
 
 @pytest.mark.parametrize(

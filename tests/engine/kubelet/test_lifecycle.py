@@ -108,3 +108,18 @@ def test_an_unknown_runtime_handler_is_told(station: Station) -> None:
     assert station.told("FailedCreatePodSandBox")[0].endswith(
         'failed to get sandbox runtime: no runtime for "kata" is configured'
     )
+
+
+def test_a_container_that_cannot_be_run_counts_as_ended(station: Station) -> None:
+    """It has ended with 128, by StartError, and is tried again with the usual waits."""
+    station.pod(annotations={"simulation.kubarium.dev/start-fails": "exec: not found"})
+    station.run(5.0)
+
+    status = station.status()
+
+    assert station.waiting() == "CrashLoopBackOff"
+    assert status.restart_count == 1
+    assert station.told("Failed")[0] == "Error: exec: not found"
+    assert status.last_state.terminated is not None
+    assert status.last_state.terminated.exit_code == 128
+    assert status.last_state.terminated.reason == "StartError"
