@@ -39,7 +39,7 @@ class LimitRanger:
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Refuse what is out of bounds."""
         obj = attributes.obj
-        if attributes.is_creation_of(Pod):
+        if attributes.is_creation_of(Pod) or attributes.subresource == "resize":
             faults = _pod_faults(obj, storage)
         elif attributes.is_write_of(PersistentVolumeClaim):
             asked = obj.spec.resources.requests

@@ -71,7 +71,9 @@ def _charges(attributes: Attributes, storage: ObjectStorage) -> list[tuple[Resou
     """What the write takes from each quota that bounds it."""
     obj = attributes.obj
     namespace = obj.metadata.namespace
-    if not namespace or attributes.operation == "DELETE" or attributes.subresource:
+    if not namespace or attributes.operation == "DELETE":
+        return []
+    if attributes.subresource not in ("", "resize"):
         return []
     quotas = objects_in(storage, _QUOTAS, namespace)
     if not quotas:

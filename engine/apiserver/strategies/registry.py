@@ -5,6 +5,11 @@ from engine.apiserver.customresources.strategy import CustomStrategy, Definition
 from engine.apiserver.strategies.autoscaling import AutoscalerStrategy
 from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
 from engine.apiserver.strategies.certificates import SigningRequestStrategy
+from engine.apiserver.strategies.configuration import (
+    FlowSchemaStrategy,
+    PriorityLevelStrategy,
+    WebhookStrategy,
+)
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.discovery import EndpointSliceStrategy
 from engine.apiserver.strategies.lease import LeaseStrategy
@@ -57,12 +62,14 @@ STRATEGIES: dict[str, Strategy] = {
     "daemonsets.apps": DaemonSetStrategy(),
     "deployments.apps": DeploymentStrategy(),
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy(),
+    "flowschemas.flowcontrol.apiserver.k8s.io": FlowSchemaStrategy(),
     "horizontalpodautoscalers.autoscaling": AutoscalerStrategy(),
     "ingressclasses.networking.k8s.io": IngressClassStrategy(),
     "ingresses.networking.k8s.io": IngressStrategy(),
     "jobs.batch": JobStrategy(),
     "leases.coordination.k8s.io": LeaseStrategy(),
     "limitranges": LimitRangeStrategy(),
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": WebhookStrategy(),
     "namespaces": NamespaceStrategy(),
     "networkpolicies.networking.k8s.io": NetworkPolicyStrategy(),
     "nodes": NodeStrategy(),
@@ -72,6 +79,7 @@ STRATEGIES: dict[str, Strategy] = {
     "pods": ServedPodStrategy(),
     "podtemplates": PodTemplateStrategy(),
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": PriorityLevelStrategy(),
     "replicasets.apps": ReplicaSetStrategy(),
     "replicationcontrollers": ReplicationControllerStrategy(),
     "resourcequotas": QuotaStrategy(),
@@ -82,6 +90,7 @@ STRATEGIES: dict[str, Strategy] = {
     "services": ServiceStrategy(),
     "statefulsets.apps": StatefulSetStrategy(),
     "storageclasses.storage.k8s.io": StorageClassStrategy(),
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": WebhookStrategy(),
     "volumeattachments.storage.k8s.io": VolumeAttachmentStrategy(),
 }
 
