@@ -145,7 +145,7 @@ def test_a_pod_is_debugged_and_resized(kubectl: Kubectl) -> None:
 @pytest.fixture
 def core(served: Path) -> Iterator[client.CoreV1Api]:
     """The official Python client, of its own: streaming changes it."""
-    made = config.new_client_from_config(str(served))
+    made = config.new_client_from_config(str(served))  # type: ignore[no-untyped-call] # untyped
     yield client.CoreV1Api(made)
     made.close()
 
