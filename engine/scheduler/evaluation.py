@@ -58,6 +58,7 @@ class Evaluation:
 
     def __attrs_post_init__(self) -> None:
         self._wide_filters = tuple(plugin for plugin in self.filters if not plugin.IS_LOCAL)
+        self._resize(self.table.size)
 
     def refresh(self) -> None:
         """Judge the rows that changed since the last call."""

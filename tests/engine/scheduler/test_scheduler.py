@@ -135,3 +135,54 @@ def test_a_stopped_scheduler_binds_nothing_until_it_is_started(plant: Plant) -> 
 
     assert waiting == ""
     assert plant.get(Pod, "web").spec.node_name == "n0"
+
+
+def test_a_pod_waits_for_the_first_node() -> None:
+    """Without nodes that is said, and the first node takes it."""
+    plant = Plant()
+    _apply(plant, "web", "100m", topologySpreadConstraints=[
+        {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
+         "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}])  # fmt: skip
+    plant.run(5.0)
+    said = plant.events("FailedScheduling")
+
+    plant.add_node("n0")
+    plant.run(15.0)
+
+    assert said == ["no nodes available to schedule pods"]
+    assert plant.get(Pod, "web").spec.node_name == "n0"
+
+
+def test_an_unschedulable_pod_is_tried_again_after_five_minutes(plant: Plant) -> None:
+    """Whatever happened meanwhile."""
+    _apply(plant, "big", "2")
+    plant.run(5.0)
+    queued = plant.scheduler.queue.get("default/big")
+    assert queued is not None
+    before = queued.attempts
+
+    plant.run(340.0)
+
+    assert queued.attempts == before + 1
+
+
+def test_a_pod_that_becomes_possible_by_its_own_change_is_tried_again(plant: Plant) -> None:
+    """Its tolerations are its own to change."""
+    taint = {"key": "k", "effect": "NoSchedule"}
+    plant.client.patch(Node, "n0", {"spec": {"taints": [taint]}})
+    plant.run(1.0)
+    _apply(plant, "web", "100m")
+    plant.run(5.0)
+    waiting = plant.get(Pod, "web").spec.node_name
+
+    tolerations = [*({"key": "k", "operator": "Exists"},)]
+    given = plant.get(Pod, "web").spec.tolerations
+    known = [{"key": t.key, "operator": t.operator, "effect": t.effect,
+              "tolerationSeconds": t.toleration_seconds} for t in given]  # fmt: skip
+    plant.client.patch(
+        Pod, "web", {"spec": {"tolerations": [*known, *tolerations]}}, namespace="default"
+    )
+    plant.run(15.0)
+
+    assert waiting == ""
+    assert plant.get(Pod, "web").spec.node_name == "n0"
