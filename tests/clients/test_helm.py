@@ -192,6 +192,7 @@ def helm(served: Path) -> Iterator[Helm]:
     core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NAMESPACE)))
     yield Helm(api)
     core.delete_namespace(NAMESPACE)
+    api.rest_client.close()
     api.close()
 
 

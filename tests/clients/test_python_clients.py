@@ -37,6 +37,7 @@ def api(served: Path) -> Iterator[client.ApiClient]:
     """The official client."""
     made = config.new_client_from_config(str(served))
     yield made
+    made.rest_client.close()
     made.close()
 
 

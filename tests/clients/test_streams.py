@@ -147,6 +147,7 @@ def core(served: Path) -> Iterator[client.CoreV1Api]:
     """The official Python client, of its own: streaming changes it."""
     made = config.new_client_from_config(str(served))  # type: ignore[no-untyped-call] # untyped
     yield client.CoreV1Api(made)
+    made.rest_client.close()
     made.close()
 
 
