@@ -160,6 +160,8 @@ system:aggregate-to-view
   R -:bindings,events,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status
   R -:namespaces
   R discovery.k8s.io:endpointslices
+  get,list kubarium.dev:decisions
+  create kubarium.dev:whatifs
   R apps:controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status
   R autoscaling:horizontalpodautoscalers,horizontalpodautoscalers/status
   R batch:cronjobs,cronjobs/status,jobs,jobs/status
