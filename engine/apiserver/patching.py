@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from engine.api.autoscaling import Scale
-from engine.api.codec import DecodeError, decode_as, encode, encode_thawed, format_time
+from engine.api.codec import DecodeError, decode_as, encode_thawed, format_time
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.apply import apply
@@ -108,7 +108,7 @@ class Patcher:
             subresource=subresource,
         )
         return apply(
-            None if old is None else encode(old),
+            None if old is None else encode_thawed(old),
             config,
             manager=manager,
             node=node,

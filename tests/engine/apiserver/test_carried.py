@@ -102,3 +102,26 @@ def test_owners_of_fields_are_kept_up_to_date_once_somebody_applied(
 
     managers = [entry["manager"] for entry in stored["metadata"]["managedFields"]]
     assert "tests" in managers
+
+
+def test_who_applies_what_is_there_already_shares_it(
+    server: ApiServer, request_info: RequestInfo
+) -> None:
+    """Equal lists are no conflict, whatever kind of sequence holds them."""
+    body = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "c", "namespace": "default"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    claim = server.create(make(body), request=request_info)
+    applied = PatchBody(
+        type="application/apply-patch+yaml", data=body, field_manager="somebody else"
+    )
+
+    again = server.patch(type(claim), "c", namespace="default", patch=applied, request=request_info)
+
+    assert again.metadata.uid == claim.metadata.uid
