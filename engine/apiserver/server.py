@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from engine.api.autoscaling import Scale
+from engine.api.certificates import CertificateSigningRequest
 from engine.api.core import Namespace, ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
@@ -22,6 +23,7 @@ from engine.apiserver.authorization.access import Access, access_to
 from engine.apiserver.authorization.authorizer import Authorizer
 from engine.apiserver.authorization.escalation import EscalationGuard
 from engine.apiserver.authorization.rbac import GROUP
+from engine.apiserver.authorization.signers import SignerGuard
 from engine.apiserver.component_status import COMPONENT_STATUS, component_statuses
 from engine.apiserver.computed import Computed
 from engine.apiserver.conversion import as_view, as_written, written_as
@@ -85,6 +87,7 @@ class ApiServer:
     custom_resources: CustomResources = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
     _guard: EscalationGuard | None = attrs.field(default=None, init=False)
+    _signers: SignerGuard | None = attrs.field(default=None, init=False)
     _translate: Translator = attrs.field(factory=Translator, init=False)
     _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
 
@@ -103,6 +106,7 @@ class ApiServer:
         if self.has_authorization:
             self.authorizer = Authorizer(self.storage)
             self._guard = EscalationGuard(self.authorizer)
+            self._signers = SignerGuard(self.authorizer)
         self.reviews = Reviews(self.tokens, self.authorizer)
         admission = Admission()
         self._writer = Writer(self.storage, self, admission)
@@ -334,6 +338,9 @@ class ApiServer:
         if self._guard is not None and resource.group == GROUP:
             old = self.storage.read(resource, obj.metadata.namespace, obj.metadata.name)
             self._guard.check(resource, obj, old, request)
+        if self._signers is not None and isinstance(obj, CertificateSigningRequest):
+            asked = self.storage.read(resource, "", obj.metadata.name)
+            self._signers.check(obj, asked, subresource, request)
         remove = self._deleter.remove
         written = written_as(resource, self.scheme)
         stored = self._writer.update(

@@ -10,6 +10,7 @@ import attrs
 
 from engine.apiserver.admission.attributes import Attributes, Check, Plugin
 from engine.apiserver.admission.certificate_requester import CertificateRequester
+from engine.apiserver.admission.certificate_subject import CertificateSubjectRestriction
 from engine.apiserver.admission.default_ingress_class import DefaultIngressClass
 from engine.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from engine.apiserver.admission.limit_ranger import LimitRanger
@@ -46,6 +47,7 @@ ADMISSION: dict[str, Plugin] = {
 CHECKS: dict[str, Check] = {
     "LimitRanger": LimitRanger(),
     "PodSecurity": PodSecurity(),
+    "CertificateSubjectRestriction": CertificateSubjectRestriction(),
     "PersistentVolumeClaimResize": PersistentVolumeClaimResize(),
     "ResourceQuota": ResourceQuotaCheck(),
 }
