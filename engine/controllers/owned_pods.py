@@ -18,6 +18,9 @@ from engine.controllers.ownership import index_by_controller, resolve_controller
 
 T = TypeVar("T", bound=ApiObject)
 
+BATCH_PERIOD = 0.1
+"""Seconds in which changes of pods are gathered where looking at all of them costs much."""
+
 
 @attrs.define(eq=False)
 class OwnedPods(Generic[T]):
@@ -34,6 +37,7 @@ class OwnedPods(Generic[T]):
     expectations: Expectations | None = None
     matters: Callable[[Pod, Pod], bool] = attrs.field(default=lambda _old, _new: True)
     delay: float = 0.0
+    _gathering: dict[str, None] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         index_by_controller(self.pods)
@@ -74,4 +78,13 @@ class OwnedPods(Generic[T]):
                 self.queue.add(owner.key)
 
     def _add(self, key: str) -> None:
-        self.queue.add_after(key, self.delay)
+        if self.delay <= 0:
+            self.queue.add(key)
+        elif key not in self._gathering:
+            # Not `add_after`: that would take the place of a retry that is due later.
+            self._gathering[key] = None
+            self.queue.loop.call_later(self.delay, self._add_gathered, key)
+
+    def _add_gathered(self, key: str) -> None:
+        del self._gathering[key]
+        self.queue.add(key)

@@ -20,7 +20,7 @@ from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
 from engine.controllers.expectations import Expectations
-from engine.controllers.owned_pods import OwnedPods
+from engine.controllers.owned_pods import BATCH_PERIOD, OwnedPods
 from engine.controllers.ownership import CONTROLLER_INDEX, Claimer, index_by_controller
 from engine.controllers.pod_control import PodControl, is_namespace_terminating
 from engine.controllers.pod_ranking import pods_to_delete
@@ -154,6 +154,7 @@ class ReplicaSetController:
             selector_of=selector_of,
             expectations=self._expectations,
             matters=has_pod_changed,
+            delay=BATCH_PERIOD,
         )
 
     def start(self) -> None:

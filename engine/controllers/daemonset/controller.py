@@ -31,7 +31,7 @@ from engine.controllers.daemonset.plan import (
     update,
 )
 from engine.controllers.expectations import Expectations
-from engine.controllers.owned_pods import OwnedPods
+from engine.controllers.owned_pods import BATCH_PERIOD, OwnedPods
 from engine.controllers.ownership import Claimer, index_by_controller
 from engine.controllers.pod_control import PodControl, is_namespace_terminating
 from engine.controllers.pod_state import available_at
@@ -95,6 +95,7 @@ class DaemonSetController:
             self.queue,
             selector_of=_selector,
             expectations=self._expectations,
+            delay=BATCH_PERIOD,
         )
 
     def start(self) -> None:

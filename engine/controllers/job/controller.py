@@ -33,7 +33,7 @@ from engine.controllers.job.assessment import (
     is_suspended,
 )
 from engine.controllers.job.pod_plan import PodPlan, plan_pods, pod_template
-from engine.controllers.owned_pods import OwnedPods
+from engine.controllers.owned_pods import BATCH_PERIOD, OwnedPods
 from engine.controllers.ownership import CONTROLLER_INDEX, Claimer, resolve_controller
 from engine.controllers.pod_control import PodControl, is_namespace_terminating
 from engine.controllers.pod_state import is_ready
@@ -42,9 +42,6 @@ from engine.kernel.loop import Loop
 
 MANAGER = "kubernetes.io/job-controller"
 """The value of spec.managedBy that means this controller."""
-
-BATCH_PERIOD = 0.1
-"""Seconds in which changes of a Job's pods are gathered."""
 
 
 @attrs.define(eq=False)
