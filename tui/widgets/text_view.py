@@ -44,6 +44,11 @@ class TextView(ScrollView, can_focus=True):
     def __len__(self) -> int:
         return len(self._text)
 
+    @property
+    def lines(self) -> list[Line]:
+        """All lines, those out of view too."""
+        return self._text
+
     def show(self, lines: list[Line]) -> None:
         """Show exactly these lines; the place stays."""
         if lines == self._text:
