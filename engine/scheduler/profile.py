@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from engine.scheduler.framework import Filter, Weighted
+from engine.scheduler.node_selection import named_nodes
 from engine.scheduler.pod_info import PodInfo
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -29,8 +30,14 @@ class Profile:
     min_candidate_nodes: int = 100
 
     def filters_for(self, info: PodInfo) -> tuple[Filter, ...]:
-        """The filters that a pod could fail."""
-        return tuple(plugin for plugin in self.filters if plugin.applies(info))
+        """The filters that a pod could fail, in the order in which they are asked.
+
+        A pod that names its nodes looks at no others: that comes before anything else.
+        """
+        found = [plugin for plugin in self.filters if plugin.applies(info)]
+        if info.node_affinity and named_nodes(info.node_affinity) is not None:
+            found.sort(key=lambda plugin: plugin.NAME != "NodeAffinity")
+        return tuple(found)
 
     def scores_for(self, info: PodInfo) -> tuple[Weighted, ...]:
         """The scores in which nodes could differ for a pod."""

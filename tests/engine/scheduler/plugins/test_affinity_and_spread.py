@@ -249,3 +249,17 @@ def test_pods_that_are_leaving_do_not_count() -> None:
     info = a_pod("p1", labels={"app": "web"}, topologySpreadConstraints=_spread())
 
     assert _passing(info, table) == ["n0", "n1"]
+
+
+def test_a_pod_that_names_its_nodes_looks_at_no_others() -> None:
+    """As those of a DaemonSet do: what is wrong with the others is not said."""
+    field = {"key": "metadata.name", "operator": "In", "values": ["n0"]}
+    affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchFields": [field]}]}}}
+    taint = {"key": "k", "effect": "NoSchedule"}
+    table = a_table(a_node("n0", cpu="1"), a_node("n1", taints=[taint]), a_node("n2"))
+
+    assert _reasons(a_pod(cpu="2", affinity=affinity), table) == {
+        "n0": ("Insufficient cpu",),
+        "n1": ("node(s) didn't satisfy plugin(s) [NodeAffinity]",),
+        "n2": ("node(s) didn't satisfy plugin(s) [NodeAffinity]",),
+    }
