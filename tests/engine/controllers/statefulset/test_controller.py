@@ -259,3 +259,22 @@ def test_claims_go_as_the_retention_policy_says(
     plant.client.delete(StatefulSet, "web", namespace="default", propagation_policy="Background")
     plant.run(10.0)
     assert len(_claims(plant)) == after_deletion
+
+
+def test_max_unavailable_lets_several_be_replaced_at_once(plant: Plant) -> None:
+    """Two of five at a time, and never more (MaxUnavailableStatefulSet)."""
+    rolling = {"partition": 0, "maxUnavailable": "40%"}
+    _apply(
+        plant,
+        replicas=5,
+        podManagementPolicy="Parallel",
+        updateStrategy={"type": "RollingUpdate", "rollingUpdate": rolling},
+    )
+    plant.run(4.0)
+    _change(plant, "demo:v2")
+
+    # A pod that is going may still be ready; what counts is how many stay and are.
+    staying = _log(plant, 15.0, lambda: len(plant.running()))
+
+    assert _images(plant) == ["v2"] * 5
+    assert min(count for count in staying if isinstance(count, int)) == 3
