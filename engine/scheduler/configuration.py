@@ -51,7 +51,7 @@ class ProfileSettings:
         """The profile with its plugins."""
         made = {
             name: PLUGINS[name].make(self.args.get(name, DEFAULTS), view)
-            for name in {*self.filters, *(name for name, _ in self.scores)}
+            for name in dict.fromkeys((*self.filters, *(name for name, _ in self.scores)))
         }
         preemption = self.args.get("DefaultPreemption", DEFAULTS)
         return Profile(
