@@ -71,8 +71,9 @@ class Hijacked(asyncio.Protocol):
             BadRequestError: the client is gone, or has sent more than its request.
         """
         transport = http.transport
-        if not isinstance(transport, asyncio.Transport):
+        if transport is None:
             raise BadRequestError("the connection cannot be upgraded")
+        # No isinstance: other event loops' transports are no subclass of asyncio's.
         taken = cls(transport, http.protocol)
         transport.set_protocol(taken)
         lines = [f"{name}: {value}" for name, value in headers.items()]
