@@ -88,7 +88,7 @@ class Driver:
         """GET *path* from the container, as a probe does; retried until it listens at all."""
         for _ in range(100):
             found = await self.check(container, cri.HttpCheck(host="", port=port, path=path))
-            if "connection refused" not in found.message:
+            if "dial tcp" not in found.message:
                 break
             await asyncio.sleep(0.02)
         return found
