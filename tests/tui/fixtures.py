@@ -241,7 +241,11 @@ def decisions(nodes: list[Node], pods: list[Pod]) -> list[Decision]:
         container = attrs.evolve(pod.spec.containers[0], resources=wants)
         spec = attrs.evolve(pod.spec, node_name="", containers=(container,))
         free = attrs.evolve(pod, spec=spec)
-        decision = decider.decide(pod_info(free), profile, attempt=1, now=NOW - 8)
+        info = pod_info(free)
+        decision = decider.decide(info, profile, attempt=1, now=NOW - 8)
+        if not decision.chosen:
+            reasons, _ = decider.reasons(decider.evaluation(info, profile), {})
+            decision.message = decider.message(decision, reasons)
         queued = QueuedPod(pod.key, 0, NOW - 8, attempts=1)
         queue = "" if pod.spec.node_name else "unschedulable"
         found.append(
