@@ -12,13 +12,15 @@ from engine.api.pod import Pod, PodSpec, PodTemplateSpec
 from engine.apiserver.container_validation import (
     validate_container,
     validate_id,
-    validate_init_container,
-    validate_running_container,
     validate_seccomp,
 )
 from engine.apiserver.errors import Cause
 from engine.apiserver.placement_validation import validate_placement
 from engine.apiserver.pod_part_validation import validate_ephemeral_containers
+from engine.apiserver.probe_validation import (
+    validate_init_container,
+    validate_running_container,
+)
 from engine.apiserver.resource_validation import validate_resources
 from engine.apiserver.validation import (
     at_least_zero,

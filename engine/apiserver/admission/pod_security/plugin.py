@@ -15,7 +15,8 @@ from engine.api.meta import ObjectMeta
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
 from engine.api.scheme import SCHEME
 from engine.apiserver.admission.attributes import Attributes, objects_in
-from engine.apiserver.admission.pod_security.checks import Finding, PodView, broken
+from engine.apiserver.admission.pod_security.baseline import Finding, PodView
+from engine.apiserver.admission.pod_security.restricted import broken
 from engine.apiserver.errors import Cause, InvalidError
 from engine.apiserver.storage import ObjectStorage
 
