@@ -180,3 +180,5 @@ def test_the_python_client_forwards_ports(core: client.CoreV1Api) -> None:
 
     assert b"Hello from streams" in answer
     assert forward.error(8080) is None
+    # It leaves its WebSocket to the garbage collector.
+    forward.websocket.close()
