@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import attrs
 
 from engine.api.codec import decode_stored, encode_json
-from engine.api.kubarium import Decision, WhatIf
+from engine.api.kubarium import Decision, UsageSeries, WhatIf
 from engine.api.meta import ApiObject
+from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.user import service_account_user
 from engine.apiserver.errors import InternalError
@@ -25,6 +26,7 @@ from engine.client.recorder import EventRecorder
 from engine.config import ClusterConfig, NodeConfig
 from engine.controllers.manager import ControllerManager
 from engine.controllers.registry import controllers_with
+from engine.cri.events import RuntimeEvent, UsageMeasured
 from engine.cri.runtime import Emit, Runtime
 from engine.faults.controls import Controls
 from engine.faults.fault import Levers, NodeLevers, Startable
@@ -33,6 +35,13 @@ from engine.kernel.journal import Journal
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
 from engine.kubelet.kubelet import Kubelet
+from engine.metrics.server import (
+    MetricsServer,
+    NodeMetricsAnswers,
+    PodMetricsAnswers,
+    UsageSeriesAnswers,
+)
+from engine.metrics.source import Measured, Modelled
 from engine.proxy.proxier import Proxier
 from engine.proxy.rules import RecordingSink, RuleSink
 from engine.scheduler.answers import DecisionAnswers, WhatIfAnswers
@@ -100,6 +109,7 @@ class Cluster:
     manager: ControllerManager = attrs.field(init=False)
     scheduler: Scheduler = attrs.field(init=False)
     electors: tuple[LeaderElector, ...] = attrs.field(init=False)
+    metrics: MetricsServer = attrs.field(init=False)
     proxier: Proxier = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
@@ -143,6 +153,7 @@ class Cluster:
         self.scheduler = self._make_scheduler()
         self.server.computed[Decision] = DecisionAnswers(self.scheduler)
         self.server.computed[WhatIf] = WhatIfAnswers(self.scheduler)
+        self.metrics = self._make_metrics()
         self.electors = (
             self._elector("kube-controller-manager", self.manager.informers.client, self.manager),
             self._elector("kube-scheduler", self.scheduler.client, self.scheduler),
@@ -179,6 +190,7 @@ class Cluster:
         for elector in self.electors:
             elector.start()
         self.proxier.start()
+        self.metrics.start()
         for node in self.nodes.values():
             node.kubelet.start()
 
@@ -187,6 +199,7 @@ class Cluster:
         self.injector.stop()
         for node in self.nodes.values():
             node.kubelet.stop()
+        self.metrics.stop()
         self.proxier.stop()
         for elector in reversed(self.electors):
             elector.stop()
@@ -306,8 +319,34 @@ class Cluster:
             dns_ip=self.config.dns_ip,
             cluster_domain=self.config.cluster_domain,
         )
-        self.journal.register(channel, kubelet.on_runtime_event)
+        if isinstance(runtime, SimulatedRuntime):
+            self.metrics.sources[config.name] = Modelled(runtime, self.config.start_time)
+        else:
+            self.metrics.sources[config.name] = Measured()
+        self.journal.register(channel, lambda event: self._on_runtime_event(kubelet, event))
         return NodeParts(config, kubelet, runtime, client.link)
+
+    def _on_runtime_event(self, kubelet: Kubelet, event: RuntimeEvent) -> None:
+        if isinstance(event, UsageMeasured):
+            self.metrics.report(kubelet.node_name, self.loop.now, event.usage)
+        else:
+            kubelet.on_runtime_event(event)
+
+    def _make_metrics(self) -> MetricsServer:
+        client = self.client(
+            "metrics-server",
+            user="system:serviceaccount:kube-system:metrics-server",
+            groups=(
+                "system:serviceaccounts",
+                "system:serviceaccounts:kube-system",
+                "system:authenticated",
+            ),
+        )
+        metrics = MetricsServer(self.loop, InformerFactory(client), self.reach)
+        self.server.computed[PodMetrics] = PodMetricsAnswers(metrics)
+        self.server.computed[NodeMetrics] = NodeMetricsAnswers(metrics)
+        self.server.computed[UsageSeries] = UsageSeriesAnswers(metrics)
+        return metrics
 
     def _simulated(self, config: NodeConfig, channel: str, emit: Emit) -> SimulatedRuntime:
         streams = f"{channel}/streams"

@@ -8,8 +8,9 @@ from engine.api.coordination import Lease
 from engine.api.core import ConfigMap, Endpoints, Namespace, Secret, Service, ServiceAccount
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
-from engine.api.kubarium import Decision, Fault, WhatIf
+from engine.api.kubarium import Decision, Fault, Metric, UsageSeries, WhatIf
 from engine.api.meta import ApiObject
+from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.api.networking import Ingress, IngressClass, NetworkPolicy
 from engine.api.node import Node
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
@@ -52,13 +53,16 @@ TYPED: tuple[type[ApiObject], ...] = (
     Job,
     Lease,
     LimitRange,
+    Metric,
     Namespace,
     NetworkPolicy,
     Node,
+    NodeMetrics,
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
+    PodMetrics,
     PodTemplate,
     PriorityClass,
     ReplicaSet,
@@ -72,6 +76,7 @@ TYPED: tuple[type[ApiObject], ...] = (
     ServiceAccount,
     StatefulSet,
     StorageClass,
+    UsageSeries,
     VolumeAttachment,
     WhatIf,
 )

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import attrs
 
+from engine.api.autoscaling_v2 import CrossVersionObjectReference
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.meta import ApiObject, LabelSelector
 from engine.api.wire import Json, Time, wire
@@ -86,4 +87,46 @@ class WhatIf(ApiObject):
     KIND: ClassVar[str] = "WhatIf"
 
     spec: FrozenDict[str, Json] = EMPTY
+    status: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class MetricSpec:
+    """The value of a series that autoscalers may ask for.
+
+    Without *described_object* it is an external metric; with one, a metric of that object, or,
+    where the reference has no name, of every object of its kind that *selector* selects. *value* is
+    a quantity; *is_shared* splits it evenly among the pods that are selected.
+    """
+
+    metric: str = ""
+    described_object: CrossVersionObjectReference | None = None
+    selector: LabelSelector | None = None
+    labels: FrozenDict[str, str] = EMPTY
+    value: str = wire(always=True, default="0")
+    is_shared: bool = wire("shared", default=False)
+    extra: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class Metric(ApiObject):
+    """What custom.metrics.k8s.io and external.metrics.k8s.io answer with; anybody may write it."""
+
+    API_VERSION: ClassVar[str] = "kubarium.dev/v1"
+    KIND: ClassVar[str] = "Metric"
+
+    spec: MetricSpec = MetricSpec()
+
+
+@attrs.frozen(kw_only=True)
+class UsageSeries(ApiObject):
+    """What a pod, or (``node.NAME`` in kube-system) a node, has used: the history that is kept.
+
+    *status* has ``recent`` and ``earlier``, each with ``seconds`` (between samples), ``until`` (the
+    time of the last one) and lists of millicores and bytes, oldest first. Worked out, not stored.
+    """
+
+    API_VERSION: ClassVar[str] = "kubarium.dev/v1"
+    KIND: ClassVar[str] = "UsageSeries"
+
     status: FrozenDict[str, Json] = EMPTY

@@ -54,7 +54,11 @@ flowcontrol.apiserver.k8s.io/v1 FlowSchema flowschemas - s
 flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration prioritylevelconfigurations - s
 kubarium.dev/v1 Decision decisions dec n
 kubarium.dev/v1 Fault faults - s
+kubarium.dev/v1 Metric metrics - n
+kubarium.dev/v1 UsageSeries usageseries - n
 kubarium.dev/v1 WhatIf whatifs - nr
+metrics.k8s.io/v1beta1 NodeMetrics nodes - -
+metrics.k8s.io/v1beta1 PodMetrics pods - n
 networking.k8s.io/v1 IngressClass ingressclasses - -
 networking.k8s.io/v1 Ingress ingresses ing ns
 networking.k8s.io/v1 IPAddress ipaddresses ip -

@@ -158,6 +158,9 @@ def _subresources(kind: str, flags: str) -> tuple[str, ...]:
 _FEWER_VERBS = {
     "ComponentStatus": ("get", "list"),
     "Decision": ("get", "list"),
+    "NodeMetrics": ("get", "list"),
+    "PodMetrics": ("get", "list"),
+    "UsageSeries": ("get", "list"),
     "Namespace": tuple(verb for verb in _VERBS if verb != "deletecollection"),
 }
 

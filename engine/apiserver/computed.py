@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from engine.api.meta import ApiObject
 from engine.apiserver.errors import MethodNotAllowedError
+from engine.apiserver.fields import Predicate
 
 
 class Computed(Protocol):
@@ -12,8 +13,8 @@ class Computed(Protocol):
     def get(self, name: str, namespace: str) -> ApiObject | None:
         """The object of that name as it is now, or None."""
 
-    def list(self, namespace: str) -> tuple[ApiObject, ...]:
-        """All objects of a namespace, or ("") of all."""
+    def list(self, namespace: str, selects: Predicate | None = None) -> tuple[ApiObject, ...]:
+        """The objects of a namespace, or ("") of all, that a request selects."""
 
     def create(self, obj: Any) -> ApiObject:
         """The answer to an object that asks something.

@@ -32,6 +32,7 @@ from engine.apiserver.customresources.registry import CustomResources
 from engine.apiserver.customresources.scale import custom_scale, with_custom_scale
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
+from engine.apiserver.fields import selection
 from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.patching import Patcher
 from engine.apiserver.read import ListQuery, list_objects
@@ -225,7 +226,9 @@ class ApiServer:
             items = cast("tuple[T, ...]", component_statuses(self.store.alarm))
             return ObjectList(items=items, revision=self.store.revision)
         if resource.cls in self.computed:
-            items = cast("tuple[T, ...]", self.computed[resource.cls].list(query.namespace))
+            selects = selection(resource.cls, label_selector, field_selector)
+            made = self.computed[resource.cls].list(query.namespace, selects)
+            items = cast("tuple[T, ...]", made)
             return ObjectList(items=items, revision=self.store.revision)
         return list_objects(self.storage, resource, cls, query)
 

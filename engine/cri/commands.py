@@ -79,17 +79,27 @@ class RemoveSandbox:
 
 @attrs.frozen(kw_only=True)
 class PullImage:
-    """Make sure the image is there. Answer: ImagePulled or ImagePullFailed.
+    """Make sure the image is there. Answer: ImagePulled or ImagePullFailed, and PullProgress.
 
     With *only_if_absent* an image that is present is not asked for again (IfNotPresent); with
-    *never_pull* an absent image fails with reason ErrImageNeverPull.
+    *never_pull* an absent image fails with reason ErrImageNeverPull. The logins *auths* (username
+    and password, or identitytoken) are tried in turn. No more than *at_once* images are fetched
+    on the node at a time (0: any number); others wait for their turn.
     """
 
     pod: PodIdentity
     image: str
     only_if_absent: bool = True
     never_pull: bool = False
-    auths: tuple[FrozenDict[str, str], ...] = ()
+    auths: tuple[FrozenDict[str, str], ...] = attrs.field(default=(), repr=False)
+    at_once: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class RemoveImage:
+    """Delete an image that no container uses, by a name or id. Answer: ImagesChanged, if it went."""
+
+    image: str
 
 
 @attrs.frozen(kw_only=True)
@@ -285,6 +295,7 @@ Command = (
     CreateSandbox
     | RemoveSandbox
     | PullImage
+    | RemoveImage
     | UpdateVolume
     | StartContainer
     | StopContainer

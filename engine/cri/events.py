@@ -3,6 +3,8 @@
 import attrs
 
 from engine.cri.commands import PodIdentity
+from engine.cri.status import NodeImage
+from engine.cri.status import ContainerUsage
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +37,7 @@ class SandboxRemoved:
 class ImagePulled:
     """The image is here. *seconds* is 0 and *was_present* true when nothing had to be fetched.
 
-    *user* is whom the image runs as: a number, a name, or empty for root.
+    *waited* is how long it waited for its turn before that. *user* is whom the image runs as: a number, a name, or empty for root.
     """
 
     pod: PodIdentity
@@ -43,8 +45,26 @@ class ImagePulled:
     image_id: str
     size: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     was_present: bool = False
     user: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class PullProgress:
+    """So much of an image has come: *done* of *total* bytes. Every few seconds at most."""
+
+    pod: PodIdentity
+    image: str
+    done: int
+    total: int
+
+
+@attrs.frozen(kw_only=True)
+class ImagesChanged:
+    """These are the images of the node now."""
+
+    images: tuple[NodeImage, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -137,6 +157,14 @@ class VolumeFull:
 
 
 @attrs.frozen(kw_only=True)
+class UsageMeasured:
+    """What the containers used, as measured at *time*: all that run."""
+
+    usage: tuple[ContainerUsage, ...]
+    time: float
+
+
+@attrs.frozen(kw_only=True)
 class RuntimeDown:
     """The runtime does not answer; the kubelet reports its node NotReady."""
 
@@ -156,6 +184,8 @@ RuntimeEvent = (
     | SandboxRemoved
     | ImagePulled
     | ImagePullFailed
+    | PullProgress
+    | ImagesChanged
     | ContainerStarted
     | ContainerStartFailed
     | ContainerExited
@@ -163,6 +193,7 @@ RuntimeEvent = (
     | CheckFinished
     | ResourcesUpdated
     | VolumeFull
+    | UsageMeasured
     | RuntimeDown
     | RuntimeUp
 )

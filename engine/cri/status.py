@@ -44,6 +44,16 @@ class ContainerUsage:
 
 
 @attrs.frozen(kw_only=True)
+class NodeImage:
+    """An image on the node: its id, the names it goes by, its bytes. *is_pinned*: never removed."""
+
+    id: str
+    names: tuple[str, ...]
+    size: int
+    is_pinned: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class RuntimeInfo:
     """What a node says of itself in `status.nodeInfo` and `status.capacity`."""
 

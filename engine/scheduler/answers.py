@@ -10,6 +10,7 @@ from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.apiserver.computed import ReadOnly
 from engine.apiserver.errors import BadRequestError, MethodNotAllowedError, NotFoundError
+from engine.apiserver.fields import Predicate
 from engine.scheduler.decider import Decider, FirstOne
 from engine.scheduler.decision import Decision
 from engine.scheduler.decision_object import decision_object, decision_status
@@ -45,11 +46,12 @@ class DecisionAnswers(ReadOnly):
                 return decision_object(pod, decision, is_full=True)
         return None
 
-    def list(self, namespace: str) -> tuple[ApiObject, ...]:
+    def list(self, namespace: str, selects: Predicate | None = None) -> tuple[ApiObject, ...]:
         """The decisions of a namespace, or of all, without what was said of each node."""
         pods = self.scheduler.caches.pods.lister.list(namespace=namespace or None)
-        found = (self._object(pod, is_full=False) for pod in pods)
-        return tuple(sorted((obj for obj in found if obj is not None), key=lambda obj: obj.key))
+        made = (self._object(pod, is_full=False) for pod in pods)
+        found = [obj for obj in made if obj is not None and (selects is None or selects(obj))]
+        return tuple(sorted(found, key=lambda obj: obj.key))
 
     def _object(self, pod: Pod, *, is_full: bool) -> kubarium.Decision | None:
         queue = self.scheduler.queue
@@ -82,12 +84,13 @@ class WhatIfAnswers:
         """
         raise MethodNotAllowedError("what-ifs are answered when they are created, and not kept")
 
-    def list(self, namespace: str) -> tuple[ApiObject, ...]:
+    def list(self, namespace: str, selects: Predicate | None = None) -> tuple[ApiObject, ...]:
         """Nothing is kept.
 
         Raises:
             MethodNotAllowedError: always.
         """
+        del selects
         self.get("", namespace)
         return ()
 

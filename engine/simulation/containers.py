@@ -11,6 +11,7 @@ from engine.cri.status import ObservedContainer, ObservedSandbox
 from engine.kernel.loop import Timer
 from engine.simulation.behaviors import Behavior
 from engine.simulation.console.files import Files
+from engine.simulation.load import Work
 from engine.simulation.logs import LogLine
 
 LOG_LINES = 1000
@@ -61,6 +62,7 @@ class SimulatedContainer:
     oom_killed: bool = False
     message: str = ""
     files: Files | None = None
+    work: Work | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -1,6 +1,6 @@
 """The container runtime of one simulated node: containers are made of timers on the loop."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from math import inf
 from typing import Any
 
@@ -21,7 +21,7 @@ from engine.simulation.containers import (
     observe,
 )
 from engine.simulation.image_store import ImageStore, Pull
-from engine.simulation.load import usage_of
+from engine.simulation.load import Work, usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
 from engine.simulation.streams import Effect, ProcessEnded, Streams
@@ -31,6 +31,7 @@ SANDBOX_SECONDS = 0.12
 REMOVE_SECONDS = 0.05
 CHECK_SECONDS = 0.004
 UPDATE_SECONDS = 0.02
+UNMEASURED_SECONDS = 10.0
 TERM, KILL = 15, 9
 HANDLERS = ("", "runc", "crun")
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
@@ -133,11 +134,50 @@ class SimulatedRuntime:
     def usage(self) -> tuple[ContainerUsage, ...]:
         """What the running containers use now."""
         return tuple(
-            usage_of(
-                container.command, container.behavior, age=self.loop.now - container.started_at
-            )
+            self._usage(container, self.loop.now)
             for container in self._containers.values()
             if container.is_running
+        )
+
+    def usage_at(self, when: float, *, pod_uid: str = "") -> tuple[ContainerUsage, ...]:
+        """What the running containers used at *when*, of one pod if *pod_uid* is given.
+
+        As metrics-server, it tells nothing of a container's first ten seconds.
+        """
+        containers: Iterable[SimulatedContainer] = self._containers.values()
+        if pod_uid:
+            containers = (
+                container
+                for sandbox in self.sandboxes.values()
+                if sandbox.command.pod.uid == pod_uid
+                for container in sandbox.containers.values()
+            )
+        return tuple(
+            self._usage(container, when)
+            for container in containers
+            if container.is_running and when - container.started_at >= UNMEASURED_SECONDS
+        )
+
+    def work(self, pod_uid: str, millis: float) -> None:
+        """Let the first container of a pod spend *millis* thousandths of a second of CPU now."""
+        for sandbox in self.sandboxes.values():
+            if sandbox.command.pod.uid == pod_uid:
+                for container in sandbox.containers.values():
+                    if container.is_running:
+                        self._work_of(container).add(self.loop.now, millis)
+                        return
+
+    def _work_of(self, container: SimulatedContainer) -> Work:
+        if container.work is None:
+            container.work = Work()
+        return container.work
+
+    def _usage(self, container: SimulatedContainer, when: float) -> ContainerUsage:
+        return usage_of(
+            container.command,
+            container.behavior,
+            age=when - container.started_at,
+            busy=container.work.rate(when) if container.work is not None else 0,
         )
 
     def set_load(

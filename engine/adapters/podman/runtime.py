@@ -18,7 +18,7 @@ from engine.adapters.podman.streams.entering import exec_in
 from engine.adapters.podman.streams.hijacking import attach_to, exec_through
 from engine.adapters.podman.tasks import Tasks
 from engine.cri.commands import Command, PodIdentity
-from engine.cri.events import RuntimeEvent
+from engine.cri.events import RuntimeEvent, UsageMeasured
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
 from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
@@ -127,6 +127,7 @@ class PodmanRuntime:
     def measure(self) -> None:
         """Measure what the containers use now, for `usage`."""
         self._usage = self._meter.measure(self.machine.containers.by_id.values())
+        self.machine.report(UsageMeasured(usage=self._usage, time=self.around.clock()))
 
     def rotate_logs(self) -> None:
         """Begin new files for logs that have grown large."""

@@ -105,6 +105,7 @@ horizontal-pod-autoscaler
   list -:pods
   list metrics.k8s.io:pods
   get,list custom.metrics.k8s.io,external.metrics.k8s.io:*
+  R kubarium.dev:metrics
   {_EVENTS}
 job-controller
   R,update,patch batch:jobs

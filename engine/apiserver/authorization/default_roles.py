@@ -43,6 +43,9 @@ system:kubelet-api-admin
   * -:nodes/proxy,nodes/metrics,nodes/spec,nodes/stats,nodes/log,nodes/healthz,nodes/pods,nodes/configz
 system:node-bootstrapper
   create,R certificates.k8s.io:certificatesigningrequests
+system:metrics-server
+  get -:nodes/metrics
+  R -:pods,nodes
 system:auth-delegator
   create authentication.k8s.io:tokenreviews authorization.k8s.io:subjectaccessreviews
 system:kube-aggregator
@@ -149,6 +152,7 @@ system:aggregate-to-edit
   W -:events
   W apps:daemonsets,deployments,deployments/rollback,deployments/scale,replicasets,replicasets/scale,statefulsets,statefulsets/scale
   W autoscaling:horizontalpodautoscalers
+  W kubarium.dev:metrics
   W batch:cronjobs,jobs
   W extensions:daemonsets,deployments,deployments/rollback,deployments/scale,ingresses,networkpolicies,replicasets,replicasets/scale,replicationcontrollers/scale
   W policy:poddisruptionbudgets
@@ -160,7 +164,9 @@ system:aggregate-to-view
   R -:bindings,events,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status
   R -:namespaces
   R discovery.k8s.io:endpointslices
-  get,list kubarium.dev:decisions
+  get,list kubarium.dev:decisions,usageseries
+  R kubarium.dev:metrics
+  get,list metrics.k8s.io:pods,nodes
   create kubarium.dev:whatifs
   R apps:controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status
   R autoscaling:horizontalpodautoscalers,horizontalpodautoscalers/status
@@ -209,6 +215,7 @@ CLUSTER_BINDINGS: tuple[tuple[str, str, str], ...] = (
     ("system:node-proxier", "User", "system:kube-proxy"),
     ("system:kube-controller-manager", "User", "system:kube-controller-manager"),
     ("system:kube-dns", "ServiceAccount", "kube-dns"),
+    ("system:metrics-server", "ServiceAccount", "metrics-server"),
     ("system:kube-scheduler", "User", "system:kube-scheduler"),
     ("system:volume-scheduler", "User", "system:kube-scheduler"),
     ("system:node", "", ""),

@@ -3,7 +3,16 @@
 from functools import lru_cache
 
 from engine.api.scheme import SCHEME, Resource
-from engine.apiserver.columns import access, cluster, kubarium, network, pods, storage, workloads
+from engine.apiserver.columns import (
+    access,
+    cluster,
+    kubarium,
+    metrics,
+    network,
+    pods,
+    storage,
+    workloads,
+)
 from engine.apiserver.columns.column import Columns
 from engine.apiserver.conversion import converted
 
@@ -34,14 +43,17 @@ COLUMNS: dict[str, Columns] = {
     "jobs.batch": workloads.JOBS,
     "leases.coordination.k8s.io": cluster.LEASES,
     "limitranges": access.CREATED,
+    "metrics.kubarium.dev": metrics.METRICS,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": access.WEBHOOKS,
     "namespaces": cluster.NAMESPACES,
     "networkpolicies.networking.k8s.io": network.POLICIES,
     "nodes": cluster.NODES,
+    "nodes.metrics.k8s.io": metrics.NODE_METRICS,
     "persistentvolumeclaims": cluster.CLAIMS,
     "persistentvolumes": storage.VOLUMES,
     "poddisruptionbudgets.policy": cluster.BUDGETS,
     "pods": pods.PODS,
+    "pods.metrics.k8s.io": metrics.POD_METRICS,
     "podtemplates": workloads.POD_TEMPLATES,
     "priorityclasses.scheduling.k8s.io": access.PRIORITY_CLASSES,
     "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": access.PRIORITY_LEVELS,
