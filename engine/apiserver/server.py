@@ -1,7 +1,6 @@
 """The API server: every verb, synchronous; who may do what is decided before it is called."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import attrs
 
@@ -10,47 +9,32 @@ from engine.api.certificates import CertificateSigningRequest
 from engine.api.core import Namespace, ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
-from engine.api.scheme import SCHEME, Resource, Scheme
-from engine.api.wire import Time
+from engine.api.scheme import Resource
 from engine.apiserver.admission.registry import Admission
-from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.service_accounts import (
     IssuedToken,
-    ServiceAccountTokens,
     TokenSpec,
 )
-from engine.apiserver.authorization.access import Access, access_to
-from engine.apiserver.authorization.authorizer import Authorizer
+from engine.apiserver.authorization.access import access_to
 from engine.apiserver.authorization.escalation import EscalationGuard
 from engine.apiserver.authorization.rbac import GROUP
 from engine.apiserver.authorization.signers import SignerGuard
-from engine.apiserver.component_status import COMPONENT_STATUS, component_statuses
-from engine.apiserver.computed import Computed
 from engine.apiserver.conversion import as_view, as_written, written_as
 from engine.apiserver.customresources.controller import DefinitionController
-from engine.apiserver.customresources.registry import CustomResources
 from engine.apiserver.customresources.scale import custom_scale, with_custom_scale
 from engine.apiserver.deletion import Deleter
-from engine.apiserver.errors import BadRequestError, NotFoundError, UnavailableError
-from engine.apiserver.fields import selection
+from engine.apiserver.errors import BadRequestError, NotFoundError
 from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.patching import Patcher
-from engine.apiserver.read import ListQuery, list_objects
+from engine.apiserver.reading import Reading
 from engine.apiserver.request import (
     DeleteOptions,
     ObjectList,
     PatchBody,
     RequestInfo,
-    WatchEvent,
 )
-from engine.apiserver.reviews import Reviews
-from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.subresources import Subresources, scale_of, with_scale
-from engine.apiserver.watch import Translator, WatchHandle, WatchQuery, open_watch
 from engine.apiserver.write import Writer
-from engine.kernel.loop import Loop
-from engine.kernel.rng import RandomStreams, Stream
-from engine.store.watchable_store import Store
 
 T = TypeVar("T", bound=ApiObject)
 
@@ -58,7 +42,7 @@ _DEFAULT_DELETE = DeleteOptions()
 
 
 @attrs.define(eq=False, repr=False)
-class ApiServer:
+class ApiServer(Reading):
     """The request pipeline over one store.
 
     Promises:
@@ -67,223 +51,25 @@ class ApiServer:
         * while it is not *is_up*, every verb raises UnavailableError and changes nothing.
     """
 
-    loop: Loop
-    store: Store[Any]
-    random: RandomStreams
-    scheme: Scheme = attrs.field(factory=SCHEME.copy)
-    service_cidr: str = "10.96.0.0/16"
-    cluster_domain: str = "cluster.local"
-    is_up: bool = True
-    identity: Identity = attrs.field(kw_only=True)
-    has_authorization: bool = attrs.field(default=False, kw_only=True)
-    authorizer: Authorizer | None = attrs.field(default=None, init=False)
-    reviews: Reviews = attrs.field(init=False)
-    computed: dict[type[ApiObject], Computed] = attrs.field(factory=dict, init=False)
-    storage: ObjectStorage = attrs.field(init=False)
-    tokens: ServiceAccountTokens = attrs.field(init=False)
     _writer: Writer = attrs.field(init=False)
     _deleter: Deleter = attrs.field(init=False)
     _subresources: Subresources = attrs.field(init=False)
     _patcher: Patcher = attrs.field(init=False)
-    custom_resources: CustomResources = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
     _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _signers: SignerGuard | None = attrs.field(default=None, init=False)
-    _translate: Translator = attrs.field(factory=Translator, init=False)
-    _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
-
-    @identity.default
-    def _derived_identity(self) -> Identity:
-        return derived_identity(self.random, self.loop.now)
 
     def __attrs_post_init__(self) -> None:
-        self.storage = ObjectStorage(self.store)
-        self.tokens = ServiceAccountTokens(
-            self.storage,
-            self.identity.signer,
-            self.loop,
-            f"https://kubernetes.default.svc.{self.cluster_domain}",
-        )
-        if self.has_authorization:
-            self.authorizer = Authorizer(self.storage)
+        Reading.__attrs_post_init__(self)
+        if self.authorizer is not None:
             self._guard = EscalationGuard(self.authorizer)
             self._signers = SignerGuard(self.authorizer)
-        self.reviews = Reviews(self.tokens, self.authorizer)
         admission = Admission()
         self._writer = Writer(self.storage, self, admission)
         self._deleter = Deleter(self.storage, self, admission)
         self._subresources = Subresources(self.storage, self, self._deleter)
         self._patcher = Patcher(self.storage, self)
-        self.custom_resources = CustomResources(self.store, self.scheme)
         self._definitions = DefinitionController(self)
-
-    # --- what strategies may look at ---
-
-    @property
-    def now(self) -> Time:
-        """The time in whole seconds: objects carry no finer one."""
-        return Time(int(self.loop.now))
-
-    def stream(self, name: str) -> Stream:
-        """The random stream *name*."""
-        return self.random[name]
-
-    # --- availability ---
-
-    def set_up(self, *, is_up: bool) -> None:
-        """Answer requests, or refuse them all and end every watch."""
-        self.is_up = is_up
-        if not is_up:
-            handles, self._watches = list(self._watches.values()), {}
-            for handle in handles:
-                handle.fail(UnavailableError("the API server is down"))
-
-    def resource_of(self, cls: type[ApiObject]) -> Resource:
-        """The resource of *cls*.
-
-        Raises:
-            NotFoundError: it is not served.
-            UnavailableError: the server is down.
-        """
-        if not self.is_up:
-            raise UnavailableError("the API server is down", retryAfterSeconds=1)
-        try:
-            return self.scheme.resource_of(cls)
-        except KeyError as error:
-            raise NotFoundError("the server could not find the requested resource") from error
-
-    # --- who may do what ---
-
-    def check(self, access: Access) -> None:
-        """Return if *access* is allowed; every request is checked before its verb is called.
-
-        Raises:
-            ForbiddenError: it is not.
-        """
-        if self.authorizer is not None:
-            self.authorizer.check(access)
-
-    # --- reading ---
-
-    def get(
-        self,
-        cls: type[T],
-        name: str,
-        *,
-        namespace: str = "",
-        revision: int = 0,
-        request: RequestInfo,
-    ) -> T:
-        """The object, now or as it was at *revision*.
-
-        Raises:
-            NotFoundError: there is none.
-            GoneError: *revision* is compacted.
-        """
-        del request
-        resource = self.resource_of(cls)
-        if resource.cls is COMPONENT_STATUS:
-            return cast("T", self._component(name))
-        if resource.cls in self.computed:
-            made = self.computed[resource.cls].get(name, namespace)
-            if made is None:
-                raise NotFoundError.of(resource.plural, name, group=resource.group)
-            return cast("T", made)
-        found = self.storage.read(resource, namespace, name, revision=revision)
-        return cast("T", found)
-
-    def list(
-        self,
-        cls: type[T],
-        *,
-        namespace: str | None = None,
-        label_selector: str = "",
-        field_selector: str = "",
-        limit: int = 0,
-        continue_token: str = "",
-        resource_version: str = "",
-        resource_version_match: str = "",
-        request: RequestInfo,
-    ) -> ObjectList[T]:
-        """The selected objects in the order of their names; None for all namespaces.
-
-        Raises:
-            BadRequestError: a selector or another parameter makes no sense.
-            GoneError: the revision or the continue token is too old.
-        """
-        del request
-        query = ListQuery(
-            namespace=namespace or "",
-            label_selector=label_selector,
-            field_selector=field_selector,
-            limit=limit,
-            continue_token=continue_token,
-            resource_version=resource_version,
-            resource_version_match=resource_version_match,
-        )
-        resource = self.resource_of(cls)
-        if resource.cls is COMPONENT_STATUS:
-            items = cast("tuple[T, ...]", component_statuses(self.store.alarm))
-            return ObjectList(items=items, revision=self.store.revision)
-        if resource.cls in self.computed:
-            selects = selection(resource.cls, label_selector, field_selector)
-            made = self.computed[resource.cls].list(query.namespace, selects)
-            items = cast("tuple[T, ...]", made)
-            return ObjectList(items=items, revision=self.store.revision)
-        return list_objects(self.storage, resource, cls, query)
-
-    def _component(self, name: str) -> ApiObject:
-        for status in component_statuses(self.store.alarm):
-            if status.metadata.name == name:
-                return status
-        raise NotFoundError.of("componentstatuses", name)
-
-    def watch(
-        self,
-        cls: type[ApiObject],
-        *,
-        namespace: str | None = None,
-        label_selector: str = "",
-        field_selector: str = "",
-        resource_version: str = "",
-        bookmarks: bool = False,
-        send_initial_events: bool | None = None,
-        resource_version_match: str = "",
-        deliver: Callable[[WatchEvent], object],
-        request: RequestInfo,
-    ) -> WatchHandle:
-        """Have every later change of the selected objects delivered.
-
-        Without a resource version (or with 0) what there is comes first, as ADDED.
-
-        Raises:
-            BadRequestError: a selector makes no sense.
-            GoneError: the resource version is compacted; list again.
-        """
-        query = WatchQuery(
-            namespace=namespace or "",
-            label_selector=label_selector,
-            field_selector=field_selector,
-            resource_version=resource_version,
-            bookmarks=bookmarks,
-            send_initial_events=send_initial_events,
-            resource_version_match=resource_version_match,
-        )
-        handle = open_watch(
-            self.store,
-            self.resource_of(cls),
-            cls,
-            query,
-            translate=self._translate,
-            deliver=deliver,
-            name=request.actor or request.user,
-        )
-        self._watches[id(handle)] = handle
-        handle.on_end = self._forget
-        return handle
-
-    def _forget(self, handle: WatchHandle) -> None:
-        self._watches.pop(id(handle), None)
 
     # --- writing ---
 

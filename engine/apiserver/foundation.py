@@ -1,0 +1,113 @@
+"""What every verb of the API server stands on: its parts, its clock, whether it is up."""
+
+from typing import Any
+
+import attrs
+
+from engine.api.meta import ApiObject
+from engine.api.scheme import SCHEME, Resource, Scheme
+from engine.api.wire import Time
+from engine.apiserver.authentication.identity import Identity, derived_identity
+from engine.apiserver.authentication.service_accounts import (
+    ServiceAccountTokens,
+)
+from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.authorizer import Authorizer
+from engine.apiserver.computed import Computed
+from engine.apiserver.customresources.registry import CustomResources
+from engine.apiserver.errors import NotFoundError, UnavailableError
+from engine.apiserver.reviews import Reviews
+from engine.apiserver.storage import ObjectStorage
+from engine.apiserver.watch import WatchHandle
+from engine.kernel.loop import Loop
+from engine.kernel.rng import RandomStreams, Stream
+from engine.store.watchable_store import Store
+
+
+@attrs.define(eq=False, repr=False)
+class Foundation:
+    """The parts of an API server and what strategies may look at.
+
+    Promises:
+        * while it is not *is_up*, every verb raises UnavailableError and changes nothing.
+    """
+
+    loop: Loop
+    store: Store[Any]
+    random: RandomStreams
+    scheme: Scheme = attrs.field(factory=SCHEME.copy)
+    service_cidr: str = "10.96.0.0/16"
+    cluster_domain: str = "cluster.local"
+    is_up: bool = True
+    identity: Identity = attrs.field(kw_only=True)
+    has_authorization: bool = attrs.field(default=False, kw_only=True)
+    authorizer: Authorizer | None = attrs.field(default=None, init=False)
+    reviews: Reviews = attrs.field(init=False)
+    computed: dict[type[ApiObject], Computed] = attrs.field(factory=dict, init=False)
+    storage: ObjectStorage = attrs.field(init=False)
+    tokens: ServiceAccountTokens = attrs.field(init=False)
+    custom_resources: CustomResources = attrs.field(init=False)
+    _watches: dict[int, WatchHandle] = attrs.field(factory=dict, init=False)
+
+    @identity.default
+    def _derived_identity(self) -> Identity:
+        return derived_identity(self.random, self.loop.now)
+
+    def __attrs_post_init__(self) -> None:
+        self.storage = ObjectStorage(self.store)
+        self.tokens = ServiceAccountTokens(
+            self.storage,
+            self.identity.signer,
+            self.loop,
+            f"https://kubernetes.default.svc.{self.cluster_domain}",
+        )
+        if self.has_authorization:
+            self.authorizer = Authorizer(self.storage)
+        self.reviews = Reviews(self.tokens, self.authorizer)
+        self.custom_resources = CustomResources(self.store, self.scheme)
+
+    # --- what strategies may look at ---
+
+    @property
+    def now(self) -> Time:
+        """The time in whole seconds: objects carry no finer one."""
+        return Time(int(self.loop.now))
+
+    def stream(self, name: str) -> Stream:
+        """The random stream *name*."""
+        return self.random[name]
+
+    # --- availability ---
+
+    def set_up(self, *, is_up: bool) -> None:
+        """Answer requests, or refuse them all and end every watch."""
+        self.is_up = is_up
+        if not is_up:
+            handles, self._watches = list(self._watches.values()), {}
+            for handle in handles:
+                handle.fail(UnavailableError("the API server is down"))
+
+    def resource_of(self, cls: type[ApiObject]) -> Resource:
+        """The resource of *cls*.
+
+        Raises:
+            NotFoundError: it is not served.
+            UnavailableError: the server is down.
+        """
+        if not self.is_up:
+            raise UnavailableError("the API server is down", retryAfterSeconds=1)
+        try:
+            return self.scheme.resource_of(cls)
+        except KeyError as error:
+            raise NotFoundError("the server could not find the requested resource") from error
+
+    # --- who may do what ---
+
+    def check(self, access: Access) -> None:
+        """Return if *access* is allowed; every request is checked before its verb is called.
+
+        Raises:
+            ForbiddenError: it is not.
+        """
+        if self.authorizer is not None:
+            self.authorizer.check(access)
