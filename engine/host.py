@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from engine.adapters.encoded import EncodedObjects
 from engine.adapters.fetch import FetchAnswer, Fetcher
 from engine.adapters.http.app import HttpServer
 from engine.adapters.http.audit_log import AuditLog, open_audit_log
@@ -123,13 +124,14 @@ class Host:
     network: NetworkStack | None = attrs.field(default=None, init=False)
     fetcher: Fetcher | None = attrs.field(default=None, init=False)
     identity: Identity = attrs.field(init=False)
+    _objects: EncodedObjects = attrs.field(factory=EncodedObjects, init=False)
     _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
     _is_started: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         options = self.options
-        codec = OBJECT_CODEC
+        codec = attrs.evolve(OBJECT_CODEC, encode=self._objects.json)
         if options.data is not None or options.store is not None:
             keyring = load_keyring((options.data or state_folder()) / FILE_NAME)
             codec = keyring.codec(codec)
@@ -188,6 +190,7 @@ class Host:
             ssl_context=self._tls(),
             audit=self._audit(),
             observer=self.cluster.observer,
+            objects=self._objects,
         )
         host, port = self.options.listen
         await self.http.start(host, port)

@@ -6,7 +6,7 @@ Source: pkg/printers/internalversion, kubernetes v1.34.
 from collections.abc import Iterable
 from typing import Any
 
-from engine.api.codec import encode
+from engine.api.codec import encode, encode_part
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.columns.column import Column, Columns
@@ -43,6 +43,11 @@ def table_of(
     return result
 
 
+def row_of(resource: Resource, obj: ApiObject, *, now: float, include: str) -> dict[str, Any]:
+    """One row of a Table; see `table`."""
+    return _row(columns_for(resource), obj, now, include)
+
+
 def cells_of(resource: Resource, obj: ApiObject, *, now: float) -> tuple[Any, ...]:
     """The cells of one row, in the order of the resource's columns."""
     return columns_for(resource).cells(obj, now)
@@ -66,6 +71,6 @@ def _row(columns: Columns, obj: ApiObject, now: float, include: str) -> dict[str
         row["object"] = {
             "kind": "PartialObjectMetadata",
             "apiVersion": "meta.k8s.io/v1",
-            "metadata": encode(obj)["metadata"],
+            "metadata": encode_part(obj.metadata),
         }
     return row

@@ -22,6 +22,8 @@ from engine.scheduler.profile import Profile
 
 _TEMPLATES = 128
 """Templates whose evaluation is kept."""
+_MOST_TIED = 128
+"""Nodes of the highest total that a decision names."""
 _GROUPS = 512
 """Groups of pods that are counted; when there are more, those of dropped templates go."""
 
@@ -84,7 +86,7 @@ class Decider:
             only_row=only_row,
             everywhere=evaluation.everywhere,
             chosen=chosen,
-            tied=tuple(tied.tolist()) if len(tied) <= _TEMPLATES else tuple(tied[:_TEMPLATES]),
+            tied=tied[:_MOST_TIED].astype(np.int32),
         )
 
     def evaluation(self, info: PodInfo, profile: Profile) -> Evaluation:

@@ -6,11 +6,14 @@ from functools import cached_property
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.scheduler.columns import Mask, Rows
 from engine.scheduler.evaluation import EXISTS
 from engine.scheduler.framework import Codes, Scores, Verdict, Weighted
 from engine.scheduler.past import Past
+
+_NONE_TIED = np.zeros(0, np.int32)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -80,7 +83,7 @@ class Decision:
     only_row: int | None = None
     everywhere: Mapping[str, str] = attrs.field(factory=dict)
     chosen: str = ""
-    tied: tuple[int, ...] = ()
+    tied: NDArray[np.int32] = _NONE_TIED
     nominee: str = ""
     victims: tuple[Victim, ...] = ()
     message: str = ""
@@ -89,7 +92,7 @@ class Decision:
     def size(self) -> int:
         """About how many bytes this decision keeps in memory, beside what it shares."""
         wide = [*self.wide_codes.values(), *self.wide_raw.values()]
-        return 1024 + sum(column.nbytes for column in wide) + 8 * len(self.tied)
+        return 1024 + sum(column.nbytes for column in wide) + self.tied.nbytes
 
     @cached_property
     def columns(self) -> tuple[dict[str, Codes], dict[str, Scores]]:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("cluster", "live", "store", "pods", "proxy", "scheduler")
+BENCHMARKS = ("cluster", "live", "store", "pods", "proxy", "scheduler", "apiserver")
 
 
 def main() -> int:

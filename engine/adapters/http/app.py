@@ -11,6 +11,7 @@ from typing import Any, cast
 import attrs
 from aiohttp import web
 
+from engine.adapters.encoded import EncodedObjects
 from engine.adapters.http.access import access_of
 from engine.adapters.http.audit_log import AuditLog
 from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
@@ -21,6 +22,7 @@ from engine.adapters.http.limits import InFlight, Limits
 from engine.adapters.http.logs import LogSource, log_options, log_target
 from engine.adapters.http.metrics import CONTENT_TYPE as METRICS_TYPE
 from engine.adapters.http.metrics import ServerMetrics
+from engine.adapters.http.outbox import Outbox
 from engine.adapters.http.peer import certificate_user
 from engine.adapters.http.request import TRUE, ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
@@ -72,10 +74,12 @@ class HttpServer:
     nobody: UserInfo = NOBODY
     limits: Limits = attrs.field(factory=Limits)
     audit: AuditLog | None = None
+    objects: EncodedObjects = attrs.field(factory=EncodedObjects)
     port: int = attrs.field(default=0, init=False)
     metrics: ServerMetrics = attrs.field(init=False)
     _in_flight: InFlight = attrs.field(init=False)
-    _encoder: Encoder = attrs.field(factory=Encoder, init=False)
+    _encoder: Encoder = attrs.field(init=False)
+    _outbox: Outbox = attrs.field(init=False)
     _verbs: Verbs = attrs.field(init=False)
     _documents: Documents = attrs.field(init=False)
     _runner: web.ServerRunner | None = attrs.field(default=None, init=False)
@@ -84,6 +88,8 @@ class HttpServer:
     _gateway: StreamGateway | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._encoder = Encoder(self.objects)
+        self._outbox = Outbox(self.store)
         self._verbs = Verbs(self.cluster, self._encoder)
         self._documents = Documents(self.cluster)
         self._in_flight = InFlight(self.limits)
@@ -280,8 +286,9 @@ class HttpServer:
         return response
 
     async def _send_watch(self, http: web.BaseRequest, request: ApiRequest) -> web.StreamResponse:
-        stream = WatchStream(request, self.cluster, self._encoder)
+        stream = WatchStream(request, self.cluster, self._encoder, self._outbox)
         response = web.StreamResponse(headers={"Content-Type": request.form.content_type})
+        stream.connect(response, http)
         self.journal.call(f"{_CHANNEL}/watch", stream)
         try:
             sending = stream.send(

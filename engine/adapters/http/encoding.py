@@ -7,15 +7,14 @@ import attrs
 import orjson
 import yaml
 
+from engine.adapters.encoded import EncodedObjects
 from engine.adapters.http.negotiation import Form
-from engine.api.codec import encode, encode_json
+from engine.api.codec import encode, encode_part
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.errors import ApiError
 from engine.apiserver.request import ObjectList, WatchEvent
-from engine.apiserver.table import table, table_of
-
-_KEPT = 50_000
+from engine.apiserver.table import row_of, table, table_of
 
 
 @attrs.define(eq=False)
@@ -24,29 +23,16 @@ class Encoder:
 
     Promises:
         * an object is encoded as JSON at most once while it stays the newest of its kind and name;
-        * what it keeps is bounded by the number of live objects and by a fixed limit.
+        * a line of a watch is made once, however many watchers get it.
     """
 
-    _by_uid: dict[str, tuple[ApiObject, bytes]] = attrs.field(factory=dict, init=False)
+    objects: EncodedObjects = attrs.field(factory=EncodedObjects)
     _event: WatchEvent | None = attrs.field(default=None, init=False)
     _lines: dict[tuple[Form, str], bytes] = attrs.field(factory=dict, init=False)
 
     def json(self, obj: ApiObject) -> bytes:
         """*obj* as JSON."""
-        uid = obj.metadata.uid
-        found = self._by_uid.get(uid)
-        if found is not None and found[0] is obj:
-            return found[1]
-        data = encode_json(obj)
-        if uid:
-            if len(self._by_uid) >= _KEPT:
-                del self._by_uid[next(iter(self._by_uid))]
-            self._by_uid[uid] = (obj, data)
-        return data
-
-    def forget(self, uid: str) -> None:
-        """Keep nothing of a deleted object."""
-        self._by_uid.pop(uid, None)
+        return self.objects.json(obj)
 
     def object(
         self, obj: ApiObject, resource: Resource, form: Form, now: float, include: str
@@ -68,8 +54,12 @@ class Encoder:
         if found.remaining:
             metadata["remainingItemCount"] = found.remaining
         if form.shape == "Table":
-            rows = table(resource, found.items, now=now, include=include)
-            return self._dump({**rows, "metadata": metadata}, form)
+            head = {**table(resource, (), now=now, include=include), "metadata": metadata}
+            rows = (row_of(resource, obj, now=now, include=include) for obj in found.items)
+            if form.is_yaml:
+                return self._dump({**head, "rows": list(rows)}, form)
+            del head["rows"]
+            return _joined(head, "rows", [orjson.dumps(row) for row in rows])
         if form.shape:
             return self._dump(
                 {
@@ -87,11 +77,7 @@ class Encoder:
         }
         if form.is_yaml:
             return self._dump({**head, "items": [encode(obj) for obj in found.items]}, form)
-        return self._joined(head, found.items)
-
-    def _joined(self, head: dict[str, Any], items: Sequence[ApiObject]) -> bytes:
-        opened = orjson.dumps(head)[:-1] + b',"items":['
-        return opened + b",".join([self.json(obj) for obj in items]) + b"]}\n"
+        return _joined(head, "items", [self.json(obj) for obj in found.items])
 
     def event(
         self, event: WatchEvent, resource: Resource, form: Form, now: float, include: str
@@ -107,13 +93,13 @@ class Encoder:
             body = orjson.dumps(obj.status())
         elif event.type == "BOOKMARK" and form.shape == "Table":
             body = orjson.dumps(
-                {**table(resource, (), now=now), "metadata": encode(obj)["metadata"]}
+                {**table(resource, (), now=now), "metadata": encode_part(obj.metadata)}
             )
         else:
             body = self.object(obj, resource, form, now, include)
         line = b'{"type":"' + event.type.encode() + b'","object":' + body.rstrip() + b"}\n"
         if event.type == "DELETED":
-            self.forget(obj.metadata.uid)
+            self.objects.forget(obj.metadata.uid)
         self._lines[form, include] = line
         return line
 
@@ -126,10 +112,16 @@ class Encoder:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def _joined(head: dict[str, Any], name: str, parts: Sequence[bytes]) -> bytes:
+    """*head* with one more field, a list whose items are encoded already."""
+    opened = orjson.dumps(head)[:-1] + f',"{name}":['.encode()
+    return b"".join((opened, b",".join(parts), b"]}\n"))
+
+
 def partial_metadata(obj: ApiObject, version: str = "v1") -> dict[str, Any]:
     """The metadata of *obj* and nothing else."""
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": f"meta.k8s.io/{version}",
-        "metadata": encode(obj)["metadata"],
+        "metadata": encode_part(obj.metadata),
     }

@@ -8,6 +8,8 @@ import attrs
 from aiohttp import web
 
 from engine.adapters.http.encoding import Encoder
+from engine.adapters.http.negotiation import Form
+from engine.adapters.http.outbox import Outbox
 from engine.adapters.http.request import ApiRequest
 from engine.apiserver.errors import GoneError
 from engine.apiserver.request import WatchEvent
@@ -31,12 +33,22 @@ class WatchStream:
     request: ApiRequest
     server: ApiServer
     encoder: Encoder
+    outbox: Outbox | None = None
+    revision: int = attrs.field(default=0, init=False)
     _lines: list[bytes] = attrs.field(factory=list, init=False)
     _waiting: int = attrs.field(default=0, init=False)
-    _revision: int = attrs.field(default=0, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _is_ended: bool = attrs.field(default=False, init=False)
     handle: WatchHandle | None = attrs.field(default=None, init=False)
+    _response: web.StreamResponse | None = attrs.field(default=None, init=False)
+    _transport: asyncio.WriteTransport | None = attrs.field(default=None, init=False)
+    _is_writing: bool = attrs.field(default=False, init=False)
+    _form: Form = attrs.field(init=False)
+    _include: str = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._form = self.request.form
+        self._include = self.request.query.get("includeObject", "") or "Metadata"
 
     def open(self) -> None:
         """Begin to watch; runs as a step of the loop.
@@ -101,22 +113,45 @@ class WatchStream:
     def _take(self, event: WatchEvent) -> None:
         if self._is_ended:
             return
-        request = self.request
         line = self.encoder.event(
-            event,
-            request.target.resource,
-            request.form,
-            self.server.now,
-            request.query.get("includeObject", "") or "Metadata",
+            event, self.request.target.resource, self._form, self.server.now, self._include
         )
         self._lines.append(line)
         self._waiting += len(line)
-        self._revision = max(self._revision, event.revision)
+        self.revision = max(self.revision, event.revision)
         if event.type == "ERROR" or self._waiting > _MOST_WAITING:
             self._is_ended = True
         elif self._waiting > _ENOUGH_WAITING and self._watcher is not None:
             # The store keeps what follows, so a slow reader costs no memory; compaction ends it.
             self._watcher.pause()
+        if self.outbox is None or self._is_ended:
+            self._wakeup.set()
+        else:
+            self.outbox.add(self)
+
+    # --- what the outbox asks ---
+
+    def connect(self, response: web.StreamResponse, http: web.BaseRequest) -> None:
+        """Say where the outbox may write to, once *response* is prepared."""
+        self._response, self._transport = response, http.transport
+
+    @property
+    def connection(self) -> asyncio.WriteTransport | None:
+        """The connection, if nothing hinders to write to it at once."""
+        response, watcher = self._response, self._watcher
+        if self._is_writing or response is None or not response.prepared or not response.chunked:
+            return None
+        if watcher is None or watcher.is_paused or self._is_ended:
+            return None
+        return self._transport
+
+    def take(self) -> list[bytes]:
+        """The lines that wait; they are the caller's to write."""
+        lines, self._lines, self._waiting = self._lines, [], 0
+        return lines
+
+    def give_to_task(self) -> None:
+        """Have `send` write what waits."""
         self._wakeup.set()
 
     async def send(
@@ -148,12 +183,18 @@ class WatchStream:
                 resume(self)
             if self._is_ended and not self._lines:
                 return
+            if self._lines:
+                self._wakeup.set()
 
     async def _flush(self, response: web.StreamResponse) -> None:
-        lines, self._lines, self._waiting = self._lines, [], 0
-        await durable(self.server.store, self._revision)
-        if lines:
-            await response.write(b"".join(lines))
+        self._is_writing = True
+        try:
+            lines = self.take()
+            await durable(self.server.store, self.revision)
+            if lines:
+                await response.write(b"".join(lines))
+        finally:
+            self._is_writing = False
 
 
 def as_readable(request: ApiRequest, store: Store[Any]) -> ApiRequest:

@@ -7,13 +7,14 @@ import attrs
 
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
-from engine.apiserver.authentication.user import MASTERS_GROUP
+from engine.apiserver.authentication.user import MASTERS_GROUP, NODES_GROUP
 from engine.apiserver.authorization.access import Access, Decision, forbidden
 from engine.apiserver.authorization.node import NodeAuthorizer
 from engine.apiserver.authorization.rbac import RbacAuthorizer
 from engine.apiserver.storage import ObjectStorage
 
 _YES = Decision(is_allowed=True)
+_NO_ANSWER = Decision(is_allowed=False)
 
 
 @attrs.define(eq=False, repr=False)
@@ -33,9 +34,11 @@ class Authorizer:
         """Whether it is allowed; if not, all that is to be said about it."""
         if MASTERS_GROUP in access.groups:
             return _YES
-        by_node = self.nodes.authorize(access)
-        if by_node.is_allowed:
-            return by_node
+        by_node = _NO_ANSWER
+        if NODES_GROUP in access.groups:
+            by_node = self.nodes.authorize(access)
+            if by_node.is_allowed:
+                return by_node
         by_role = self.rbac.authorize(access)
         if by_role.is_allowed:
             return by_role
