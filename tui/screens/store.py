@@ -122,6 +122,17 @@ class StoreScreen(View):
         late = sum(1 for row in status.watchers if row.lag or row.waiting)
         self.watchers.border_subtitle = f"{len(status.watchers)}, {late} lagging"
         self.refresh_crumbs()
+        self.call_after_refresh(self._fit, self._rooms)
+
+    def _fit(self, rooms: tuple[int, ...]) -> None:
+        """Cut the lines anew if the views are no longer as wide as they were cut for."""
+        if self._rooms != rooms:
+            self._show()
+
+    @property
+    def _rooms(self) -> tuple[int, ...]:
+        views = (self.keys, self.revisions, self.watchers, self.leases)
+        return (*map(_room, views), self.summary.room[0])
 
 
 def _room(view: TextView) -> int:
