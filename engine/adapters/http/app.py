@@ -5,6 +5,7 @@ import contextlib
 import logging
 import ssl
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -50,6 +51,8 @@ from engine.store.watchable_store import Store
 log = logging.getLogger(__name__)
 
 _CHANNEL = "http"
+# Bytes of a long answer that are handed to a connection at once.
+_PIECE = 256 * 1024
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -258,13 +261,31 @@ class HttpServer:
             return web.Response(status=304, headers=dict(found.headers))
         return self._response(found)
 
-    async def _packed(self, http: web.BaseRequest, answer: ApiResponse) -> web.Response:
+    async def _packed(self, http: web.BaseRequest, answer: ApiResponse) -> web.StreamResponse:
         """*answer*, compressed if it is long and the client takes that."""
-        response = self._response(answer)
-        if len(answer.body) >= SMALLEST and accepts_gzip(http.headers.get("Accept-Encoding", "")):
-            response.body = await gzip_body(answer.body)
-            response.headers["Content-Encoding"] = "gzip"
-            response.headers["Vary"] = "Accept-Encoding"
+        is_long = len(answer.body) >= SMALLEST
+        if not is_long:
+            return self._response(answer)
+        body, head = answer.body, {}
+        if accepts_gzip(http.headers.get("Accept-Encoding", "")):
+            body = await gzip_body(body)
+            head = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return await self._send_long(http, attrs.evolve(answer, body=b""), body, head)
+
+    async def _send_long(
+        self, http: web.BaseRequest, answer: ApiResponse, body: bytes, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
+        """Send *body* piece by piece, so that no second and third copy of it waits for a reader."""
+        bare = self._response(answer)
+        response = web.StreamResponse(status=bare.status, headers=bare.headers)
+        response.headers.update(headers)
+        response.content_length = len(body)
+        await response.prepare(http)
+        if http.method != "HEAD":
+            view = memoryview(body)
+            for start in range(0, len(view), _PIECE):
+                await response.write(view[start : start + _PIECE])
+        await response.write_eof()
         return response
 
     def _impersonated(self, http: web.BaseRequest, user: UserInfo) -> UserInfo:
