@@ -10,6 +10,7 @@ import attrs
 
 from engine.api.codec import decode_stored, encode_json
 from engine.api.kubarium import Decision, UsageSeries, WhatIf
+from engine.api.load import Load
 from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.apiserver.authentication.identity import Identity, derived_identity
@@ -35,6 +36,8 @@ from engine.kernel.journal import Journal
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
 from engine.kubelet.kubelet import Kubelet
+from engine.load.controller import Begin, LoadController, Traffic
+from engine.load.profile import Profile
 from engine.metrics.server import (
     MetricsServer,
     NodeMetricsAnswers,
@@ -43,10 +46,11 @@ from engine.metrics.server import (
 )
 from engine.metrics.source import Measured, Modelled
 from engine.proxy.proxier import Proxier
-from engine.proxy.rules import RecordingSink, RuleSink
+from engine.proxy.rules import RecordingSink, RuleSet, RuleSink
 from engine.scheduler.answers import DecisionAnswers, WhatIfAnswers
 from engine.scheduler.configuration import SchedulerSettings, read_configuration
 from engine.scheduler.scheduler import Scheduler
+from engine.simulation.modelled_load import ModelledLoad
 from engine.simulation.runtime import SimulatedRuntime
 from engine.store.compactor import KEEP_A_SESSION, Compactor, Retention
 from engine.store.log import ChangeLog, Codec
@@ -97,6 +101,7 @@ class Cluster:
     sink: RuleSink = attrs.field(factory=RecordingSink)
     pause: Callable[[], Awaitable[None]] | None = None
     identity: Identity | None = None
+    send_load: Begin | None = None
     loop: Loop = attrs.field(init=False)
     journal: Journal = attrs.field(init=False)
     random: RandomStreams = attrs.field(init=False)
@@ -111,6 +116,7 @@ class Cluster:
     electors: tuple[LeaderElector, ...] = attrs.field(init=False)
     metrics: MetricsServer = attrs.field(init=False)
     proxier: Proxier = attrs.field(init=False)
+    loads: LoadController = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
 
@@ -165,6 +171,7 @@ class Cluster:
         )
         for index, node in enumerate(config.nodes):
             self.nodes[node.name] = self._make_node(node, index)
+        self.loads = self._make_loads()
         self.injector = self._make_injector()
 
     def client(
@@ -191,6 +198,7 @@ class Cluster:
             elector.start()
         self.proxier.start()
         self.metrics.start()
+        self.loads.start()
         for node in self.nodes.values():
             node.kubelet.start()
 
@@ -199,6 +207,7 @@ class Cluster:
         self.injector.stop()
         for node in self.nodes.values():
             node.kubelet.stop()
+        self.loads.stop()
         self.metrics.stop()
         self.proxier.stop()
         for elector in reversed(self.electors):
@@ -347,6 +356,23 @@ class Cluster:
         self.server.computed[NodeMetrics] = NodeMetricsAnswers(metrics)
         self.server.computed[UsageSeries] = UsageSeriesAnswers(metrics)
         return metrics
+
+    def _make_loads(self) -> LoadController:
+        user = service_account_user("kube-system", "load-generator")
+        client = self.client("load-generator", user=user.name, groups=user.groups)
+        begin = self.send_load or self._model_load
+        return LoadController(self.loop, client, InformerFactory(client), begin)
+
+    def _model_load(self, load: Load, profile: Profile) -> Traffic:
+        def rules() -> RuleSet:
+            return self.proxier.rules
+
+        def runtime_of(name: str) -> SimulatedRuntime | None:
+            node = self.nodes.get(name)
+            runtime = node.runtime if node is not None else None
+            return runtime if isinstance(runtime, SimulatedRuntime) else None
+
+        return ModelledLoad(self.loop, load, profile, rules, runtime_of)
 
     def _simulated(self, config: NodeConfig, channel: str, emit: Emit) -> SimulatedRuntime:
         streams = f"{channel}/streams"

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from engine.adapters import load_process
 from engine.adapters.encoded import EncodedObjects
 from engine.adapters.fetch import FetchAnswer, Fetcher
 from engine.adapters.http.app import HttpServer
@@ -30,6 +31,7 @@ from engine.adapters.podman.preflight import inspect_host
 from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
 from engine.api.core import Service
+from engine.api.load import Load
 from engine.api.pod import Pod
 from engine.apiserver.authentication.identity import Identity
 from engine.apiserver.errors import BadRequestError
@@ -38,6 +40,7 @@ from engine.cluster import OBJECT_CODEC, Cluster
 from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
 from engine.cri.runtime import Emit, LogOptions, Runtime
 from engine.errors import ConfigError, EngineError
+from engine.load.profile import Profile
 from engine.scenario.actions import apply_yaml
 from engine.scenario.checks import HttpAnswer
 from engine.scenario.player import Player
@@ -127,6 +130,7 @@ class Host:
     _objects: EncodedObjects = attrs.field(factory=EncodedObjects, init=False)
     _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
+    _load_processes: list[load_process.LoadProcess] = attrs.field(factory=list, init=False)
     _is_started: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -199,6 +203,7 @@ class Host:
         if self.network is not None:
             self.network.connect(self.cluster.proxier.informers)
             await self.network.start()
+        self.cluster.journal.register(load_process.CHANNEL, load_process.take)
         self._is_started = True
         self.cluster.start()
         address = await self._listen_for_pods()
@@ -223,6 +228,8 @@ class Host:
             # What the pacer died of is raised by who watches `failed`.
             await asyncio.wait({self.failed})
             self.cluster.stop()
+            for process in self._load_processes:
+                await process.close()
         if self.fetcher is not None:
             await self.fetcher.close()
         if self.network is not None:
@@ -474,12 +481,26 @@ class Host:
             retention=options.retention,
             identity=self.identity,
             make_runtime=self._make_runtime,
+            send_load=self._send_load,
             sink=self.network.sink,
         )
 
     def _make_runtime(self, node: NodeConfig, index: int, emit: Emit) -> Runtime:
         assert self.podman is not None
         return self.podman.runtime(node.name, index, emit)
+
+    def _send_load(self, load: Load, profile: Profile) -> load_process.LoadProcess:
+        """Real traffic, from a process of its own."""
+        cluster = self.cluster
+
+        def names() -> dict[str, str]:
+            return {pod.status.pod_ip: pod.metadata.name for pod in cluster.list(Pod)}
+
+        process = load_process.LoadProcess(
+            load, profile, lambda: cluster.proxier.rules, names, cluster.journal
+        )
+        self._load_processes.append(process)
+        return process
 
     def _fetch(self, url: str, done: Callable[[HttpAnswer], None]) -> None:
         """Ask a service: over the network where there is one, else by its modelled endpoints."""

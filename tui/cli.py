@@ -90,6 +90,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cluster_options(play, is_scenario=True)
     play.set_defaults(run=_play)
 
+    load = commands.add_parser("load", help="send requests to a URL or a service and measure")
+    _add_load_options(load)
+    load.set_defaults(run=_load)
+
     saved = commands.add_parser("snapshot", help="save, restore or check a cluster's store")
     _add_snapshot_actions(saved)
     saved.set_defaults(run=_snapshot)
@@ -246,6 +250,18 @@ def _encryption(options: argparse.Namespace) -> int:
 
 def _snapshot(options: argparse.Namespace) -> int:
     from tui.commands.snapshot import run
+
+    return run(options)
+
+
+def _add_load_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.load import add_options
+
+    add_options(parser)
+
+
+def _load(options: argparse.Namespace) -> int:
+    from tui.commands.load import run
 
     return run(options)
 

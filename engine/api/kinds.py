@@ -9,6 +9,7 @@ from engine.api.core import ConfigMap, Endpoints, Namespace, Secret, Service, Se
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
 from engine.api.kubarium import Decision, Fault, Metric, UsageSeries, WhatIf
+from engine.api.load import Load
 from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.api.networking import Ingress, IngressClass, NetworkPolicy
@@ -53,6 +54,7 @@ TYPED: tuple[type[ApiObject], ...] = (
     Job,
     Lease,
     LimitRange,
+    Load,
     Metric,
     Namespace,
     NetworkPolicy,

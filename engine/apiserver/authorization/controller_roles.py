@@ -95,6 +95,10 @@ fault-injector
   create -:pods/eviction
   R -:nodes,services,namespaces
   {_EVENTS}
+load-generator
+  R kubarium.dev:loads
+  update,patch kubarium.dev:loads/status
+  R -:pods
 generic-garbage-collector
   get,list,watch,patch,update,delete *:*
   {_EVENTS}

@@ -152,7 +152,7 @@ system:aggregate-to-edit
   W -:events
   W apps:daemonsets,deployments,deployments/rollback,deployments/scale,replicasets,replicasets/scale,statefulsets,statefulsets/scale
   W autoscaling:horizontalpodautoscalers
-  W kubarium.dev:metrics
+  W kubarium.dev:loads,metrics
   W batch:cronjobs,jobs
   W extensions:daemonsets,deployments,deployments/rollback,deployments/scale,ingresses,networkpolicies,replicasets,replicasets/scale,replicationcontrollers/scale
   W policy:poddisruptionbudgets
@@ -165,7 +165,7 @@ system:aggregate-to-view
   R -:namespaces
   R discovery.k8s.io:endpointslices
   get,list kubarium.dev:decisions,usageseries
-  R kubarium.dev:metrics
+  R kubarium.dev:loads,metrics
   get,list metrics.k8s.io:pods,nodes
   create kubarium.dev:whatifs
   R apps:controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status

@@ -21,3 +21,28 @@ def _decision(obj: Any, now: float) -> tuple[Any, ...]:
 DECISIONS = Columns(
     columns("Name", "Result", "Node", "Queue", "Attempt#", "Age", "Message"), _decision
 )
+
+
+def _load(obj: Any, now: float) -> tuple[Any, ...]:
+    status = obj.status
+    latency = status.get("latency") or {}
+    return (
+        obj.metadata.name,
+        f"service/{obj.spec.service}",
+        obj.spec.pattern,
+        status.get("phase") or "<none>",
+        str(status.get("rate", "")),
+        int(status.get("requests") or 0),
+        int(status.get("errors") or 0),
+        f"{latency.get('p50', 0):g} ms",
+        f"{latency.get('p99', 0):g} ms",
+        age(obj.metadata.creation_timestamp, now),
+    )
+
+
+LOADS = Columns(
+    columns(
+        "Name", "Target", "Pattern", "Phase", "Rate", "Requests#", "Errors#", "P50", "P99", "Age"
+    ),
+    _load,
+)  # fmt: skip

@@ -43,6 +43,7 @@ COLUMNS: dict[str, Columns] = {
     "jobs.batch": workloads.JOBS,
     "leases.coordination.k8s.io": cluster.LEASES,
     "limitranges": access.CREATED,
+    "loads.kubarium.dev": kubarium.LOADS,
     "metrics.kubarium.dev": metrics.METRICS,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": access.WEBHOOKS,
     "namespaces": cluster.NAMESPACES,
