@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from engine.api.autoscaling import Scale
 from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
@@ -255,9 +256,7 @@ class Client:
         spec = TokenSpec(audiences=audiences, expiration_seconds=expiration_seconds)
         if pod is not None:
             meta = pod.metadata
-            spec = attrs.evolve(
-                spec, bound_kind="Pod", bound_name=meta.name, bound_uid=meta.uid
-            )
+            spec = attrs.evolve(spec, bound_kind="Pod", bound_name=meta.name, bound_uid=meta.uid)
         return self._request(
             "create",
             ServiceAccount,
@@ -316,14 +315,46 @@ class Client:
             fields=field_selector,
         )
 
+    def get_scale(self, cls: type[ApiObject], name: str, *, namespace: str) -> Scale:
+        """The number of replicas of an object.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._request(
+            "get",
+            cls,
+            lambda: self.server.get_scale(
+                cls, name, namespace=namespace, request=self.request_info()
+            ),
+            namespace=namespace,
+            name=name,
+            subresource="scale",
+        )
+
+    def update_scale(self, cls: type[ApiObject], scale: Scale) -> Scale:
+        """Set the number of replicas of an object.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: it has changed since its scale was read.
+        """
+        meta = scale.metadata
+        return self._request(
+            "update",
+            cls,
+            lambda: self.server.update_scale(cls, scale, request=self.request_info()),
+            namespace=meta.namespace,
+            name=meta.name,
+            subresource="scale",
+        )
+
     def _update(self, obj: T, subresource: str) -> T:
         meta = obj.metadata
         return self._request(
             "update",
             type(obj),
-            lambda: self.server.update(
-                obj, subresource=subresource, request=self.request_info()
-            ),
+            lambda: self.server.update(obj, subresource=subresource, request=self.request_info()),
             namespace=meta.namespace,
             name=meta.name,
             subresource=subresource,

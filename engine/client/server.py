@@ -6,10 +6,10 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from engine.api.autoscaling import Scale
 from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
-from engine.api.scheme import Scheme
-from engine.api.scheme import Resource
+from engine.api.scheme import Resource, Scheme
 from engine.apiserver.authentication.service_accounts import IssuedToken, TokenSpec
 from engine.apiserver.authorization.access import Access
 from engine.apiserver.request import (
@@ -90,6 +90,12 @@ class Server(Protocol):
     def evict(
         self, pod_name: str, *, namespace: str, options: DeleteOptions, request: RequestInfo
     ) -> None: ...
+    def get_scale(
+        self, cls: type[ApiObject], name: str, *, namespace: str, request: RequestInfo
+    ) -> Scale: ...
+    def update_scale(
+        self, cls: type[ApiObject], scale: Scale, *, request: RequestInfo
+    ) -> Scale: ...
     def create_token(
         self, name: str, *, namespace: str, spec: TokenSpec, request: RequestInfo
     ) -> IssuedToken: ...

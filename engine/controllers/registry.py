@@ -3,6 +3,7 @@
 from functools import partial
 
 from engine.apiserver.authentication.certificates import Authority
+from engine.controllers.autoscaling.controller import HorizontalController
 from engine.controllers.certificates.controller import CertificateController
 from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
 from engine.controllers.controller import ControllerFactory
@@ -59,6 +60,7 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "pvc-protection-controller": ClaimProtectionController,
     "pv-protection-controller": VolumeProtectionController,
     "disruption-controller": DisruptionController,
+    "horizontal-pod-autoscaler": HorizontalController,
     "generic-garbage-collector": GarbageCollector,
     "certificate-controller": CertificateController,
 }
