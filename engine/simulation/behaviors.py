@@ -37,6 +37,7 @@ _DEMO_PATHS = frozenset(
         "/slow",
         "/fail",
         "/cpu",
+        "/work",
         "/memory",
         "/exit",
         "/env",

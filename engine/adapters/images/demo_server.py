@@ -53,6 +53,7 @@ class Demo:
             "/slow": self.slow,
             "/fail": self.fail,
             "/cpu": self.cpu,
+            "/work": self.work,
             "/memory": self.memory,
             "/exit": self.exit,
             "/env": self.env,
@@ -119,6 +120,14 @@ class Demo:
             command = [sys.executable, "-I", "-S", __file__, "burn", str(seconds)]
             os.posix_spawn(sys.executable, command, dict(os.environ))
         return text(202, f"{workers} workers busy for {seconds:g} s")
+
+    def work(self, query: Query) -> Answer:
+        """Answer after spending ``ms`` thousandths of a second of CPU time on the request."""
+        millis = float(query.get("ms", "10"))
+        until = time.thread_time() + millis / 1000.0
+        while time.thread_time() < until:
+            sum(range(500))
+        return text(200, f"worked for {millis:g} ms")
 
     def memory(self, query: Query) -> Answer:
         """Hold ``bytes`` of touched memory, instead of what was held before."""

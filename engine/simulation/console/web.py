@@ -90,7 +90,7 @@ def answer(target: str, site: Site) -> tuple[int, str, bytes]:
     if path == "/env":
         text = "".join(f"{name}={value}\n" for name, value in sorted(site.env.items()))
         return 200, plain, text.encode()
-    if path in ("/slow", "/cpu", "/memory", "/fail", "/exit", "/file"):
+    if path in ("/slow", "/cpu", "/work", "/memory", "/fail", "/exit", "/file"):
         return 200, plain, b"simulated\n"
     return 404, plain, b"paths: / /info /healthz /readyz /env\n"
 
