@@ -8,7 +8,6 @@ Source: k8s.io/apimachinery pkg/util/managedfields, kubernetes v1.34.
 from typing import Any
 
 import attrs
-import orjson
 
 from engine.api.codec import encode, format_time
 from engine.api.frozen import EMPTY, FrozenDict
@@ -91,23 +90,43 @@ def _with(obj: Any, managed: tuple[Any, ...]) -> Any:
     return attrs.evolve(obj, metadata=attrs.evolve(obj.metadata, managed_fields=managed))
 
 
-_known: dict[bytes, FrozenDict[str, Any]] = {}
+_Content = tuple[tuple[str, object], ...]
+_known: dict[_Content, FrozenDict[str, Any]] = {}
+# Elements of lists that are named after what no two objects have in common.
+_UNSHARED = ('k:{"ip"', 'k:{"uid"')
 
 
 def _shared(value: dict[str, Any]) -> FrozenDict[str, Any]:
     """*value* frozen, the same object for the same content."""
+    return _interned(value)[0]
+
+
+def _interned(value: dict[str, Any]) -> tuple[FrozenDict[str, Any], bool]:
+    """*value* frozen, and whether others may have the same content.
+
+    Content is told by its parts: those that are shared already by where they are. What is known
+    holds its parts, so that no other object takes their place.
+    """
     if not value:
-        return EMPTY
-    key = orjson.dumps(value)
-    found = _known.get(key)
+        return EMPTY, True
+    parts: dict[str, Any] = {}
+    content: list[tuple[str, object]] = []
+    is_common = True
+    for name, part in value.items():
+        if isinstance(part, dict):
+            part, has_peers = _interned(part)  # noqa: PLW2901 - the frozen one
+            is_common = is_common and has_peers and not name.startswith(_UNSHARED)
+            content.append((name, id(part)))
+        else:
+            content.append((name, part))
+        parts[name] = part
+    if not is_common:
+        return FrozenDict(parts), False
+    key = tuple(content)
+    found = _known.pop(key, None)
     if found is None:
-        found = FrozenDict(
-            {
-                name: _shared(part) if isinstance(part, dict) else part
-                for name, part in value.items()
-            }
-        )
+        found = FrozenDict(parts)
         if len(_known) >= _KEPT:
             del _known[next(iter(_known))]
-        _known[key] = found
-    return found
+    _known[key] = found
+    return found, True

@@ -12,12 +12,12 @@ from engine.api.scheme import Resource
 from engine.apiserver.conversion import View, view_of
 from engine.apiserver.errors import ApiError, GoneError
 from engine.apiserver.fields import Predicate, equal_to, selection
-from engine.apiserver.keys import prefix_of
+from engine.apiserver.keys import span_of
 from engine.apiserver.read import options_refused, parse_revision
 from engine.apiserver.request import WatchEvent, WatchEventType
 from engine.apiserver.storage import at_revision
 from engine.apiserver.validation import forbidden, unsupported
-from engine.store.kv import Change, prefix_end
+from engine.store.kv import Change
 from engine.store.watchable_store import Store
 from engine.store.watcher import WatchBatch, Watcher
 
@@ -150,13 +150,16 @@ def open_watch(
         bookmarks=query.bookmarks,
         view=view_of(resource),
     )
-    prefix = prefix_of(resource, query.namespace if resource.namespaced else "")
+    start, end = span_of(resource, query.namespace, query.field_selector)
     is_initial = query.send_initial_events
     if is_initial is None:
         is_initial = not wanted
     if is_initial:
         _deliver_initial(
-            store, prefix, handle, marks_end=query.bookmarks and bool(query.send_initial_events)
+            store,
+            (start, end),
+            handle,
+            marks_end=query.bookmarks and bool(query.send_initial_events),
         )
         start_revision = store.revision + 1
     else:
@@ -165,8 +168,8 @@ def open_watch(
         return handle
     has_index = cls is Pod and store.index_of is not None
     handle.watcher = store.watch(
-        prefix,
-        prefix_end(prefix),
+        start,
+        end,
         deliver=handle.on_batch,
         start_revision=start_revision,
         prev_kv=True,
@@ -200,9 +203,9 @@ def _check_options(query: WatchQuery) -> None:
 
 
 def _deliver_initial(
-    store: Store[Any], prefix: bytes, handle: WatchHandle, *, marks_end: bool
+    store: Store[Any], span: tuple[bytes, bytes | None], handle: WatchHandle, *, marks_end: bool
 ) -> None:
-    found = store.range(prefix, prefix_end(prefix))
+    found = store.range(*span)
     for kv in found.kvs:
         if handle.is_cancelled:
             return
