@@ -3,7 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import yaml
@@ -21,6 +21,9 @@ from engine.scenario.schema import (
     ScenarioError,
     StepBase,
 )
+
+
+T = TypeVar("T")
 
 
 class _WrongValueError(ValueError):
@@ -70,6 +73,15 @@ def parse_scenario(text: str, *, name: str = "scenario") -> Scenario:
     if faults:
         raise ScenarioError("\n".join(f"{name}: {fault}" for fault in faults))
     return scenario
+
+
+def structure(data: Any, cls: type[T]) -> T:
+    """*data* as a part of the format, unknown keys and wrong types refused.
+
+    Raises:
+        ClassValidationError: it is none; the groups inside name every place.
+    """
+    return _CONVERTER.structure(data, cls)
 
 
 def seconds(text: str) -> float:
