@@ -124,7 +124,7 @@ class Volume:
     makes available as *attributes* say), or an empty directory (none of them; *medium* "Memory"
     for tmpfs; *size_limit* in bytes, 0 for none: what uses more is reported by VolumeFull).
     *group* shall own and reach the files (fsGroup); with *group_if_needed* nothing is touched when
-    the folder itself belongs to it already.
+    the folder itself belongs to it already. With *is_device* it is a block device, not a folder.
     """
 
     name: str
@@ -138,11 +138,15 @@ class Volume:
     attributes: FrozenDict[str, str] = EMPTY
     group: int | None = None
     group_if_needed: bool = False
+    is_device: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class UpdateVolume:
-    """Replace the files of a content volume of a running pod, atomically. No answer."""
+    """Replace the files of a content volume of a running pod, atomically. No answer.
+
+    For a driver's volume: let its file system grow to the volume's size. Answer: VolumeResized.
+    """
 
     pod: PodIdentity
     volume: Volume
@@ -160,6 +164,14 @@ class Mount:
     sub_path: str = ""
     read_only: bool = False
     propagation: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Device:
+    """A volume of the pod that is a block device, as a device of the container."""
+
+    volume: str
+    container_path: str
 
 
 @attrs.frozen(kw_only=True)
@@ -203,6 +215,7 @@ class StartContainer:
     env: tuple[tuple[str, str], ...] = ()
     working_dir: str = ""
     mounts: tuple[Mount, ...] = ()
+    devices: tuple[Device, ...] = ()
     volumes: tuple[Volume, ...] = ()
     resources: Resources = Resources()
     security: Security = Security()
@@ -283,12 +296,16 @@ class GrpcCheck:
 
 @attrs.frozen(kw_only=True)
 class RunCheck:
-    """Run one probe or hook against a container. Answer: CheckFinished with the same *token*."""
+    """Run one probe or hook against a container. Answer: CheckFinished with the same *token*.
+
+    *kind* says which probe it is: liveness, readiness or startup; empty for a hook.
+    """
 
     token: str
     container_id: str
     check: HttpCheck | TcpCheck | ExecCheck | GrpcCheck
     timeout: float = 1.0
+    kind: str = ""
 
 
 Command = (

@@ -3,8 +3,7 @@
 import attrs
 
 from engine.cri.commands import PodIdentity
-from engine.cri.status import NodeImage
-from engine.cri.status import ContainerUsage
+from engine.cri.status import ContainerUsage, NodeImage
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +36,8 @@ class SandboxRemoved:
 class ImagePulled:
     """The image is here. *seconds* is 0 and *was_present* true when nothing had to be fetched.
 
-    *waited* is how long it waited for its turn before that. *user* is whom the image runs as: a number, a name, or empty for root.
+    *waited* is how long it waited for its turn before that. *user* is whom the image runs as: a
+    number, a name, or empty for root.
     """
 
     pod: PodIdentity
@@ -157,11 +157,28 @@ class VolumeFull:
 
 
 @attrs.frozen(kw_only=True)
+class VolumeResized:
+    """The file system of a driver's volume has the volume's size, or *error* says why not."""
+
+    pod: PodIdentity
+    volume: str
+    error: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class UsageMeasured:
     """What the containers used, as measured at *time*: all that run."""
 
     usage: tuple[ContainerUsage, ...]
     time: float
+
+
+@attrs.frozen(kw_only=True)
+class DisturbanceFailed:
+    """A disturbance could not begin, and nothing of it is left; no kubelet hears of it."""
+
+    disturbance_id: str
+    message: str
 
 
 @attrs.frozen(kw_only=True)
@@ -193,7 +210,9 @@ RuntimeEvent = (
     | CheckFinished
     | ResourcesUpdated
     | VolumeFull
+    | VolumeResized
     | UsageMeasured
+    | DisturbanceFailed
     | RuntimeDown
     | RuntimeUp
 )

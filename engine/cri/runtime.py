@@ -6,8 +6,9 @@ from typing import Protocol
 import attrs
 
 from engine.cri.commands import Command, PodIdentity
+from engine.cri.disturbance import Disturbance
 from engine.cri.events import RuntimeEvent
-from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.cri.status import ContainerUsage, NodeImage, ObservedSandbox, RuntimeInfo
 from engine.cri.streams import StreamIO, StreamOptions
 from engine.errors import EngineError
 
@@ -59,8 +60,23 @@ class Runtime(Protocol):
         """
         ...
 
+    def begin(self, disturbance: Disturbance) -> None:
+        """Disturb a pod on purpose, until `end`; it ends by itself when the pod or container goes.
+
+        What cannot be done is reported as DisturbanceFailed.
+        """
+        ...
+
+    def end(self, disturbance_id: str) -> None:
+        """Undo a disturbance. Ending it twice, or one that has failed, is allowed."""
+        ...
+
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has, as last known; complete when a kubelet starts."""
+        ...
+
+    def list_images(self) -> tuple[NodeImage, ...]:
+        """The images of this node, as last known; each change follows as ImagesChanged."""
         ...
 
     def usage(self) -> tuple[ContainerUsage, ...]:

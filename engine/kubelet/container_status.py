@@ -107,7 +107,8 @@ def _details(pod: Pod, container: Container, work: ContainerWork) -> FrozenDict[
 def _waiting(work: ContainerWork, *, has_init: bool) -> ContainerStateWaiting:
     if work.waiting_reason:
         return ContainerStateWaiting(reason=work.waiting_reason, message=work.waiting_message)
-    return ContainerStateWaiting(reason="PodInitializing" if has_init else "ContainerCreating")
+    reason = "PodInitializing" if has_init else "ContainerCreating"
+    return ContainerStateWaiting(reason=reason, message=work.waiting_message)
 
 
 def _terminated(record: ContainerRecord, node: NodeFacts) -> ContainerStateTerminated:

@@ -3,20 +3,26 @@
 Source: kubelet images/image_manager.go, kubernetes v1.34.
 """
 
+from collections.abc import Callable
+
 import attrs
 
 from engine.api.container import Container
+from engine.api.core import Secret
+from engine.api.frozen import FrozenDict
 from engine.api.pod import Pod
 from engine.client.recorder import EventRecorder
 from engine.cri.commands import PodIdentity, PullImage
-from engine.cri.events import ImagePulled, ImagePullFailed
+from engine.cri.events import ImagePulled, ImagePullFailed, PullProgress
 from engine.cri.runtime import Runtime
 from engine.kernel.backoff import Backoff
 from engine.kernel.loop import Loop, Timer
+from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.pod_state import ContainerWork, Step
+from engine.kubelet.pull_secrets import logins_for
 
 QUIET_SECONDS = 0.25
-RELIST_SECONDS = 1.0
+RELIST_SECONDS = 3.0
 
 
 def pull_policy(container: Container) -> str:
@@ -40,13 +46,29 @@ def field_path(pod: Pod, name: str) -> str:
     return f"spec.containers{{{name}}}"
 
 
+def format_duration(seconds: float) -> str:
+    """*seconds* in whole milliseconds as Go writes them: 812ms, 1.5s, 2m3.25s."""
+    millis = int(seconds * 1000 + 1e-6)
+    if millis < 1000:
+        return f"{millis}ms" if millis else "0s"
+    minutes, rest = divmod(millis, 60_000)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + text
+
+
 @attrs.define(eq=False)
 class ImageManager:
-    """Has images pulled before their containers start, and waits longer after each failure."""
+    """Has images pulled before their containers start, and waits longer after each failure.
+
+    *secret* finds a secret by namespace and name. At most *at_once* pulls run at a time (0: any).
+    """
 
     loop: Loop
     runtime: Runtime
     recorder: EventRecorder
+    secret: Callable[[str, str], Secret]
+    at_once: int = 1
     backoff: Backoff[str] = attrs.field(factory=lambda: Backoff(base=10.0, cap=300.0))
     _announcements: dict[tuple[str, str], Timer] = attrs.field(factory=dict, init=False)
 
@@ -71,8 +93,17 @@ class ImageManager:
                 image=container.image,
                 only_if_absent=policy != "Always",
                 never_pull=policy == "Never",
+                auths=self._logins(pod, container.image) if policy != "Never" else (),
+                at_once=self.at_once,
             )
         )
+
+    def progressed(self, work: ContainerWork, event: PullProgress) -> None:
+        """Part of the image has come: what the container's status says while it waits."""
+        if work.waiting_reason:
+            return
+        done, total = event.done / 1e6, event.total / 1e6
+        work.waiting_message = f'Pulling image "{event.image}": {done:.1f} MB of {total:.1f} MB'
 
     def succeeded(self, pod: Pod, work: ContainerWork, event: ImagePulled) -> None:
         """The image is there: say so and forget earlier failures."""
@@ -86,10 +117,11 @@ class ImageManager:
         else:
             if not was_announced and event.seconds:
                 self._announce(pod, work.name, event.image)
-            took = f"{event.seconds:.3f}s"
+            took = format_duration(event.seconds)
+            with_waiting = format_duration(event.seconds + event.waited)
             message = (
                 f'Successfully pulled image "{event.image}" in {took}'
-                f" ({took} including waiting). Image size: {event.size} bytes."
+                f" ({with_waiting} including waiting). Image size: {event.size} bytes."
             )
         self.recorder.normal(pod, "Pulled", message, field_path=field_path(pod, work.name))
 
@@ -104,17 +136,18 @@ class ImageManager:
             said = f'Failed to pull image "{event.image}": {event.message}'
         else:
             said = event.message
-        reason = "ErrImageNeverPull" if event.reason == "ErrImageNeverPull" else "Failed"
-        if event.reason == "InvalidImageName":
-            reason = "InspectFailed"
+        reasons = {"ErrImageNeverPull": "ErrImageNeverPull", "InvalidImageName": "InspectFailed"}
+        reason = reasons.get(event.reason, "Failed")
         self.recorder.warning(pod, reason, said, field_path=path)
         self.recorder.warning(pod, "Failed", f"Error: {event.reason}", field_path=path)
+        work.failed_at = self.loop.now
         work.retry_at = self.loop.now + self.backoff.next_delay(_key(pod, event.image))
         return self.loop.now + RELIST_SECONDS
 
     def back_off(self, pod: Pod, work: ContainerWork, image: str) -> None:
         """Say that we wait before we try again."""
-        if work.waiting_reason != "ErrImagePull" or self.loop.now >= work.retry_at:
+        since = work.failed_at + RELIST_SECONDS
+        if work.waiting_reason != "ErrImagePull" or not since <= self.loop.now < work.retry_at:
             return
         path = field_path(pod, work.name)
         message = f'Back-off pulling image "{image}"'
@@ -135,6 +168,22 @@ class ImageManager:
         for timer in self._announcements.values():
             timer.cancel()
         self._announcements.clear()
+
+    def _logins(self, pod: Pod, image: str) -> tuple[FrozenDict[str, str], ...]:
+        """What the pod's pull secrets have for that registry; one that is missing is told."""
+        found, missing = [], []
+        for reference in pod.spec.image_pull_secrets:
+            try:
+                found.append(self.secret(pod.metadata.namespace, reference.name))
+            except MissingConfigError:
+                missing.append(reference.name)
+        if missing:
+            message = (
+                f"Unable to retrieve some image pull secrets ({', '.join(missing)});"
+                " attempting to pull the image may not succeed."
+            )
+            self.recorder.warning(pod, "FailedToRetrieveImagePullSecret", message)
+        return logins_for(image, found)
 
     def _announce(self, pod: Pod, name: str, image: str) -> None:
         path = field_path(pod, name)

@@ -10,6 +10,7 @@ from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.cri.events import RuntimeDown, RuntimeEvent, RuntimeUp
 from engine.cri.runtime import Runtime
+from engine.cri.status import NodeImage
 from engine.kernel.loop import Loop, Timer
 from engine.kubelet.node_status import NodeReporter, NodeSettings
 from engine.kubelet.pod_workers import PodWorkers
@@ -68,6 +69,8 @@ class Kubelet:
             node_cpu=self.config.cpu or info.cpu,
             node_memory=self.config.memory or info.memory,
             runtime_changed=self._runtime_changed,
+            images_changed=self._images_changed,
+            volumes_changed=self._volumes_changed,
         )
         self._reporter = NodeReporter(
             loop=self.loop,
@@ -76,6 +79,8 @@ class Kubelet:
             config=self.config,
             info=info,
             cached=lambda: nodes.lister.get(self.node_name),
+            images=self.runtime.list_images(),
+            volumes_in_use=workers.volumes_in_use,
         )
         self._reporter.problem = self._problem
         static = self._static = StaticPods(
@@ -154,6 +159,14 @@ class Kubelet:
             self.workers.remove_orphans()
         else:
             self._sweep = self.loop.call_later(SYNC_CHECK_SECONDS, self._remove_orphans, pods)
+
+    def _volumes_changed(self) -> None:
+        if self._reporter is not None:
+            self._reporter.look_at_volumes()
+
+    def _images_changed(self, images: tuple[NodeImage, ...]) -> None:
+        if self._reporter is not None:
+            self._reporter.set_images(images)
 
     def _runtime_changed(self, problem: str) -> None:
         self._problem = problem

@@ -11,14 +11,23 @@ import attrs
 from engine.api.coordination import Lease, LeaseSpec
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.meta import Condition, ObjectMeta, OwnerReference, condition_of
-from engine.api.node import Node, NodeAddress, NodeSpec, NodeStatus, NodeSystemInfo, Taint
+from engine.api.node import (
+    ContainerImage,
+    Node,
+    NodeAddress,
+    NodeSpec,
+    NodeStatus,
+    NodeSystemInfo,
+    Taint,
+)
 from engine.api.quantity import format_bytes, format_millis
-from engine.api.wire import MicroTime
+from engine.api.wire import Json, MicroTime
 from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
 from engine.client.client import Client
-from engine.cri.status import RuntimeInfo
+from engine.cri.status import NodeImage, RuntimeInfo
 from engine.kernel.loop import Loop, Timer
 from engine.kubelet.container_status import whole
+from engine.kubelet.csi_node import publish_csi_node
 
 KUBELET_VERSION = "v1.34.0"
 LEASE_NAMESPACE = "kube-node-lease"
@@ -26,6 +35,10 @@ LEASE_DURATION_SECONDS = 40
 HEARTBEAT_SECONDS = 10.0
 REPORT_SECONDS = 300.0
 RETRY_SECONDS = 0.2
+IMAGES_SECONDS = 1.0
+SHOWN_IMAGES = 50
+SHOWN_NAMES = 5
+HUB = "docker.io/library/"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
@@ -117,6 +130,26 @@ def compute_node_status(
     )
 
 
+def shown_images(images: tuple[NodeImage, ...]) -> tuple[ContainerImage, ...]:
+    """The images as the node's status lists them: the largest, with the names pods use for them.
+
+    Source: nodestatus.Images, kubernetes v1.34.
+    """
+    chosen = sorted(images, key=lambda image: (-image.size, image.names))[:SHOWN_IMAGES]
+    return tuple(
+        ContainerImage(names=_names(image)[:SHOWN_NAMES], size_bytes=image.size) for image in chosen
+    )
+
+
+def _names(image: NodeImage) -> tuple[str, ...]:
+    short = tuple(name.removeprefix(HUB) for name in image.names if name.startswith(HUB))
+    return (*image.names, *short)
+
+
+def _with_volumes(extra: FrozenDict[str, Json], names: tuple[str, ...]) -> FrozenDict[str, Json]:
+    return extra.with_items({"volumesInUse": names}) if names else extra.without("volumesInUse")
+
+
 def _conditions(node: Node, *, problem: str, now: float) -> tuple[Condition, ...]:
     wanted = [
         Condition(
@@ -179,6 +212,8 @@ class NodeReporter:
     config: NodeSettings
     info: RuntimeInfo
     cached: Callable[[], Node | None]
+    images: tuple[NodeImage, ...] = ()
+    volumes_in_use: Callable[[], tuple[str, ...]] = tuple
     problem: str = attrs.field(default="", init=False)
     _node: Node | None = attrs.field(default=None, init=False)
     _lease: Lease | None = attrs.field(default=None, init=False)
@@ -203,6 +238,20 @@ class NodeReporter:
         if self._is_running and self._node is not None:
             self._report()
 
+    def look_at_volumes(self) -> None:
+        """The volumes in use may have changed; who detaches them waits for our word."""
+        node = self._newest()
+        if not self._is_running or node is None:
+            return
+        if self.volumes_in_use() != tuple(node.status.extra.get("volumesInUse") or ()):
+            self._again("report", 0.0, self._report)
+
+    def set_images(self, images: tuple[NodeImage, ...]) -> None:
+        """These are the images of the node now."""
+        self.images = images
+        if self._is_running and self._node is not None:
+            self._again("report", IMAGES_SECONDS, self._report)
+
     def _again(self, name: str, delay: float, callback: Callable[[], None]) -> None:
         earlier = self._timers.get(name)
         if earlier is not None:
@@ -222,6 +271,15 @@ class NodeReporter:
             return
         self._renew()
         self._report(is_first=True)
+        self._publish_drivers()
+
+    def _publish_drivers(self) -> None:
+        if self._node is None:
+            return
+        try:
+            publish_csi_node(self.client, self._node)
+        except ApiError:
+            self._again("drivers", RETRY_SECONDS, self._publish_drivers)
 
     def _correct(self, found: Node, wanted: Node) -> Node:
         """Give a node that was registered before the labels and addresses it should have."""
@@ -244,6 +302,11 @@ class NodeReporter:
         now = self.loop.now
         status = compute_node_status(
             node, self.name, self.config, self.info, problem=self.problem, now=now
+        )
+        status = attrs.evolve(
+            status,
+            images=shown_images(self.images),
+            extra=_with_volumes(status.extra, self.volumes_in_use()),
         )
         if status == node.status and not is_first and now - self._reported_at < REPORT_SECONDS:
             return

@@ -14,6 +14,7 @@ from engine.cri import events
 from engine.cri.commands import RemoveContainer
 from engine.cri.events import RuntimeEvent
 from engine.cri.runtime import Runtime
+from engine.cri.status import NodeImage
 from engine.kernel.loop import Loop
 from engine.kubelet.checks import CheckRunner
 from engine.kubelet.images import ImageManager
@@ -55,6 +56,8 @@ class Pleg:
     sync: Callable[[str, float], None]
     runtime_changed: Callable[[str], None]
     volume_full: Callable[[str, str], None]
+    volume_resized: Callable[[events.VolumeResized], object]
+    images_changed: Callable[[tuple[NodeImage, ...]], object]
     resizer: Resizer
     node_ip: str = ""
     _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
@@ -66,6 +69,9 @@ class Pleg:
             events.SandboxRemoved: self._sandbox_removed,
             events.ImagePulled: self._image_pulled,
             events.ImagePullFailed: self._image_failed,
+            events.PullProgress: self._pull_progress,
+            events.ImagesChanged: self._images_changed,
+            events.VolumeResized: self._volume_resized,
             events.ContainerStarted: self._started,
             events.ContainerStartFailed: self._start_failed,
             events.ContainerExited: self._exited,
@@ -111,7 +117,9 @@ class Pleg:
                 self.sync(uid, 0.0)
                 return
 
-    def _pulling(self, event: events.ImagePulled | events.ImagePullFailed) -> Any:
+    def _pulling(
+        self, event: events.ImagePulled | events.ImagePullFailed | events.PullProgress
+    ) -> Any:
         """The pod, its state and the container this answer is for, or None."""
         state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
         if state is None or pod is None:
@@ -132,6 +140,18 @@ class Pleg:
             self.starter.start(pod, state, work)
         if work.step is Step.NONE:
             self.sync(event.pod.uid, 0.0)
+
+    def _pull_progress(self, event: events.PullProgress) -> None:
+        found = self._pulling(event)
+        if found is not None:
+            self.images.progressed(found[2], event)
+            self.sync(event.pod.uid, 0.0)
+
+    def _volume_resized(self, event: events.VolumeResized) -> None:
+        self.volume_resized(event)
+
+    def _images_changed(self, event: events.ImagesChanged) -> None:
+        self.images_changed(event.images)
 
     def _image_failed(self, event: events.ImagePullFailed) -> None:
         found = self._pulling(event)

@@ -54,6 +54,7 @@ class ContainerWork:
         first_attempt: number of the first run here, above 0 if earlier runs were lost.
         waiting_reason: why it is not running, as its status says; empty for the usual reason.
         retry_at: no pull or start before this time.
+        failed_at: when its image was last refused.
         crash_delay: seconds of the present crash back-off; 0 before the first restart.
         crash_updated: when `crash_delay` was last set.
         has_started: its start-up probe has passed and its post-start hook is done.
@@ -75,6 +76,7 @@ class ContainerWork:
     waiting_reason: str = ""
     waiting_message: str = ""
     retry_at: float = 0.0
+    failed_at: float = 0.0
     crash_delay: float = 0.0
     crash_updated: float = 0.0
     is_backing_off: bool = False

@@ -13,6 +13,7 @@ from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
 from engine.cri.commands import RemoveSandbox
 from engine.cri.runtime import Runtime
+from engine.cri.status import NodeImage
 from engine.kernel.backoff import Backoff
 from engine.kernel.loop import Loop
 from engine.kubelet.adoption import adopt, take_over_status
@@ -39,10 +40,14 @@ from engine.kubelet.resizer import Resizer, granted
 from engine.kubelet.specs import DnsSettings, sandbox_command
 from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
+from engine.kubelet.volumes.claim import names_in_use
+from engine.kubelet.volumes.growth import FileSystemGrowth
 from engine.kubelet.volumes.manager import VolumeManager
+from engine.kubelet.volumes.registry import make_plugins
 from engine.kubelet.volumes.tokens import PodToken, TokenManager
 
 MOUNT_RETRY_SECONDS = 10.0
+PENDING_RETRY_SECONDS = 0.5
 STATUS_BATCH_SECONDS = 0.5
 
 
@@ -64,6 +69,9 @@ class PodWorkers:
     node_cpu: int
     node_memory: int
     runtime_changed: Callable[[str], None]
+    pulls_at_once: int = 1
+    images_changed: Callable[[tuple[NodeImage, ...]], object] = bool
+    volumes_changed: Callable[[], object] = bool
     pods: dict[str, Pod] = attrs.field(factory=dict, init=False)
     states: dict[str, PodState] = attrs.field(factory=dict, init=False)
     configs: ConfigSource = attrs.field(init=False)
@@ -76,6 +84,7 @@ class PodWorkers:
     _killer: Killer = attrs.field(init=False)
     _starter: Starter = attrs.field(init=False)
     _volumes: VolumeManager = attrs.field(init=False)
+    _growth: FileSystemGrowth = attrs.field(init=False)
     _resizer: Resizer = attrs.field(init=False)
     _facts: NodeFacts = attrs.field(init=False)
 
@@ -94,7 +103,13 @@ class PodWorkers:
             verdict=self._probed,
             complaint=self._complain,
         )
-        self._images = ImageManager(self.loop, self.runtime, self.recorder)
+        self._images = ImageManager(
+            self.loop,
+            self.runtime,
+            self.recorder,
+            self.configs.secret,
+            at_once=self.pulls_at_once,
+        )
         self._killer = Killer(self.loop, self.runtime, self._checks, self.recorder)
         self._volumes = VolumeManager(
             loop=self.loop,
@@ -102,6 +117,15 @@ class PodWorkers:
             recorder=self.recorder,
             configs=self.configs,
             tokens=TokenManager(self.loop, self._issue_token, self._config_changed),
+            plugins=make_plugins(self.client),
+        )
+        self._growth = FileSystemGrowth(
+            loop=self.loop,
+            client=self.client,
+            runtime=self.runtime,
+            recorder=self.recorder,
+            pods=self.pods,
+            states=self.states,
         )
         self._starter = Starter(
             loop=self.loop,
@@ -138,6 +162,8 @@ class PodWorkers:
             sync=self._queue.add_after,
             runtime_changed=self.runtime_changed,
             volume_full=self._volume_full,
+            volume_resized=self._growth.resized,
+            images_changed=self.images_changed,
             resizer=self._resizer,
             node_ip=self.node_ip,
         )
@@ -183,6 +209,17 @@ class PodWorkers:
         """Whether something of that pod is still here."""
         return uid in self.pods or uid in self.states
 
+    def volumes_in_use(self) -> tuple[str, ...]:
+        """The attachable volumes that are or may be mounted here, as the node's status names them.
+
+        Source: volumesInUse, kubelet volumemanager, kubernetes v1.34.
+        """
+        found: dict[str, None] = {}
+        for state in self.states.values():
+            if state.sandbox is not SandboxStep.ABSENT:
+                found |= dict.fromkeys(names_in_use(state.volumes))
+        return tuple(sorted(found))
+
     def stop(self) -> None:
         """Do nothing more; containers go on."""
         self._queue.shut_down()
@@ -192,6 +229,7 @@ class PodWorkers:
         self._killer.is_stopped = self._starter.is_stopped = True
         self._images.stop()
         self._volumes.tokens.stop()
+        self._growth.stop()
         self.configs.stop()
 
     def _sync(self, uid: str) -> Result | None:
@@ -221,7 +259,11 @@ class PodWorkers:
         actions = compute_pod_actions(pod, state, now=now)
         if again is not None:
             actions = attrs.evolve(actions, wake_at=min(actions.wake_at, now + again))
-        return self._carry_out(pod, state, actions)
+        result = self._carry_out(pod, state, actions)
+        if any(volume.driver for volume in state.volumes.values()):
+            self._growth.wake()
+            self.volumes_changed()
+        return result
 
     def _carry_out(  # noqa: C901 - one case an action
         self, pod: Pod, state: PodState, actions: PodActions
@@ -235,7 +277,9 @@ class PodWorkers:
             self._killer.kill(pod, state, work, message=kill.message, grace=grace)
         if actions.create_sandbox or actions.start:
             if not self._starter.mount(pod, state):
-                wake_at = min(wake_at, self.loop.now + MOUNT_RETRY_SECONDS)
+                is_pending = state.mounting_since and not state.failed_mounts
+                seconds = PENDING_RETRY_SECONDS if is_pending else MOUNT_RETRY_SECONDS
+                wake_at = min(wake_at, self.loop.now + seconds)
             elif actions.create_sandbox:
                 self._create_sandbox(pod, state)
             else:

@@ -8,8 +8,9 @@ import attrs
 
 from engine.cri import commands, events
 from engine.cri.commands import Command, CreateSandbox, PodIdentity, StartContainer
+from engine.cri.disturbance import Disturbance, FillDisk, HoldMemory
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
-from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.cri.status import ContainerUsage, NodeImage, ObservedSandbox, RuntimeInfo
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 from engine.kernel.loop import Loop, Timer
 from engine.simulation.behaviors import Behavior, behavior_of, check_outcome
@@ -20,16 +21,20 @@ from engine.simulation.containers import (
     SimulatedSandbox,
     observe,
 )
+from engine.simulation.disturbances import Disturbances
 from engine.simulation.image_store import ImageStore, Pull
 from engine.simulation.load import Work, usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
+from engine.simulation.storage import SimulatedStorage
 from engine.simulation.streams import Effect, ProcessEnded, Streams
+from engine.simulation.traffic import TIMEOUT, Traffic
 
 VERSION = "1.0"
 SANDBOX_SECONDS = 0.12
 REMOVE_SECONDS = 0.05
 CHECK_SECONDS = 0.004
+PROGRESS_SECONDS = 2.0
 UPDATE_SECONDS = 0.02
 UNMEASURED_SECONDS = 10.0
 TERM, KILL = 15, 9
@@ -53,10 +58,13 @@ class SimulatedRuntime:
     pause: Callable[[], Awaitable[None]] | None = None
     on_volume: Callable[[commands.UpdateVolume], None] = lambda _: None
     enter: Callable[[Effect], object] | None = None
+    traffic: Traffic | None = None
+    disturbances: Disturbances = attrs.field(init=False)
+    storage: SimulatedStorage | None = None
     sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
     is_down: bool = attrs.field(default=False, init=False)
     _containers: dict[str, SimulatedContainer] = attrs.field(factory=dict, init=False)
-    _images: ImageStore = attrs.field(factory=ImageStore, init=False)
+    _images: ImageStore = attrs.field(init=False)
     _lanes: dict[str, float] = attrs.field(factory=dict, init=False)
     _kept: list[Command] = attrs.field(factory=list, init=False)
     _boot: int = attrs.field(default=0, init=False)
@@ -65,10 +73,13 @@ class SimulatedRuntime:
 
     def __attrs_post_init__(self) -> None:
         self._addresses = AddressPool(self.config.pod_cidr)
+        self.disturbances = Disturbances(self.traffic)
+        self._images = ImageStore(lambda: 0.8 + 0.4 * self.random.random())
         self._handlers = {
             commands.CreateSandbox: self._submit_create,
             commands.RemoveSandbox: self._submit_remove_sandbox,
             commands.PullImage: self._submit_pull,
+            commands.RemoveImage: self._remove_image,
             commands.StartContainer: self._submit_start,
             commands.RemoveContainer: self._submit_remove_container,
             commands.StopContainer: self._stop,
@@ -109,6 +120,7 @@ class SimulatedRuntime:
         self._containers.clear()
         self._lanes.clear()
         self._kept.clear()
+        self.disturbances.clear()
         self.is_down = False
         self._addresses = AddressPool(self.config.pod_cidr)
 
@@ -127,9 +139,50 @@ class SimulatedRuntime:
             for command in kept:
                 self.submit(command)
 
+    def begin(self, disturbance: Disturbance) -> None:
+        """Disturb a pod, until `end`."""
+        container = self._containers.get(getattr(disturbance, "container_id", ""))
+        if hasattr(disturbance, "container_id") and (container is None or not container.is_running):
+            self._not_disturbed(disturbance, "the container does not run any more")
+            return
+        self.disturbances.begin(disturbance)
+        if container is not None and isinstance(disturbance, HoldMemory):
+            self._hold_memory(container, is_fatal=disturbance.is_fatal)
+        elif container is not None and isinstance(disturbance, FillDisk):
+            self._fill_disk(container)
+
+    def end(self, disturbance_id: str) -> None:
+        """Undo a disturbance."""
+        self.disturbances.end(disturbance_id)
+
+    def _not_disturbed(self, disturbance: Disturbance, message: str) -> None:
+        failed = events.DisturbanceFailed(disturbance_id=disturbance.id, message=message)
+        self.loop.call_soon(self.emit, failed)
+
+    def _hold_memory(self, container: SimulatedContainer, *, is_fatal: bool) -> None:
+        limit = container.command.resources.memory_limit or self.config.memory
+        held = self.disturbances.held(container.id)
+        if is_fatal or self._usage(container, self.loop.now).memory > limit or held > limit:
+            self._later(0.5, self._exit_killed_for_memory, container)
+
+    def _exit_killed_for_memory(self, container: SimulatedContainer) -> None:
+        self._exit(container, 137, signal=KILL, oom_killed=True)
+
+    def _fill_disk(self, container: SimulatedContainer) -> None:
+        """Report the pod's empty directories that hold more than they may."""
+        used = self.disturbances.filled(container.command.pod.uid)
+        for volume in container.command.volumes:
+            if volume.size_limit and used > volume.size_limit:
+                full = events.VolumeFull(pod=container.command.pod, volume=volume.name, used=used)
+                self._later(1.0, self.emit, full)
+
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has."""
         return tuple(observe(sandbox) for sandbox in self.sandboxes.values())
+
+    def list_images(self) -> tuple[NodeImage, ...]:
+        """The images that are here."""
+        return self._images.listed()
 
     def usage(self) -> tuple[ContainerUsage, ...]:
         """What the running containers use now."""
@@ -173,12 +226,14 @@ class SimulatedRuntime:
         return container.work
 
     def _usage(self, container: SimulatedContainer, when: float) -> ContainerUsage:
-        return usage_of(
+        used = usage_of(
             container.command,
             container.behavior,
             age=when - container.started_at,
             busy=container.work.rate(when) if container.work is not None else 0,
         )
+        limit = container.command.resources.cpu_limit
+        return self.disturbances.usage(container.id, used, cpu_limit=limit)
 
     def set_load(
         self, container_id: str, *, cpu: int | None = None, memory: int | None = None
@@ -259,6 +314,7 @@ class SimulatedRuntime:
             enter=self.enter or self.carry_out,
             pause=self.pause,
             follow=self.logs,
+            storage=self.storage,
         )
 
     def _running(self, container_id: str) -> tuple[SimulatedSandbox, SimulatedContainer]:
@@ -298,6 +354,9 @@ class SimulatedRuntime:
 
     def _update_volume(self, command: commands.UpdateVolume) -> None:
         self.on_volume(command)
+        if command.volume.driver:
+            resized = events.VolumeResized(pod=command.pod, volume=command.volume.name)
+            self._later(UPDATE_SECONDS, self.emit, resized)
 
     def _submit_update(self, command: commands.UpdateResources) -> None:
         self._later(UPDATE_SECONDS, self._update_resources, command)
@@ -363,16 +422,45 @@ class SimulatedRuntime:
             self._addresses.give_back(sandbox.ip)
         pod = sandbox.command.pod
         self._lanes.pop(pod.uid, None)
+        self.disturbances.forget(pod.uid)
         self.emit(events.SandboxRemoved(pod=pod, sandbox_id=sandbox.id))
 
     def _submit_pull(self, command: commands.PullImage) -> None:
-        pull = self._images.plan(command)
-        self._in_turn(command.pod, pull.seconds, self._pulled, pull)
+        now = self.loop.now
+        begin = max(now, self._lanes.get(command.pod.uid, 0.0))
+        pull = self._images.plan(command, now=begin)
+        done = self._lanes[command.pod.uid] = begin + pull.seconds
+        answer = pull.answer
+        if isinstance(answer, events.ImagePulled) and answer.seconds > PROGRESS_SECONDS:
+            fetching = done - answer.seconds
+            self._later(fetching + PROGRESS_SECONDS - now, self._progress, answer, fetching)
+        self._later(done - now, self._pulled, pull)
+
+    def _progress(self, answer: events.ImagePulled, since: float) -> None:
+        """Tell how much of an image has come, until all of it has."""
+        passed = self.loop.now - since
+        if passed >= answer.seconds:
+            return
+        done = int(answer.size * passed / answer.seconds)
+        told = events.PullProgress(pod=answer.pod, image=answer.image, done=done, total=answer.size)
+        self.emit(told)
+        self._later(PROGRESS_SECONDS, self._progress, answer, since)
 
     def _pulled(self, pull: Pull) -> None:
+        is_new = pull.image is not None and not self._images.id_of(pull.image.name)
         if pull.image is not None:
             self._images.add(pull.image)
         self.emit(pull.answer)
+        if is_new:
+            self.emit(events.ImagesChanged(images=self._images.listed()))
+
+    def _remove_image(self, command: commands.RemoveImage) -> None:
+        used = {self._images.id_of(item.command.image) for item in self._containers.values()}
+        if command.image not in used and self._images.remove(command.image):
+            self._later(
+                REMOVE_SECONDS,
+                lambda: self.emit(events.ImagesChanged(images=self._images.listed())),
+            )
 
     def _submit_start(self, command: StartContainer) -> None:
         sandbox = self.sandboxes.get(command.sandbox_id)
@@ -443,6 +531,9 @@ class SimulatedRuntime:
         return container
 
     def _end(self, container: SimulatedContainer) -> None:
+        if self.disturbances.is_frozen(container.id):
+            container.end = self._later(1.0, self._end, container)
+            return
         behavior = container.behavior
         self._exit(
             container,
@@ -469,7 +560,7 @@ class SimulatedRuntime:
         if container is None or not container.is_running:
             return
         behavior = container.behavior
-        if behavior.stop_seconds <= grace:
+        if behavior.stop_seconds <= grace and not self.disturbances.is_frozen(container.id):
             delay, code, signal = behavior.stop_seconds, behavior.stop_code, 0
         else:
             delay, code, signal = grace, 128 + KILL, KILL
@@ -534,7 +625,35 @@ class SimulatedRuntime:
         self.emit(gone)
 
     def _submit_check(self, command: commands.RunCheck) -> None:
-        self._later(CHECK_SECONDS, self._check, command)
+        seconds = CHECK_SECONDS + self._way_to(command)
+        if seconds > command.timeout:
+            self._later(command.timeout, self._check_timed_out, command)
+        else:
+            self._later(seconds, self._check, command)
+
+    def _way_to(self, command: commands.RunCheck) -> float:
+        """How much longer a check takes than usual: forever if its container stands still."""
+        container = self._containers.get(command.container_id)
+        if container is None or not self.disturbances.active and self.traffic is None:
+            return 0.0
+        if self.disturbances.is_frozen(container.id):
+            return TIMEOUT
+        if self.traffic is None or isinstance(command.check, commands.ExecCheck):
+            return 0.0
+        sandbox = self.sandboxes.get(container.command.sandbox_id)
+        source = getattr(self.config, "address", "")
+        return self.traffic.seconds(source, sandbox.ip) if sandbox is not None else 0.0
+
+    def _check_timed_out(self, command: commands.RunCheck) -> None:
+        message = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        self.emit(
+            events.CheckFinished(
+                token=command.token,
+                container_id=command.container_id,
+                success=False,
+                message=message,
+            )
+        )
 
     def _check(self, command: commands.RunCheck) -> None:
         container = self._containers.get(command.container_id)

@@ -16,6 +16,7 @@ import attrs
 from engine.errors import AdapterError
 
 API = "/v4.0.0/libpod"
+DOCKER_API = "/v1.41"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -111,26 +112,31 @@ class PodmanClient:
             except aiohttp.ClientError as error:
                 raise PodmanGone(str(error)) from error
 
-    async def pull(self, image: str, *, auth: str = "") -> str:
-        """Fetch *image* from its registry; its id.
+    async def pull(self, image: str, *, auth: str = "") -> AsyncIterator[Mapping[str, Any]]:
+        """Fetch *image* from its registry; what is said meanwhile, with ``progressDetail``.
 
         Raises:
-            PodmanError: the registry refused, or there is no such image.
+            PodmanError: the registry refused, or there is no such image; in its words.
+            PodmanGone: Podman does not answer.
         """
         headers = {"X-Registry-Auth": auth} if auth else {}
-        found = ""
-        params = {"reference": image, "quiet": "true"}
         timeout = aiohttp.ClientTimeout(total=None)
-        async with self._open(
-            "POST", "/images/pull", params=params, headers=headers, timeout=timeout
-        ) as response:
-            await self._check(response, "/images/pull")
-            async for line in response.content:
-                report = json.loads(line)
-                if report.get("error"):
-                    raise PodmanError("pull", 500, str(report["error"]))
-                found = report.get("id") or found
-        return found
+        name, _, digest = image.partition("@")
+        params = {"fromImage": f"{name}@{digest}" if digest else image}
+        # Only the Docker form of this request tells bytes.
+        path = "/images/create"
+        try:
+            async with self._open(
+                "POST", path, base=DOCKER_API, params=params, headers=headers, timeout=timeout
+            ) as response:
+                await self._check(response, path)
+                async for line in response.content:
+                    said = json.loads(line)
+                    if said.get("error"):
+                        raise PodmanError("pull", 500, str(said["error"]))
+                    yield said
+        except (aiohttp.ClientError, OSError) as error:
+            raise PodmanGone(f"POST {path}: {error!r}") from error
 
     async def exec(self, container: str, command: list[str], **config: object) -> tuple[int, bytes]:
         """Run *command* in a container and wait; its exit code and output."""
@@ -167,20 +173,20 @@ class PodmanClient:
             raise PodmanGone(f"{method} {path}: {error!r}") from error
         return json.loads(text) if text.strip()[:1] in (b"{", b"[", b'"') else None
 
-    def _open(self, method: str, path: str, **options: Any) -> Any:
+    def _open(self, method: str, path: str, base: str = API, **options: Any) -> Any:
         if self._is_closed:
             raise PodmanGone(f"{method} {path}: the client is closed")
         if self._session is None:
             connector: aiohttp.BaseConnector
             if self.url.startswith("unix://"):
                 connector = aiohttp.UnixConnector(self.url.removeprefix("unix://"), limit=0)
-                self._base = "http://podman" + API
+                self._base = "http://podman"
             else:
                 connector = aiohttp.TCPConnector(limit=0)
-                self._base = self.url.replace("tcp://", "http://", 1).rstrip("/") + API
+                self._base = self.url.replace("tcp://", "http://", 1).rstrip("/")
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
             self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
-        return self._session.request(method, self._base + path, **options)
+        return self._session.request(method, self._base + base + path, **options)
 
     @staticmethod
     async def _check(response: aiohttp.ClientResponse, path: str) -> None:

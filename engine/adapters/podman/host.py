@@ -27,6 +27,7 @@ from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
 from engine.adapters.podman.preflight import Preflight, inspect_host
@@ -34,9 +35,9 @@ from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox
 from engine.adapters.podman.runtime import PodmanRuntime
 from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
-from engine.cri.events import RuntimeDown, RuntimeUp
+from engine.cri.events import ImagesChanged, RuntimeDown, RuntimeUp
 from engine.cri.runtime import Emit
-from engine.cri.status import RuntimeInfo
+from engine.cri.status import NodeImage, RuntimeInfo
 from engine.errors import AdapterError
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class PodmanHost:
     client: PodmanClient = attrs.field(init=False)
     images_ready: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     runtimes: dict[str, PodmanRuntime] = attrs.field(factory=dict, init=False)
+    _images: tuple[NodeImage, ...] = attrs.field(default=(), init=False)
+    _pulls: ImagePulls = attrs.field(init=False)
     _strategy: SandboxStrategy = attrs.field(init=False)
     _around: Surroundings = attrs.field(init=False)
     _checker: Checker = attrs.field(init=False)
@@ -81,6 +84,7 @@ class PodmanHost:
             raise AdapterError(self.preflight.reason)
         self.service = PodmanService.for_host(self.state, self.preflight)
         self.client = PodmanClient(self.service.url)
+        self._pulls = ImagePulls(self.client)
         self._checker = Checker(self.client, enters=self.preflight.enters)
 
     @property
@@ -131,6 +135,8 @@ class PodmanHost:
             host_resolv=_host_file("/etc/resolv.conf"),
             host_hosts=_host_file("/etc/hosts"),
             oci_runtime=self.preflight.runtime,
+            pulls=self._pulls,
+            images_changed=self._images_changed,
         )
         await self.service.start()
         if not self.keeps:
@@ -149,6 +155,7 @@ class PodmanHost:
             emit=emit,
             facts=self.facts(),
         )
+        runtime.images = self._images
         self.runtimes[node] = runtime
         return runtime
 
@@ -176,6 +183,7 @@ class PodmanHost:
             with contextlib.suppress(asyncio.CancelledError, AdapterError):
                 await task
         await asyncio.gather(*(runtime.close() for runtime in self.runtimes.values()))
+        await self._pulls.close()
         await self._checker.close()
         if not self.keeps:
             with contextlib.suppress(AdapterError):
@@ -243,6 +251,20 @@ class PodmanHost:
         missing = [image for image in images if image.id.removeprefix("sha256:") not in known]
         if missing:
             await self.client.load_image(await asyncio.to_thread(build_archive, missing))
+        await self._images_changed()
+
+    async def _images_changed(self) -> None:
+        """Tell every node what images there are now, if that is other than before."""
+        try:
+            found = await list_images(self.client)
+        except PodmanError as error:  # one of them has just been removed: look again later
+            log.debug("images not listed error=%s", error)
+            return
+        self._images = found
+        for runtime in self.runtimes.values():
+            if runtime.images != found:
+                runtime.images = found
+                runtime.report(ImagesChanged(images=found))
 
     async def _supervise(self) -> None:
         """Start the service again whenever it ends; tell the runtimes."""

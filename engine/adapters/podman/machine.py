@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -42,7 +42,7 @@ class Surroundings:
     """What all machines of a cluster share.
 
     While *available* is not set (Podman is away) commands wait; for *own_images* (the demo image
-    is loaded) those wait that pull one of them.
+    is loaded) those wait that pull one of them. *images_changed* tells all nodes what there is.
     """
 
     client: PodmanClient
@@ -52,6 +52,8 @@ class Surroundings:
     available: asyncio.Event
     own_images: asyncio.Event
     loop: asyncio.AbstractEventLoop
+    pulls: images.ImagePulls
+    images_changed: Callable[[], Awaitable[None]]
     exits: Path | None = None
     host_resolv: str = ""
     host_hosts: str = ""
@@ -70,6 +72,7 @@ class Machine:
     emit: Emit
     sandboxes: dict[str, Sandbox] = attrs.field(factory=dict, init=False)
     containers: Containers = attrs.field(init=False)
+    pull_queue: images.PullQueue = attrs.field(factory=images.PullQueue, init=False)
     tasks: Tasks = attrs.field(init=False)
     _chains: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _is_on: bool = attrs.field(default=True, init=False)
@@ -167,6 +170,8 @@ class Machine:
         return PodVolumes.of(self.owner, pod, self.around.drivers)
 
     def _pod_of(self, command: cri.Command) -> cri.PodIdentity:
+        if isinstance(command, cri.RemoveImage):
+            return NOBODY
         if isinstance(command, cri.RemoveSandbox):
             sandbox = self.sandboxes.get(command.sandbox_id)
             return sandbox.pod if sandbox else NOBODY
@@ -205,6 +210,8 @@ class Machine:
                 await self._remove_sandbox(command, pod)
             case cri.PullImage():
                 await self._pull(command)
+            case cri.RemoveImage():
+                await self._remove_image(command)
             case cri.UpdateVolume():
                 with contextlib.suppress(AdapterError):
                     self._volumes(command.pod).provide(command.volume)
@@ -285,10 +292,20 @@ class Machine:
     async def _pull(self, command: cri.PullImage) -> None:
         if command.image.startswith(images.OURS):
             await self.around.own_images.wait()
-        outcome = await images.ensure(self.around.client, command)
+        outcome = await self.around.pulls.ensure(command, self.pull_queue, self.report)
+        is_new = False
         if isinstance(outcome, events.ImagePulled):
+            is_new = not outcome.was_present
             self.containers.image_ids[command.image] = outcome.image_id
         self.report(outcome)
+        if is_new:
+            await self.around.images_changed()
+
+    async def _remove_image(self, command: cri.RemoveImage) -> None:
+        name = command.image.removeprefix("sha256:")
+        with contextlib.suppress(PodmanError):  # in use, or gone
+            await self.around.client.delete(f"/images/{name}")
+            await self.around.images_changed()
 
     async def _check(self, command: cri.RunCheck) -> None:
         container = self.containers.by_id.get(command.container_id)

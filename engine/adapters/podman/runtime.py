@@ -20,7 +20,7 @@ from engine.adapters.podman.tasks import Tasks
 from engine.cri.commands import Command, PodIdentity
 from engine.cri.events import RuntimeEvent, UsageMeasured
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
-from engine.cri.status import ContainerUsage, ObservedSandbox, RuntimeInfo
+from engine.cri.status import ContainerUsage, NodeImage, ObservedSandbox, RuntimeInfo
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 
 
@@ -38,6 +38,7 @@ class PodmanRuntime:
     address: str
     emit: Emit
     facts: RuntimeInfo
+    images: tuple[NodeImage, ...] = attrs.field(default=(), init=False)
     machine: Machine = attrs.field(init=False)
     _sweeps: Tasks = attrs.field(init=False)
     _meter: Meter = attrs.field(factory=Meter, init=False)
@@ -65,6 +66,10 @@ class PodmanRuntime:
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has."""
         return tuple(sandbox.observed() for sandbox in self.machine.sandboxes.values())
+
+    def list_images(self) -> tuple[NodeImage, ...]:
+        """The images in the store, as last known."""
+        return self.images
 
     def usage(self) -> tuple[ContainerUsage, ...]:
         """What the running containers used when last measured."""

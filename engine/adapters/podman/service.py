@@ -56,6 +56,13 @@ driver = "{driver}"
 graphroot = "{state}/storage"
 runroot = "{state}/run"
 """
+REGISTRIES = Path("/etc/containers/registries.conf")
+LOOPBACK = """
+[[registry]]
+prefix = "{host}"
+location = "{host}"
+insecure = true
+"""
 HIDE_CGROUP2 = 'umount /sys/fs/cgroup/unified && exec "$@"'
 OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave")  # ours, also later ones, reach it
 START_SECONDS = 20.0
@@ -110,6 +117,7 @@ class PodmanService:
             **os.environ,
             "CONTAINERS_CONF": str(self.state / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.state / "storage.conf"),
+            "CONTAINERS_REGISTRIES_CONF": str(self.state / "registries.conf"),
         }
 
     def write_config(self) -> None:
@@ -124,6 +132,7 @@ class PodmanService:
         }
         (self.state / "containers.conf").write_text(CONTAINERS_CONF.format(**values))
         (self.state / "storage.conf").write_text(STORAGE_CONF.format(**values))
+        (self.state / "registries.conf").write_text(registries_conf())
 
     async def start(self) -> None:
         """Start the process and wait until it accepts connections.
@@ -179,6 +188,21 @@ class PodmanService:
         self.process = None
         for name in ("service.pid", "podman.sock"):
             (self.state / name).unlink(missing_ok=True)
+
+
+def registries_conf(system: Path = REGISTRIES) -> str:
+    """The machine's own settings of registries, and that those on this machine need no TLS.
+
+    As Docker has it for everything on loopback.
+    """
+    try:
+        text = system.read_text()
+    except OSError:
+        text = ""
+    if "[registries." in text:
+        return text  # the old form, to which nothing can be added
+    added = [LOOPBACK.format(host=host) for host in ("127.0.0.1", "localhost") if host not in text]
+    return text + "".join(added)
 
 
 def end_leftover(state: Path) -> bool:
