@@ -54,10 +54,11 @@ def test_a_port_in_use_is_named() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_first_scenario_passes_in_simulation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["first-rollout", "autoscaling"])
+def test_scenarios_pass_in_simulation(tmp_path: Path, name: str) -> None:
     """As fast as the processor allows, with a report."""
     report = tmp_path / "report.json"
-    text = Path("scenarios/first-rollout.toml").read_text()
+    text = Path(f"scenarios/{name}.toml").read_text()
     file = tmp_path / "virtual.toml"
     file.write_text(text.replace('mode = "wall"', 'mode = "virtual"'))
 

@@ -10,12 +10,15 @@ from functools import partial
 from typing import Any, cast
 
 import attrs
+import orjson
 from aiohttp import web
 
 from engine.adapters.encoded import EncodedObjects
-from engine.adapters.http.access import access_of
+from engine.adapters.http.access import access_of, asks_to_watch
 from engine.adapters.http.audit_log import AuditLog
 from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
+from engine.adapters.http.custom_metrics import answer as metric_answer
+from engine.adapters.http.custom_metrics import group_document, metric_path
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.incoming import read_request
@@ -25,7 +28,7 @@ from engine.adapters.http.metrics import CONTENT_TYPE as METRICS_TYPE
 from engine.adapters.http.metrics import ServerMetrics
 from engine.adapters.http.outbox import Outbox
 from engine.adapters.http.peer import certificate_user
-from engine.adapters.http.request import TRUE, ApiRequest, ApiResponse
+from engine.adapters.http.request import ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
@@ -41,6 +44,7 @@ from engine.apiserver.errors import (
     NotFoundError,
     UnavailableError,
 )
+from engine.apiserver.request import RequestInfo
 from engine.apiserver.server import ApiServer
 from engine.cri.runtime import RuntimeFailure
 from engine.errors import AdapterError
@@ -189,7 +193,7 @@ class HttpServer:
         self.cluster.check(access)
         if target is None:
             return self._answer_document(http, user)
-        is_watch = http.method == "GET" and http.query.get("watch", "") in TRUE
+        is_watch = http.method == "GET" and asks_to_watch(target, http.query)
         started = time.perf_counter()
         code = 200
         try:
@@ -206,12 +210,13 @@ class HttpServer:
     async def _answer_resource(
         self, http: web.BaseRequest, target: Target, user: UserInfo
     ) -> web.StreamResponse:
+        if self.cluster.latency:
+            await asyncio.sleep(self.cluster.latency)
         if target.subresource in STREAMS:
             return await self._send_stream(http, target, user)
         if http.method == "GET" and target.subresource == "log":
             return await self._send_log(http, await read_request(http, target, user, self.limits))
-        is_watch = http.query.get("watch", "") in TRUE and not target.subresource
-        if http.method == "GET" and is_watch:
+        if http.method == "GET" and asks_to_watch(target, http.query):
             with self._in_flight.watch(user):
                 request = await read_request(http, target, user, self.limits)
                 return await self._send_watch(http, request)
@@ -250,6 +255,8 @@ class HttpServer:
             return self._response(store_status(self.observer, http.query))
         if http.method == "GET" and http.path == "/metrics":
             return web.Response(body=self.metrics.text(), headers={"Content-Type": METRICS_TYPE})
+        if http.method == "GET" and (series := self._metric_series(http, user)) is not None:
+            return self._response(series)
         if http.method in ("GET", "HEAD"):
             found = self._documents.answer(
                 http.path, http.headers.get("Accept", ""), dict(http.query)
@@ -260,6 +267,18 @@ class HttpServer:
         if tag is not None and tag in http.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=dict(found.headers))
         return self._response(found)
+
+    def _metric_series(self, http: web.BaseRequest, user: UserInfo) -> ApiResponse | None:
+        """What custom.metrics.k8s.io and external.metrics.k8s.io say, if they are asked."""
+        wanted = metric_path(http.path)
+        if wanted is None:
+            found = group_document(http.path)
+        else:
+            info = RequestInfo(user=user.name, groups=user.groups)
+            found = metric_answer(wanted, http.query, self.cluster, info)
+        if found is None:
+            return None
+        return ApiResponse(status=200, body=orjson.dumps(found), revision=0)
 
     async def _packed(self, http: web.BaseRequest, answer: ApiResponse) -> web.StreamResponse:
         """*answer*, compressed if it is long and the client takes that."""
