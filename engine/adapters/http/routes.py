@@ -14,6 +14,7 @@ class Target:
     name: str = ""
     subresource: str = ""
     rest: str = ""
+    is_watch: bool = False
 
 
 def parse_target(path: str, scheme: Scheme) -> Target | None:
@@ -25,6 +26,14 @@ def parse_target(path: str, scheme: Scheme) -> Target | None:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return None
+    if rest[0] == "watch" and len(rest) > 1:
+        # The way to watch before there was a parameter for it; clients still use it.
+        target = _resource_target(group, version, rest[1:], scheme)
+        return None if target is None else attrs.evolve(target, is_watch=True)
+    return _resource_target(group, version, rest, scheme)
+
+
+def _resource_target(group: str, version: str, rest: list[str], scheme: Scheme) -> Target | None:
     if rest[0] == "namespaces" and len(rest) > 2:
         inner = scheme.by_path(group, version, rest[2])
         if inner is not None and inner.namespaced:
