@@ -42,9 +42,9 @@ contracts:
 unit:
 	$(BIN)/pytest -q -n $(WORKERS) -m "not podman and not kubectl and not etcd" tests
 
-# Real containers, a real kubectl, a real etcd: one at a time.
+# Real containers, a real kubectl, a real etcd: what shares a host or a cluster stays together.
 e2e:
-	$(BIN)/pytest -q -m "podman or kubectl or etcd" tests
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "podman or kubectl or etcd" tests
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

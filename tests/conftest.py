@@ -22,6 +22,17 @@ def missing(marker: str) -> str:
     return ""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a host or a served cluster in one process, when there are several.
+
+    All that drives Podman goes one after the other: some of it looks at the whole host.
+    """
+    for item in items:
+        is_podman = item.get_closest_marker("podman") is not None
+        item.add_marker(pytest.mark.xdist_group("podman" if is_podman else str(item.path)))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, outside CI, what this machine cannot run."""
     for marker in ("podman", "kubectl"):
