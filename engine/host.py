@@ -36,6 +36,7 @@ from engine.api.pod import Pod
 from engine.apiserver.authentication.identity import Identity
 from engine.apiserver.errors import BadRequestError
 from engine.bootstrap import publish_apiserver
+from engine.client.client import Client
 from engine.cluster import OBJECT_CODEC, Cluster
 from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
 from engine.cri.runtime import Emit, LogOptions, Runtime
@@ -71,6 +72,7 @@ class HostOptions:
         manifests: a folder of static pods; None for none.
         audit_log: where each request is put down; None for nowhere.
         audit_policy: what is put down; None for the policy we come with.
+        shape: turns the usual nodes into those a lab or scenario asks for.
     """
 
     workers: int = 3
@@ -87,6 +89,7 @@ class HostOptions:
     manifests: Path | None = None
     audit_log: Path | None = None
     audit_policy: Path | None = None
+    shape: Callable[[tuple[NodeConfig, ...]], tuple[NodeConfig, ...]] | None = None
 
 
 def state_folder() -> Path:
@@ -293,8 +296,11 @@ class Host:
     ) -> Player:
         """A player of *scenario* on this cluster."""
         client = self.cluster.client("scenario", groups=("system:masters",))
-        view = ClusterView(client, self._fetch)
-        return Player(scenario, client, view, on_change)
+        return Player(scenario, client, self.view(client), on_change)
+
+    def view(self, client: Client) -> ClusterView:
+        """What claims are made about, asked through *client*."""
+        return ClusterView(client, self._fetch)
 
     async def play(self, player: Player, *, is_virtual: bool = False) -> None:
         """Play to the end: by the pacer's time, or as fast as it goes.
@@ -444,7 +450,7 @@ class Host:
         log = self._storage.open(asyncio.get_running_loop().call_soon_threadsafe)
         start_time = time.time() if is_live else SIMULATED_EPOCH
         if self.podman is None:
-            nodes = make_nodes(options.workers)
+            nodes = self._shaped(make_nodes(options.workers))
             config = ClusterConfig(
                 nodes=nodes, seed=options.seed, start_time=start_time, **self._scheduler_options()
             )
@@ -465,6 +471,7 @@ class Host:
             cpu=facts.cpu,
             memory=facts.memory,
         )
+        nodes = self._shaped(nodes)
         config = ClusterConfig(
             nodes=nodes,
             seed=options.seed,
@@ -484,6 +491,9 @@ class Host:
             send_load=self._send_load,
             sink=self.network.sink,
         )
+
+    def _shaped(self, nodes: tuple[NodeConfig, ...]) -> tuple[NodeConfig, ...]:
+        return nodes if self.options.shape is None else self.options.shape(nodes)
 
     def _make_runtime(self, node: NodeConfig, index: int, emit: Emit) -> Runtime:
         assert self.podman is not None

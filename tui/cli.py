@@ -94,6 +94,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_load_options(load)
     load.set_defaults(run=_load)
 
+    lab = commands.add_parser("lab", help="learn by doing: tasks with live checks and hints")
+    _add_lab_actions(lab)
+
     saved = commands.add_parser("snapshot", help="save, restore or check a cluster's store")
     _add_snapshot_actions(saved)
     saved.set_defaults(run=_snapshot)
@@ -252,6 +255,12 @@ def _snapshot(options: argparse.Namespace) -> int:
     from tui.commands.snapshot import run
 
     return run(options)
+
+
+def _add_lab_actions(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.lab import add_parser
+
+    add_parser(parser, _add_cluster_options)
 
 
 def _add_load_options(parser: argparse.ArgumentParser) -> None:
