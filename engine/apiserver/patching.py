@@ -19,6 +19,7 @@ from engine.apiserver.patch import APPLY_PATCH, patched
 from engine.apiserver.request import PatchBody
 from engine.apiserver.resource_schema import node_of, read_as
 from engine.apiserver.schema.node import Node, of_kind
+from engine.apiserver.schema.reading import read
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.strategy import Surroundings
 
@@ -66,10 +67,16 @@ class Patcher:
         """*scale* after *patch*."""
         node = of_kind("autoscaling", "v1", "Scale")
         if patch.type.startswith(APPLY_PATCH):
+            if not isinstance(patch.data, dict):
+                raise BadRequestError("an apply patch must be an object")
             document = {**encode_thawed(scale), **patch.data}
             document["metadata"] = encode_thawed(scale)["metadata"]
         else:
             document = patched(patch.type, encode_thawed(scale), patch.data, node)
+        if node is not None:
+            document = read(
+                document, node, kind="Scale", version="v1", field_validation="Ignore"
+            ).value
         try:
             return decode_as(Scale, document)
         except DecodeError as error:
@@ -93,11 +100,14 @@ class Patcher:
         config = patch.data
         if not isinstance(config, dict):
             raise BadRequestError("an apply patch must be an object")
+        metadata = config.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            raise BadRequestError("metadata must be an object")
         config = {
             **config,
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": {**(config.get("metadata") or {}), "name": name},
+            "metadata": {**metadata, "name": name},
         }
         if resource.namespaced:
             config["metadata"]["namespace"] = namespace

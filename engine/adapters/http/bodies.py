@@ -12,6 +12,8 @@ from engine.apiserver.body import Body, decode_body
 from engine.apiserver.errors import BadRequestError, InvalidError
 from engine.apiserver.protobuf.decoding import CONTENT_TYPE, decode_protobuf
 from engine.apiserver.resource_schema import read_as
+from engine.apiserver.schema.node import of_kind
+from engine.apiserver.schema.reading import read
 
 _STRICTNESS = ("Strict", "Warn", "Ignore")
 
@@ -51,9 +53,28 @@ def object_in(request: ApiRequest) -> dict[str, Any]:
     return _object(body_of(request).value)
 
 
+def part_in(request: ApiRequest, group: str, version: str, kind: str) -> dict[str, Any]:
+    """The body as an object of a kind that is only ever sent: an Eviction, a Scale.
+
+    Raises:
+        BadRequestError: it is none.
+    """
+    value, node = object_in(request), of_kind(group, version, kind)
+    if node is None:
+        return value
+    read_value: dict[str, Any] = read(
+        value, node, kind=kind, version=version, field_validation="Ignore"
+    ).value
+    return read_value
+
+
 def optional_body(request: ApiRequest) -> Any:
-    """The body, None if there is none."""
-    return body_of(request).value if request.body else None
+    """The options in the body, None if there is none.
+
+    Raises:
+        BadRequestError: it is something else.
+    """
+    return part_in(request, "", "v1", "DeleteOptions") if request.body else None
 
 
 def read_object(request: ApiRequest, resource: Resource) -> tuple[dict[str, Any], tuple[str, ...]]:

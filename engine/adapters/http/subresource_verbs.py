@@ -3,7 +3,7 @@
 import attrs
 
 from engine.adapters.http.answers import SUCCESS, Answers
-from engine.adapters.http.bodies import object_in
+from engine.adapters.http.bodies import part_in
 from engine.adapters.http.request import ApiRequest, ApiResponse, delete_options
 from engine.api.autoscaling import Scale
 from engine.api.codec import DecodeError, decode_as, format_time
@@ -34,7 +34,7 @@ class SubresourceVerbs:
         """Set how many replicas an object has."""
         target = request.target
         try:
-            scale = decode_as(Scale, object_in(request))
+            scale = decode_as(Scale, part_in(request, "autoscaling", "v1", "Scale"))
         except DecodeError as error:
             raise BadRequestError(str(error)) from error
         metadata = attrs.evolve(scale.metadata, name=target.name, namespace=target.namespace)
@@ -48,7 +48,9 @@ class SubresourceVerbs:
 
     def evict(self, request: ApiRequest) -> ApiResponse:
         """Delete a pod if its disruption budgets allow it."""
-        body = object_in(request)
+        body = part_in(request, "policy", "v1", "Eviction")
+        if (body.get("metadata") or {}).get("name") != request.target.name:
+            raise BadRequestError("name in URL does not match name in Eviction object")
         self.server.evict(
             request.target.name,
             namespace=request.target.namespace,
@@ -60,7 +62,7 @@ class SubresourceVerbs:
 
     def bind(self, request: ApiRequest) -> ApiResponse:
         """Give a pod to a node."""
-        body = object_in(request)
+        body = part_in(request, "", "v1", "Binding")
         name = request.target.name or str((body.get("metadata") or {}).get("name", ""))
         self.server.bind(
             name,
@@ -74,7 +76,7 @@ class SubresourceVerbs:
     def create_token(self, request: ApiRequest) -> ApiResponse:
         """Issue a token for a ServiceAccount."""
         target = request.target
-        value = object_in(request)
+        value = part_in(request, "authentication.k8s.io", "v1", "TokenRequest")
         spec = read_token_spec(value)
         issued = self.server.create_token(
             target.name, namespace=target.namespace, spec=spec, request=self.answers.info(request)

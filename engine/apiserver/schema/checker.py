@@ -133,7 +133,8 @@ def _object_test(node: Node) -> Test:
                 expected = tests[key] = None if part_node.shape == "any" else _tests(part_node)
             if type(part) is expected or expected is None:
                 continue
-            if part is not None and (type(expected) is type or not expected(part)):
+            # A null is looked at again by who reads: it is no value of its own.
+            if part is None or type(expected) is type or not expected(part):
                 return False
         return all(value.get(name) is not None for name in required)
 
@@ -165,9 +166,9 @@ def _all_fit(node: Node | None) -> Callable[[Iterable[Any]], bool]:
         if expected is None:
             return True
         for part in parts:
-            if type(part) is expected or part is None:
+            if type(part) is expected:
                 continue
-            if type(expected) is type or not expected(part):
+            if part is None or type(expected) is type or not expected(part):
                 return False
         return True
 

@@ -1,12 +1,12 @@
 """Reads an object as fieldValidation asks: what is refused, what is warned of, what is dropped."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import attrs
 
 from engine.apiserver.errors import BadRequestError, Cause
-from engine.apiserver.schema.checker import Finding, check
+from engine.apiserver.schema.checker import Finding, check, passes
 from engine.apiserver.schema.node import Node
 from engine.apiserver.schema.path import field, item
 
@@ -51,6 +51,7 @@ def read(
         BadRequestError: a value has a type that cannot be read, or fields are unknown or repeated
             and the request is strict.
     """
+    value = without_nulls(value, node)
     findings = check(value, node)
     refused = f'{kind} in version "{version}" cannot be handled as a {kind}: '
     if wrong := [str(finding) for finding in findings if finding.fault == "type"]:
@@ -69,6 +70,56 @@ def read(
             if finding.fault == "required"
         ),
     )
+
+
+def without_nulls(value: Any, node: Node) -> Any:
+    """*value* with each null as Go reads it: a field that is not set, or the zero of an item.
+
+    What fits and has none, the usual case, is not copied.
+
+    Raises:
+        BadRequestError: *value* is nested too deeply to be read.
+    """
+    try:
+        return value if passes(node)(value) else _without_nulls(value, node)
+    except RecursionError as error:
+        raise BadRequestError("the object is nested too deeply") from error
+
+
+_ZEROS: Mapping[str, Any] = {
+    "string": "",
+    "bytes": "",
+    "quantity": "0",
+    "integer": 0,
+    "number": 0,
+    "int-or-string": 0,
+    "boolean": False,
+    "object": {},
+    "map": {},
+    "list": [],
+}
+
+
+def _without_nulls(value: Any, node: Node) -> Any:
+    if node.shape == "object" and isinstance(value, dict):
+        fields = node.fields
+        return {
+            key: _without_nulls(part, fields[key]) if key in fields else part
+            for key, part in value.items()
+            if part is not None or key not in fields
+        }
+    item_node = node.item
+    if item_node is None:
+        return value
+    zero = _ZEROS.get(item_node.shape)
+    if isinstance(value, dict):
+        return {
+            key: zero if part is None else _without_nulls(part, item_node)
+            for key, part in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [zero if part is None else _without_nulls(part, item_node) for part in value]
+    return value
 
 
 def prune(value: Any, node: Node) -> Any:
