@@ -1,5 +1,7 @@
 """The objects a cluster begins with: namespaces, the service `kubernetes`, the DNS service."""
 
+from typing import Any
+
 import attrs
 
 from engine.api.core import (
@@ -17,10 +19,19 @@ from engine.api.discovery import Endpoint, EndpointConditions, EndpointSlice, Sl
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ApiObject, ObjectMeta
 from engine.api.scheduling import SYSTEM_CLASSES, PriorityClass
+from engine.api.scheme import SCHEME
+from engine.api.snapshot import VolumeSnapshotClass
+from engine.api.snapshot_definitions import definitions
+from engine.api.storage import CSIDriver, CSIDriverSpec, StorageClass
+from engine.apiserver.admission.storage import IS_DEFAULT
+from engine.apiserver.api_services import built_in_services
 from engine.apiserver.authorization.bootstrap import default_objects, with_missing
 from engine.apiserver.errors import AlreadyExistsError, NotFoundError
+from engine.apiserver.flow_control import default_flow_control
+from engine.apiserver.strategies.service_cidr import default_service_cidr
 from engine.client.client import Client
 from engine.config import ClusterConfig
+from engine.cri.storage import CLOUD, LOCAL, NETWORK
 
 AUTHORITY_CONFIG_MAP = ("extension-apiserver-authentication", "kube-system")
 """Name and namespace of the ConfigMap that says whom to trust."""
@@ -37,14 +48,64 @@ def bootstrap(client: Client, config: ClusterConfig, ca: str) -> None:
         _ensure(client, Namespace(metadata=ObjectMeta(name=name)))
     for priority_class in _priority_classes():
         _ensure(client, priority_class)
+    for definition in definitions():
+        _ensure(client, definition)
+    _ensure_storage(client)
+    _ensure_snapshot_classes(client)
     for default in default_objects():
         _restore(client, default)
+    for default in (*default_flow_control(), *built_in_services(SCHEME)):
+        _ensure(client, default)
+    _ensure(client, default_service_cidr(config.service_cidr))
     _publish_authority(client, ca)
     _ensure(client, _kubernetes_service(config))
     _ensure(client, _dns_service(config))
     addresses = [node.address for node in config.nodes if node.address]
     if addresses:
         _publish_dns(client, addresses[0])
+
+
+def _ensure_storage(client: Client) -> None:
+    """The drivers that are there, and, with a driver that is new, a class of storage for it."""
+    for name, driver, mode in (
+        ("local", LOCAL, "WaitForFirstConsumer"),
+        ("network", NETWORK, "Immediate"),
+        ("cloud", CLOUD, "WaitForFirstConsumer"),
+    ):
+        spec = CSIDriverSpec(attach_required=driver.is_attached, fs_group_policy="File")
+        try:
+            client.create(CSIDriver(metadata=ObjectMeta(name=driver.name), spec=spec))
+        except AlreadyExistsError:
+            continue  # what became of its class is the users' business
+        annotations = {IS_DEFAULT: "true"} if driver is LOCAL else {}
+        _ensure(
+            client,
+            StorageClass(
+                metadata=ObjectMeta(name=name, annotations=FrozenDict(annotations)),
+                provisioner=driver.name,
+                reclaim_policy="Delete",
+                volume_binding_mode=mode,
+                allow_volume_expansion=True,
+            ),
+        )
+
+
+def _ensure_snapshot_classes(client: Client) -> None:
+    """A class of snapshots for each driver, once the definitions of the kinds are accepted."""
+    cls: Any = VolumeSnapshotClass
+    scheme = client.server.scheme
+    annotations = FrozenDict({"snapshot.storage.kubernetes.io/is-default-class": "true"})
+    left = [("local", LOCAL), ("network", NETWORK), ("cloud", CLOUD)]
+
+    def look() -> None:
+        while left and scheme.class_for(cls.API_VERSION, cls.KIND) is not None:
+            name, driver = left.pop()
+            extra = FrozenDict({"driver": driver.name, "deletionPolicy": "Delete"})
+            meta = ObjectMeta(name=name, annotations=annotations)
+            _ensure(client, cls(metadata=meta, extra=extra))
+
+    look()
+    scheme.follow(lambda: client.link.loop.call_soon(look))
 
 
 def _priority_classes() -> list[PriorityClass]:

@@ -27,11 +27,15 @@ from engine.client.recorder import EventRecorder
 from engine.config import ClusterConfig, NodeConfig
 from engine.controllers.manager import ControllerManager
 from engine.controllers.registry import controllers_with
+from engine.controllers.storage.operations import StorageOperations
 from engine.cri.events import RuntimeEvent, UsageMeasured
 from engine.cri.runtime import Emit, Runtime
+from engine.cri.storage import Answer, StorageBackend
 from engine.faults.controls import Controls
 from engine.faults.fault import Levers, NodeLevers, Startable
+from engine.faults.gate import RuntimeGate
 from engine.faults.injector import Injector
+from engine.faults.processes import NamedController
 from engine.kernel.journal import Journal
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
@@ -52,6 +56,8 @@ from engine.scheduler.configuration import SchedulerSettings, read_configuration
 from engine.scheduler.scheduler import Scheduler
 from engine.simulation.modelled_load import ModelledLoad
 from engine.simulation.runtime import SimulatedRuntime
+from engine.simulation.storage import SimulatedStorage
+from engine.simulation.traffic import Traffic as PodTraffic
 from engine.store.compactor import KEEP_A_SESSION, Compactor, Retention
 from engine.store.log import ChangeLog, Codec
 from engine.store.observer import StoreObserver
@@ -62,6 +68,9 @@ T = TypeVar("T", bound=ApiObject)
 
 RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime]
 """Makes the container runtime of a node, given its place in the list of nodes."""
+
+StorageFactory = Callable[[Answer], StorageBackend]
+"""Makes the storage of a cluster, given where its answers go."""
 
 OBJECT_CODEC: Codec[Any] = Codec(
     encode=encode_json,
@@ -80,6 +89,7 @@ class NodeParts:
     kubelet: Kubelet
     runtime: Runtime
     link: Link
+    gate: RuntimeGate
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -89,8 +99,8 @@ class Cluster:
     Without *make_runtime* containers are simulated; without *log* nothing is kept; without *sink*
     service rules are only remembered. Who follows a simulated container awaits *pause* between two
     looks; without it, following ends at the present. History is kept as *retention* says, measured
-    in bytes by *log_size*. Each component talks over a link of its own, found in `links` by the
-    component's name.
+    in bytes by *log_size*. Without *make_storage* volumes are simulated. Each component talks over
+    a link of its own, found in `links` by the component's name.
     """
 
     config: ClusterConfig
@@ -101,6 +111,7 @@ class Cluster:
     sink: RuleSink = attrs.field(factory=RecordingSink)
     pause: Callable[[], Awaitable[None]] | None = None
     identity: Identity | None = None
+    make_storage: StorageFactory | None = None
     send_load: Begin | None = None
     loop: Loop = attrs.field(init=False)
     journal: Journal = attrs.field(init=False)
@@ -109,8 +120,11 @@ class Cluster:
     compactor: Compactor[Any] = attrs.field(init=False)
     observer: StoreObserver[Any] = attrs.field(init=False)
     server: ApiServer = attrs.field(init=False)
+    traffic: PodTraffic = attrs.field(init=False)
     links: dict[str, Link] = attrs.field(factory=dict, init=False)
     nodes: dict[str, NodeParts] = attrs.field(factory=dict, init=False)
+    storage: StorageOperations = attrs.field(init=False)
+    volumes: SimulatedStorage | None = attrs.field(default=None, init=False)
     manager: ControllerManager = attrs.field(init=False)
     scheduler: Scheduler = attrs.field(init=False)
     electors: tuple[LeaderElector, ...] = attrs.field(init=False)
@@ -128,6 +142,7 @@ class Cluster:
         # An empty store is at revision 1.
         resumed_at = self.store.revision if self.store.revision > 1 else 0
         self.random = RandomStreams(config.seed, resumed_at)
+        self.traffic = PodTraffic(self.random["traffic"].random)
         self.compactor = Compactor(
             self.loop, self.store.kv, self.store.compact, self.retention, size=self.log_size
         )
@@ -148,13 +163,16 @@ class Cluster:
             has_authorization=True,
             identity=self.identity or derived_identity(self.random, config.start_time),
         )
+        self.storage = StorageOperations(self.loop)
+        self.journal.register("storage", self.storage.answer)
+        self._connect_storage()
         self.admin = self.client("admin", user="kubernetes-admin", groups=("system:masters",))
         self.manager = ControllerManager(
             self.loop,
             self.server,
             self._link("controller-manager"),
             self.random,
-            controllers_with(self.server.identity.authority),
+            controllers_with(self.server.identity.authority, self.storage),
         )
         self.scheduler = self._make_scheduler()
         self.server.computed[Decision] = DecisionAnswers(self.scheduler)
@@ -263,6 +281,14 @@ class Cluster:
             words = f"{entry.channel}: {first}"
         return str(words)
 
+    def _connect_storage(self) -> None:
+        if self.make_storage is not None:
+            backend = self.make_storage(lambda answer: self.journal.post("storage", answer))
+            self.storage.backend = backend
+        else:
+            self.volumes = SimulatedStorage(self.loop, self.storage.answer)
+            self.storage.backend = self.volumes
+
     def _link(self, name: str) -> Link:
         return self.links.setdefault(name, Link(self.loop, name))
 
@@ -311,18 +337,23 @@ class Cluster:
             runtime: Runtime = self._simulated(
                 config,
                 channel,
-                lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
+                lambda event: gate.on_event(event),  # noqa: PLW0108 - made below
             )
         else:
             runtime = self.make_runtime(
                 config, index, lambda event: self.journal.post(channel, event)
             )
+        gate = RuntimeGate(
+            loop=self.loop,
+            runtime=runtime,
+            emit=lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
+        )
         kubelet = Kubelet(
             node_name=config.name,
             config=config,
             loop=self.loop,
             client=client,
-            runtime=runtime,
+            runtime=gate,
             random=self.random[f"kubelet/{config.name}"],
             recorder=self._recorder(client, "kubelet", config.name),
             dns_ip=self.config.dns_ip,
@@ -332,14 +363,16 @@ class Cluster:
             self.metrics.sources[config.name] = Modelled(runtime, self.config.start_time)
         else:
             self.metrics.sources[config.name] = Measured()
-        self.journal.register(channel, lambda event: self._on_runtime_event(kubelet, event))
-        return NodeParts(config, kubelet, runtime, client.link)
+        self.journal.register(
+            channel, lambda event: self._on_runtime_event(gate, config.name, event)
+        )
+        return NodeParts(config, kubelet, runtime, client.link, gate)
 
-    def _on_runtime_event(self, kubelet: Kubelet, event: RuntimeEvent) -> None:
+    def _on_runtime_event(self, gate: RuntimeGate, node: str, event: RuntimeEvent) -> None:
         if isinstance(event, UsageMeasured):
-            self.metrics.report(kubelet.node_name, self.loop.now, event.usage)
+            self.metrics.report(node, self.loop.now, event.usage)
         else:
-            kubelet.on_runtime_event(event)
+            gate.on_event(event)
 
     def _make_metrics(self) -> MetricsServer:
         client = self.client(
@@ -383,6 +416,8 @@ class Cluster:
             emit=emit,
             pause=self.pause,
             enter=lambda effect: self.journal.post(streams, effect),
+            storage=self.volumes,
+            traffic=self.traffic,
         )
         self.journal.register(streams, runtime.carry_out)
         return runtime
@@ -391,17 +426,25 @@ class Cluster:
         user = service_account_user("kube-system", "fault-injector")
         client = self.client("fault-injector", user=user.name, groups=user.groups)
         components: dict[str, Startable] = {"scheduler": self.scheduler}
-        components |= {name: self.manager[name] for name in self.manager}
+        components |= {name: NamedController(self.manager, name) for name in self.manager}
         levers = Levers(
             loop=self.loop,
             random=self.random,
             client=client,
             server=self.server,
             nodes={
-                name: NodeLevers(kubelet=node.kubelet, runtime=node.runtime, link=node.link)
+                name: NodeLevers(
+                    kubelet=node.kubelet,
+                    runtime=node.gate,
+                    link=node.link,
+                    address=node.config.address,
+                    pod_cidr=node.config.pod_cidr,
+                )
                 for name, node in self.nodes.items()
             },
+            store=self.store,
             links=self.links,
             components=components,
+            leaders={elector.name: elector for elector in self.electors},
         )
         return Injector(levers, InformerFactory(client))

@@ -488,6 +488,7 @@ class Host:
             retention=options.retention,
             identity=self.identity,
             make_runtime=self._make_runtime,
+            make_storage=self.podman.make_storage,
             send_load=self._send_load,
             sink=self.network.sink,
         )

@@ -26,6 +26,14 @@ from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
 from engine.controllers.service_load_balancer import ServiceLoadBalancerController
 from engine.controllers.statefulset.controller import StatefulSetController
+from engine.controllers.storage.attach_detach import AttachDetachController
+from engine.controllers.storage.attacher import CsiAttacher
+from engine.controllers.storage.binder import PersistentVolumeBinder
+from engine.controllers.storage.ephemeral import EphemeralVolumeController
+from engine.controllers.storage.expansion import ExpandController
+from engine.controllers.storage.operations import StorageOperations
+from engine.controllers.storage.provisioner import CsiProvisioner
+from engine.controllers.storage.snapshotter import CsiSnapshotter
 from engine.controllers.storage_protection import (
     ClaimProtectionController,
     VolumeProtectionController,
@@ -57,6 +65,13 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "taint-eviction-controller": TaintEvictionController,
     "pod-garbage-collector": PodGarbageCollector,
     "resourcequota-controller": ResourceQuotaController,
+    "persistent-volume-binder": PersistentVolumeBinder,
+    "ephemeral-volume-controller": EphemeralVolumeController,
+    "attachdetach-controller": AttachDetachController,
+    "csi-provisioner": CsiProvisioner,
+    "csi-attacher": CsiAttacher,
+    "csi-snapshotter": CsiSnapshotter,
+    "expand-controller": ExpandController,
     "pvc-protection-controller": ClaimProtectionController,
     "pv-protection-controller": VolumeProtectionController,
     "disruption-controller": DisruptionController,
@@ -67,9 +82,15 @@ CONTROLLERS: dict[str, ControllerFactory] = {
 """The name is the actor: writes are made as ``system:serviceaccount:kube-system:NAME``."""
 
 
-def controllers_with(authority: Authority) -> dict[str, ControllerFactory]:
-    """All controllers; certificates are signed in the name of *authority*."""
+def controllers_with(
+    authority: Authority, storage: StorageOperations
+) -> dict[str, ControllerFactory]:
+    """All controllers; certificates are signed by *authority*, volumes made by *storage*."""
     return {
         **CONTROLLERS,
+        "csi-provisioner": partial(CsiProvisioner, operations=storage),
+        "csi-attacher": partial(CsiAttacher, operations=storage),
+        "csi-snapshotter": partial(CsiSnapshotter, operations=storage),
+        "expand-controller": partial(ExpandController, operations=storage),
         "certificate-controller": partial(CertificateController, authority=authority),
     }

@@ -124,7 +124,7 @@ class Volume:
     makes available as *attributes* say), or an empty directory (none of them; *medium* "Memory"
     for tmpfs; *size_limit* in bytes, 0 for none: what uses more is reported by VolumeFull).
     *group* shall own and reach the files (fsGroup); with *group_if_needed* nothing is touched when
-    the folder itself belongs to it already. With *is_device* it is a block device, not a folder.
+    the folder itself belongs to it already. With *is_device* it is a block device, no folder.
     """
 
     name: str

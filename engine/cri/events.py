@@ -182,6 +182,25 @@ class DisturbanceFailed:
 
 
 @attrs.frozen(kw_only=True)
+class NodeMeasured:
+    """What the node has left: bytes of memory and disk, inodes, process ids.
+
+    A capacity of 0 means that it is not known. *pod_files* are the bytes of the files that pods
+    have on the disk, by uid; only given when the disk is nearly full.
+    """
+
+    memory: int = 0
+    memory_available: int = 0
+    disk: int = 0
+    disk_available: int = 0
+    inodes: int = 0
+    inodes_free: int = 0
+    pids: int = 0
+    pids_available: int = 0
+    pod_files: tuple[tuple[str, int], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class RuntimeDown:
     """The runtime does not answer; the kubelet reports its node NotReady."""
 
@@ -203,6 +222,7 @@ RuntimeEvent = (
     | ImagePullFailed
     | PullProgress
     | ImagesChanged
+    | NodeMeasured
     | ContainerStarted
     | ContainerStartFailed
     | ContainerExited

@@ -1,5 +1,7 @@
 """The agent of one node: wires its parts, starts and stops them. Decisions are made elsewhere."""
 
+from collections.abc import Callable
+
 import attrs
 
 from engine.api.core import Service
@@ -8,13 +10,18 @@ from engine.api.pod import Pod
 from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
-from engine.cri.events import RuntimeDown, RuntimeEvent, RuntimeUp
+from engine.cri.events import NodeMeasured, RuntimeDown, RuntimeEvent, RuntimeUp
 from engine.cri.runtime import Runtime
 from engine.cri.status import NodeImage
 from engine.kernel.loop import Loop, Timer
-from engine.kubelet.node_status import NodeReporter, NodeSettings
+from engine.kubelet.configuration import KubeletSettings
+from engine.kubelet.eviction.manager import EvictionManager
+from engine.kubelet.eviction.ranking import refusal
+from engine.kubelet.image_gc import ImageGC
+from engine.kubelet.node_status import SHUTTING_DOWN, NodeReporter, NodeSettings
 from engine.kubelet.pod_workers import PodWorkers
 from engine.kubelet.prober import Chance
+from engine.kubelet.shutdown import REFUSAL, NodeShutdown
 from engine.kubelet.specs import DnsSettings
 from engine.kubelet.static_pods import StaticPods
 
@@ -40,6 +47,9 @@ class Kubelet:
     recorder: EventRecorder
     dns_ip: str = ""
     cluster_domain: str = "cluster.local"
+    settings: KubeletSettings = KubeletSettings()
+    forced: dict[str, None] = attrs.field(factory=dict, init=False)
+    clock_offset: float = attrs.field(default=0.0, init=False)
     workers: PodWorkers | None = attrs.field(default=None, init=False)
     _informers: InformerFactory | None = attrs.field(default=None, init=False)
     _reporter: NodeReporter | None = attrs.field(default=None, init=False)
@@ -47,6 +57,9 @@ class Kubelet:
     _static: StaticPods | None = attrs.field(default=None, init=False)
     _manifests: tuple[Pod, ...] = attrs.field(default=(), init=False)
     _problem: str = attrs.field(default="", init=False)
+    _evictions: EvictionManager | None = attrs.field(default=None, init=False)
+    _image_gc: ImageGC | None = attrs.field(default=None, init=False)
+    _shutdown: NodeShutdown | None = attrs.field(default=None, init=False)
 
     def start(self) -> None:
         """Work from now on. Starting twice is once."""
@@ -69,7 +82,10 @@ class Kubelet:
             node_cpu=self.config.cpu or info.cpu,
             node_memory=self.config.memory or info.memory,
             runtime_changed=self._runtime_changed,
+            pulls_at_once=self.settings.pulls_at_once,
             images_changed=self._images_changed,
+            node_measured=self._node_measured,
+            refusal=self._refusal,
             volumes_changed=self._volumes_changed,
         )
         self._reporter = NodeReporter(
@@ -78,11 +94,14 @@ class Kubelet:
             name=self.node_name,
             config=self.config,
             info=info,
+            settings=self.settings,
             cached=lambda: nodes.lister.get(self.node_name),
             images=self.runtime.list_images(),
             volumes_in_use=workers.volumes_in_use,
         )
         self._reporter.problem = self._problem
+        self._look_after_node(workers, lambda: nodes.lister.get(self.node_name))
+        self._reporter.clock_offset = self.clock_offset
         static = self._static = StaticPods(
             loop=self.loop,
             client=self.client,
@@ -116,9 +135,40 @@ class Kubelet:
         if self._static is not None:
             self._static.stop()
             self._static = None
+        if self._evictions is not None:
+            self._evictions.stop()
+        if self._shutdown is not None:
+            self._shutdown.stop()
+        self._evictions = self._image_gc = self._shutdown = None
         self.workers = self._informers = self._reporter = None
         if self._sweep is not None:
             self._sweep.cancel()
+
+    def set_pressure(self, resource: str, *, is_short: bool) -> None:
+        """Measure too little of memory, disk or pid on the node, or enough again."""
+        if is_short:
+            self.forced[resource] = None
+        else:
+            self.forced.pop(resource, None)
+        if self._evictions is not None:
+            self._evictions.force(resource, is_short=is_short)
+
+    def shut_down(self, seconds: float, done: Callable[[], None]) -> None:
+        """End all pods within *seconds*, take no new ones, and call *done* when nothing runs."""
+        if self._shutdown is None:
+            done()
+            return
+        if self._reporter is not None:
+            self._reporter.set_problem(SHUTTING_DOWN)
+        critical = min(seconds, self.settings.shutdown_grace_critical or seconds / 3)
+        self._shutdown.begin(seconds, critical, done)
+
+    def set_clock_offset(self, seconds: float) -> None:
+        """Let the node's clock be *seconds* ahead of everybody's: heartbeats are dated by it."""
+        self.clock_offset = seconds
+        if self._reporter is not None:
+            self._reporter.clock_offset = seconds
+            self._reporter.look_again()
 
     def on_runtime_event(self, event: RuntimeEvent) -> None:
         """Take an event of the node's container runtime."""
@@ -164,7 +214,58 @@ class Kubelet:
         if self._reporter is not None:
             self._reporter.look_at_volumes()
 
+    def _look_after_node(self, workers: PodWorkers, node: Callable[[], Node | None]) -> None:
+        """Make the parts that watch what the node has left."""
+        settings, reporter = self.settings, self._reporter
+        assert reporter is not None
+        gc = self._image_gc = ImageGC(
+            loop=self.loop,
+            runtime=self.runtime,
+            recorder=self.recorder,
+            node=node,
+            in_use=workers.images_in_use,
+            policy=settings.image_gc,
+        )
+        gc.images_changed(self.runtime.list_images())
+        self._evictions = EvictionManager(
+            loop=self.loop,
+            recorder=self.recorder,
+            node=node,
+            pods=workers.pods,
+            states=workers.states,
+            usage=self.runtime.usage,
+            reclaim=gc.remove_unused,
+            evict=lambda pod, state, message, grace: workers.end_for_good(
+                pod, state, "Evicted", message, grace
+            ),
+            changed=reporter.look_again,
+            thresholds=settings.thresholds,
+            transition=settings.transition,
+            max_grace=settings.max_eviction_grace,
+        )
+        reporter.pressures = self._evictions.pressures
+        for resource in self.forced:
+            self._evictions.force(resource, is_short=True)
+        self._shutdown = NodeShutdown(
+            loop=self.loop, pods=workers.pods, states=workers.states, end=workers.end_for_good
+        )
+
+    def _node_measured(self, event: NodeMeasured) -> None:
+        if self._evictions is not None and self._image_gc is not None:
+            self._image_gc.measured(event)
+            self._evictions.measured(event)
+
+    def _refusal(self, pod: Pod) -> tuple[str, str] | None:
+        """Why the node does not take *pod* now: a reason and a message."""
+        if self._shutdown is not None and self._shutdown.is_under_way:
+            return REFUSAL
+        conditions = self._evictions.conditions if self._evictions is not None else ()
+        message = refusal(pod, conditions)
+        return ("Evicted", message) if message else None
+
     def _images_changed(self, images: tuple[NodeImage, ...]) -> None:
+        if self._image_gc is not None:
+            self._image_gc.images_changed(images)
         if self._reporter is not None:
             self._reporter.set_images(images)
 

@@ -3,7 +3,7 @@
 Source: kubelet_node_status.go, nodestatus/setters.go and component-helpers lease, kubernetes v1.34.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -20,15 +20,19 @@ from engine.api.node import (
     NodeSystemInfo,
     Taint,
 )
-from engine.api.quantity import format_bytes, format_millis
+from engine.api.quantity import format_bytes, format_millis, parse_int, parse_millis
 from engine.api.wire import Json, MicroTime
 from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
 from engine.client.client import Client
 from engine.cri.status import NodeImage, RuntimeInfo
 from engine.kernel.loop import Loop, Timer
+from engine.kubelet.configuration import KubeletSettings
 from engine.kubelet.container_status import whole
 from engine.kubelet.csi_node import publish_csi_node
+from engine.kubelet.pressure import with_pressures
 
+DEFAULTS = KubeletSettings()
+SHUTTING_DOWN = "node is shutting down"
 KUBELET_VERSION = "v1.34.0"
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_DURATION_SECONDS = 40
@@ -93,7 +97,14 @@ def make_node(name: str, config: NodeSettings, info: RuntimeInfo) -> Node:
 
 
 def compute_node_status(
-    node: Node, name: str, config: NodeSettings, info: RuntimeInfo, *, problem: str, now: float
+    node: Node,
+    name: str,
+    config: NodeSettings,
+    info: RuntimeInfo,
+    *,
+    problem: str,
+    now: float,
+    settings: KubeletSettings = DEFAULTS,
 ) -> NodeStatus:
     """What the status of the node should be; *problem* says what is wrong with the runtime.
 
@@ -104,13 +115,13 @@ def compute_node_status(
             "cpu": format_millis(config.cpu or info.cpu),
             "ephemeral-storage": format_bytes(info.ephemeral_storage),
             "memory": format_bytes(config.memory or info.memory),
-            "pods": str(config.pods or info.pods),
+            "pods": str(settings.max_pods or config.pods or info.pods),
         }
     )
     return attrs.evolve(
         node.status,
         capacity=capacity,
-        allocatable=capacity,
+        allocatable=allocatable(capacity, settings.reserved),
         conditions=_conditions(node, problem=problem, now=now),
         addresses=(
             *((NodeAddress(type="InternalIP", address=config.address),) if config.address else ()),
@@ -128,6 +139,20 @@ def compute_node_status(
             architecture=info.architecture,
         ),
     )
+
+
+def allocatable(
+    capacity: FrozenDict[str, str], reserved: Mapping[str, str]
+) -> FrozenDict[str, str]:
+    """What pods may have: all but what is *reserved*."""
+    left = dict(capacity)
+    for resource, amount in reserved.items():
+        if resource == "cpu":
+            millis = parse_millis(capacity["cpu"]) - parse_millis(amount)
+            left["cpu"] = format_millis(max(0, millis))
+        elif resource in capacity:
+            left[resource] = format_bytes(max(0, parse_int(capacity[resource]) - parse_int(amount)))
+    return FrozenDict(left)
 
 
 def shown_images(images: tuple[NodeImage, ...]) -> tuple[ContainerImage, ...]:
@@ -178,7 +203,8 @@ def _conditions(node: Node, *, problem: str, now: float) -> tuple[Condition, ...
         ),
     ]
     if problem:
-        message = f"container runtime is down: {problem}"
+        is_leaving = problem == SHUTTING_DOWN
+        message = problem if is_leaving else f"container runtime is down: {problem}"
         wanted[-1] = Condition(
             type="Ready", status="False", reason="KubeletNotReady", message=message
         )
@@ -212,9 +238,12 @@ class NodeReporter:
     config: NodeSettings
     info: RuntimeInfo
     cached: Callable[[], Node | None]
+    settings: KubeletSettings = DEFAULTS
     images: tuple[NodeImage, ...] = ()
     volumes_in_use: Callable[[], tuple[str, ...]] = tuple
     problem: str = attrs.field(default="", init=False)
+    pressures: Mapping[str, object] = attrs.field(factory=dict, init=False)
+    clock_offset: float = attrs.field(default=0.0, init=False)
     _node: Node | None = attrs.field(default=None, init=False)
     _lease: Lease | None = attrs.field(default=None, init=False)
     _reported_at: float = attrs.field(default=0.0, init=False)
@@ -237,6 +266,11 @@ class NodeReporter:
         self.problem = problem
         if self._is_running and self._node is not None:
             self._report()
+
+    def look_again(self) -> None:
+        """What is measured has changed: report it now."""
+        if self._is_running and self._node is not None:
+            self._again("report", 0.0, self._report)
 
     def look_at_volumes(self) -> None:
         """The volumes in use may have changed; who detaches them waits for our word."""
@@ -299,16 +333,25 @@ class NodeReporter:
         node = self._newest()
         if node is None:
             return
-        now = self.loop.now
+        now = self.loop.now + self.clock_offset
         status = compute_node_status(
-            node, self.name, self.config, self.info, problem=self.problem, now=now
+            node,
+            self.name,
+            self.config,
+            self.info,
+            problem=self.problem,
+            now=now,
+            settings=self.settings,
         )
         status = attrs.evolve(
             status,
             images=shown_images(self.images),
+            conditions=with_pressures(
+                status.conditions, node.status.conditions, self.pressures, now=now
+            ),
             extra=_with_volumes(status.extra, self.volumes_in_use()),
         )
-        if status == node.status and not is_first and now - self._reported_at < REPORT_SECONDS:
+        if status == node.status and not is_first and not self._is_due():
             return
         beats = tuple(
             attrs.evolve(condition, last_heartbeat_time=whole(now))
@@ -318,11 +361,14 @@ class NodeReporter:
             self._node = self.client.update_status(
                 attrs.evolve(node, status=attrs.evolve(status, conditions=beats))
             )
-            self._reported_at = now
+            self._reported_at = self.loop.now
         except NotFoundError:
             return  # deleted by someone: as on a real node, only a restart registers it again
         except ApiError:
             self._again("report", RETRY_SECONDS, self._report)
+
+    def _is_due(self) -> bool:
+        return self.loop.now - self._reported_at >= REPORT_SECONDS
 
     def _newest(self) -> Node | None:
         cached = self.cached()
@@ -332,7 +378,7 @@ class NodeReporter:
 
     def _renew(self) -> None:
         self._again("renew", HEARTBEAT_SECONDS, self._renew)
-        now = MicroTime(self.loop.now)
+        now = MicroTime(self.loop.now + self.clock_offset)
         try:
             if self._lease is None:
                 self._lease = self._take_lease(now)

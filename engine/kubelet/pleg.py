@@ -58,6 +58,7 @@ class Pleg:
     volume_full: Callable[[str, str], None]
     volume_resized: Callable[[events.VolumeResized], object]
     images_changed: Callable[[tuple[NodeImage, ...]], object]
+    node_measured: Callable[[events.NodeMeasured], object]
     resizer: Resizer
     node_ip: str = ""
     _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
@@ -71,6 +72,7 @@ class Pleg:
             events.ImagePullFailed: self._image_failed,
             events.PullProgress: self._pull_progress,
             events.ImagesChanged: self._images_changed,
+            events.NodeMeasured: self._node_measured,
             events.VolumeResized: self._volume_resized,
             events.ContainerStarted: self._started,
             events.ContainerStartFailed: self._start_failed,
@@ -152,6 +154,9 @@ class Pleg:
 
     def _images_changed(self, event: events.ImagesChanged) -> None:
         self.images_changed(event.images)
+
+    def _node_measured(self, event: events.NodeMeasured) -> None:
+        self.node_measured(event)
 
     def _image_failed(self, event: events.ImagePullFailed) -> None:
         found = self._pulling(event)

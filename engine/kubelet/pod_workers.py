@@ -1,6 +1,6 @@
 """One worker per pod: looks at a pod and its state, decides, and has it done."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 
 import attrs
@@ -12,6 +12,7 @@ from engine.client.client import Client
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
 from engine.cri.commands import RemoveSandbox
+from engine.cri.events import NodeMeasured
 from engine.cri.runtime import Runtime
 from engine.cri.status import NodeImage
 from engine.kernel.backoff import Backoff
@@ -35,7 +36,7 @@ from engine.kubelet.pod_state import (
 )
 from engine.kubelet.pod_status import compute_status
 from engine.kubelet.prober import LIVENESS, READINESS, STARTUP, Chance, Prober, ProbeTarget
-from engine.kubelet.refusal import evict_for_volume, reject, runtime_handler
+from engine.kubelet.refusal import end_for_node, evict_for_volume, refuse, reject, runtime_handler
 from engine.kubelet.resizer import Resizer, granted
 from engine.kubelet.specs import DnsSettings, sandbox_command
 from engine.kubelet.starter import CONFIG_ERROR, Starter
@@ -71,6 +72,8 @@ class PodWorkers:
     runtime_changed: Callable[[str], None]
     pulls_at_once: int = 1
     images_changed: Callable[[tuple[NodeImage, ...]], object] = bool
+    node_measured: Callable[[NodeMeasured], object] = bool
+    refusal: Callable[[Pod], tuple[str, str] | None] = lambda _: None
     volumes_changed: Callable[[], object] = bool
     pods: dict[str, Pod] = attrs.field(factory=dict, init=False)
     states: dict[str, PodState] = attrs.field(factory=dict, init=False)
@@ -164,6 +167,7 @@ class PodWorkers:
             volume_full=self._volume_full,
             volume_resized=self._growth.resized,
             images_changed=self.images_changed,
+            node_measured=self.node_measured,
             resizer=self._resizer,
             node_ip=self.node_ip,
         )
@@ -204,6 +208,15 @@ class PodWorkers:
         else:
             state.is_gone = True
             self._queue.add(uid)
+
+    def images_in_use(self) -> Iterator[str]:
+        """The ids of the images that containers here were made of."""
+        for state in self.states.values():
+            for work in state.containers.values():
+                for record in (work.current, work.previous):
+                    if record is not None:
+                        yield record.image_id
+                yield work.image_id
 
     def is_known(self, uid: str) -> bool:
         """Whether something of that pod is still here."""
@@ -310,6 +323,7 @@ class PodWorkers:
         take_over_status(pod, state)
         state.start_time = state.start_time or self.loop.now
         reject(pod, state, self.recorder)
+        refuse(pod, state, self.refusal(pod), self.recorder)
         for work in state.containers.values():
             container = find_container(pod, work.name)
             if work.is_running and container is not None:
@@ -336,6 +350,15 @@ class PodWorkers:
         state.sandbox = SandboxStep.CREATING
         state.sandbox_attempt += 1
         self.runtime.submit(command)
+
+    def end_for_good(
+        self, pod: Pod, state: PodState, reason: str, message: str, grace: float
+    ) -> None:
+        """Fail a pod by the node's decision, within *grace* seconds."""
+        end_for_node(pod, state, reason, message, grace, self.recorder)
+        for work in state.containers.values():
+            self._killer.shorten(work, grace)
+        self._queue.add(pod.metadata.uid)
 
     def _volume_full(self, uid: str, name: str) -> None:
         pod, state = self.pods.get(uid), self.states.get(uid)

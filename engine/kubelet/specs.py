@@ -170,10 +170,15 @@ def start_command(
                 volume=mount.name,
                 container_path=mount.mount_path,
                 sub_path=sub_path,
-                read_only=mount.read_only,
+                read_only=mount.read_only or "readOnly" in volumes[mount.name].attributes,
                 propagation=_PROPAGATIONS.get(str(mount.extra.get("mountPropagation", "")), ""),
             )
         )
+    devices = tuple(
+        commands.Device(volume=device["name"], container_path=device["devicePath"])
+        for device in container.extra.get("volumeDevices") or ()
+    )
+    used = dict.fromkeys((*(item.volume for item in mounts), *(one.volume for one in devices)))
     return StartContainer(
         pod=identity,
         sandbox_id=sandbox_id,
@@ -185,7 +190,8 @@ def start_command(
         env=process.env,
         working_dir=container.working_dir,
         mounts=tuple(mounts),
-        volumes=tuple(volumes[name] for name in dict.fromkeys(item.volume for item in mounts)),
+        devices=devices,
+        volumes=tuple(volumes[name] for name in used),
         resources=resources_of(container),
         security=security_of(pod, container, image_user),
         tty=container.tty,

@@ -13,6 +13,7 @@ from engine.simulation.behaviors import Behavior
 from engine.simulation.console.files import Files
 from engine.simulation.load import Work
 from engine.simulation.logs import LogLine
+from engine.simulation.storage import Tree
 
 LOG_LINES = 1000
 
@@ -67,12 +68,13 @@ class SimulatedContainer:
 
 @attrs.define(eq=False, kw_only=True)
 class SimulatedSandbox:
-    """One pod's sandbox and its containers by id."""
+    """One pod's sandbox, its containers by id, what its empty directories hold."""
 
     command: CreateSandbox
     id: str
     ip: str
     containers: dict[str, SimulatedContainer] = attrs.field(factory=dict)
+    trees: dict[str, Tree] = attrs.field(factory=dict)
 
 
 def observe(sandbox: SimulatedSandbox) -> ObservedSandbox:

@@ -26,6 +26,7 @@ from engine.simulation.image_store import ImageStore, Pull
 from engine.simulation.load import Work, usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
+from engine.simulation.room import DISK, measure
 from engine.simulation.storage import SimulatedStorage
 from engine.simulation.streams import Effect, ProcessEnded, Streams
 from engine.simulation.traffic import TIMEOUT, Traffic
@@ -63,6 +64,7 @@ class SimulatedRuntime:
     storage: SimulatedStorage | None = None
     sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
     is_down: bool = attrs.field(default=False, init=False)
+    _is_measuring: bool = attrs.field(default=False, init=False)
     _containers: dict[str, SimulatedContainer] = attrs.field(factory=dict, init=False)
     _images: ImageStore = attrs.field(init=False)
     _lanes: dict[str, float] = attrs.field(factory=dict, init=False)
@@ -103,7 +105,7 @@ class SimulatedRuntime:
             version=VERSION,
             cpu=self.config.cpu,
             memory=self.config.memory,
-            ephemeral_storage=100 * 2**30,
+            ephemeral_storage=DISK,
             pods=self.config.pods,
             os_image="Kubarium simulated node",
             kernel_version="6.1.0-simulated",
@@ -113,6 +115,7 @@ class SimulatedRuntime:
     def power_off(self) -> None:
         """Kill and forget everything at once; nothing of it is reported."""
         self._boot += 1
+        self._is_measuring = False
         for container in self._containers.values():
             if container.end is not None:
                 container.end.cancel()
@@ -146,6 +149,7 @@ class SimulatedRuntime:
             self._not_disturbed(disturbance, "the container does not run any more")
             return
         self.disturbances.begin(disturbance)
+        self._measure_soon()
         if container is not None and isinstance(disturbance, HoldMemory):
             self._hold_memory(container, is_fatal=disturbance.is_fatal)
         elif container is not None and isinstance(disturbance, FillDisk):
@@ -154,6 +158,7 @@ class SimulatedRuntime:
     def end(self, disturbance_id: str) -> None:
         """Undo a disturbance."""
         self.disturbances.end(disturbance_id)
+        self._measure_soon()
 
     def _not_disturbed(self, disturbance: Disturbance, message: str) -> None:
         failed = events.DisturbanceFailed(disturbance_id=disturbance.id, message=message)
@@ -245,9 +250,29 @@ class SimulatedRuntime:
         """
         container = self._container(container_id)
         container.behavior = attrs.evolve(container.behavior, cpu=cpu, memory=memory)
+        self._measure_soon()
         limit = container.command.resources.memory_limit
         if memory is not None and limit and memory > limit and container.is_running:
             self._exit(container, 137, signal=KILL, oom_killed=True)
+
+    def _measure_soon(self) -> None:
+        """Report what the node has left, once for all that happens at this moment.
+
+        What containers use by themselves never fills a node, so only what is told to use much
+        leads here.
+        """
+        if not self._is_measuring:
+            self._is_measuring = True
+            self._later(0.0, self._measure)
+
+    def _measure(self) -> None:
+        self._is_measuring = False
+        filled = {
+            sandbox.command.pod.uid: self.disturbances.filled(sandbox.command.pod.uid)
+            for sandbox in self.sandboxes.values()
+        }
+        files = {uid: size for uid, size in filled.items() if size}
+        self.emit(measure(self.config.memory, self.usage(), self._images.listed(), files))
 
     async def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         """The container's log.
@@ -526,6 +551,8 @@ class SimulatedRuntime:
         )
         container.log.extend(LogLine(now + at, text) for at, text in behavior.output)
         sandbox.containers[container.id] = self._containers[container.id] = container
+        if behavior.memory is not None:
+            self._measure_soon()
         if behavior.exit_after is not None:
             container.end = self._later(behavior.exit_after, self._end, container)
         return container
@@ -589,6 +616,8 @@ class SimulatedRuntime:
             message = "".join(f"{line.text}\n" for line in self._lines(container)[-80:])[-2048:]
         container.is_running = False
         container.finished_at = self.loop.now
+        if container.behavior.memory is not None or self.disturbances.active:
+            self._measure_soon()
         container.exit_code, container.signal = code, signal
         container.oom_killed, container.message = oom_killed, message
         command = container.command
@@ -634,7 +663,7 @@ class SimulatedRuntime:
     def _way_to(self, command: commands.RunCheck) -> float:
         """How much longer a check takes than usual: forever if its container stands still."""
         container = self._containers.get(command.container_id)
-        if container is None or not self.disturbances.active and self.traffic is None:
+        if container is None or (not self.disturbances.active and self.traffic is None):
             return 0.0
         if self.disturbances.is_frozen(container.id):
             return TIMEOUT

@@ -20,6 +20,7 @@ from engine.simulation.console.session import SHELLS, Machine, Session
 from engine.simulation.console.tools import TOOLS
 from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
 from engine.simulation.images import split_reference
+from engine.simulation.storage import SimulatedStorage, Tree
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELL_IMAGES = frozenset(("busybox", "alpine", "ubuntu", "debian", "bash"))
@@ -50,6 +51,7 @@ class Streams:
     enter: Callable[[Effect], object]
     pause: Callable[[], Awaitable[None]] | None
     follow: Callable[[str, LogOptions], AsyncIterator[bytes]]
+    storage: SimulatedStorage | None = None
 
     async def exec(
         self,
@@ -117,7 +119,8 @@ class Streams:
         self, sandbox: SimulatedSandbox, container: SimulatedContainer, options: StreamOptions
     ) -> Machine:
         if container.files is None:
-            container.files = files_of(container.command, sandbox.command, sandbox.ip)
+            trees = self._trees(sandbox, container)
+            container.files = files_of(container.command, sandbox.command, sandbox.ip, trees)
         env = {"PATH": _PATH, "HOSTNAME": sandbox.command.hostname, "HOME": "/root"}
         if options.tty:
             env["TERM"] = "xterm"
@@ -132,6 +135,18 @@ class Streams:
             sleep=self._sleep,
             kill=lambda name: self.enter(SignalContainer(container_id=container.id, signal=name)),
         )
+
+    def _trees(self, sandbox: SimulatedSandbox, container: SimulatedContainer) -> dict[str, Tree]:
+        """The volumes that the container shares with others: of the cluster, and of its pod."""
+        found = {}
+        for volume in container.command.volumes:
+            if volume.driver and self.storage is not None:
+                handle = volume.attributes.get("handle", volume.name)
+                found[volume.name] = self.storage.tree(handle, volume.size_limit)
+            elif volume.files is None and not volume.host_path:
+                size = volume.size_limit
+                found[volume.name] = sandbox.trees.setdefault(volume.name, Tree(size))
+        return found
 
     async def _sleep(self, seconds: float) -> None:
         until = self.loop.now + min(seconds, _LONGEST_SLEEP)

@@ -14,11 +14,13 @@ from engine.adapters.network.host import clean_slot
 from engine.adapters.network.slots import Slot, abandoned, forget
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.disturbing.disturber import undo_records
 from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker
 from engine.adapters.podman.service import PodmanService, end_leftover
 from engine.adapters.podman.volumes import memory_folder, mounts_folder
+from engine.adapters.volumes.images import hide_below
 from engine.errors import AdapterError
 
 
@@ -68,6 +70,7 @@ def wipe(state: Path) -> None:
     shutil.rmtree(memory_folder(state), ignore_errors=True)
     for folder in (mounts_folder(state), state):
         unmount_below(folder)
+    hide_below(state)
     _remove_empty(mounts_folder(state))
     shutil.rmtree(state, ignore_errors=True)
 
@@ -104,6 +107,7 @@ async def cleanup(instance: str, state: Path, *, preflight: Preflight | None = N
             finally:
                 await client.close()
                 await service.stop()
+    await undo_records(state / "disturbances")
     kill_pauses(state)
     wipe(state)
 

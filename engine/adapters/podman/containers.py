@@ -72,7 +72,7 @@ class Containers:
                 self._started(known)
                 return
         try:
-            mounts = await prepare_files(command, self.owner, self.drivers)
+            mounts, devices = await prepare_files(command, self.owner, self.drivers)
         except VolumeFailure as error:
             self._not_started(command, "FailedMount", str(error))
             return
@@ -92,6 +92,7 @@ class Containers:
             sandbox,
             self.owner,
             mounts=mounts,
+            devices=devices,
             namespaces=namespaces,
         )
         try:
@@ -277,8 +278,8 @@ class Containers:
 
 async def prepare_files(
     command: cri.StartContainer, owner: Owner, drivers: Mapping[str, VolumeDriver]
-) -> list[dict[str, object]]:
-    """Provide the container's volumes and files; its bind mounts.
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Provide the container's volumes and files; its bind mounts and its devices.
 
     Raises:
         AdapterError: a volume cannot be provided.
@@ -291,4 +292,5 @@ async def prepare_files(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     specs.message_file(command, owner).chmod(0o666)
-    return mounts
+    devices = [specs.device(places[one.volume], one.container_path) for one in command.devices]
+    return mounts, devices

@@ -27,6 +27,7 @@ from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.disturbing.disturber import Disturber
 from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
@@ -35,9 +36,13 @@ from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox
 from engine.adapters.podman.runtime import PodmanRuntime
 from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
+from engine.adapters.volumes.disks import Disks
+from engine.adapters.volumes.images import missing_tools
+from engine.adapters.volumes.storage import DiskDriver, DiskStorage
 from engine.cri.events import ImagesChanged, RuntimeDown, RuntimeUp
 from engine.cri.runtime import Emit
 from engine.cri.status import NodeImage, RuntimeInfo
+from engine.cri.storage import DRIVERS, Answer
 from engine.errors import AdapterError
 
 log = logging.getLogger(__name__)
@@ -72,7 +77,10 @@ class PodmanHost:
     runtimes: dict[str, PodmanRuntime] = attrs.field(factory=dict, init=False)
     _images: tuple[NodeImage, ...] = attrs.field(default=(), init=False)
     _pulls: ImagePulls = attrs.field(init=False)
+    driver: DiskDriver = attrs.field(init=False)
+    storage: DiskStorage | None = attrs.field(default=None, init=False)
     _strategy: SandboxStrategy = attrs.field(init=False)
+    disturber: Disturber = attrs.field(init=False)
     _around: Surroundings = attrs.field(init=False)
     _checker: Checker = attrs.field(init=False)
     _available: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -85,6 +93,8 @@ class PodmanHost:
         self.service = PodmanService.for_host(self.state, self.preflight)
         self.client = PodmanClient(self.service.url)
         self._pulls = ImagePulls(self.client)
+        has_images = not missing_tools()
+        self.driver = DiskDriver(Disks(self.state / "disks", has_images=has_images))
         self._checker = Checker(self.client, enters=self.preflight.enters)
 
     @property
@@ -123,6 +133,13 @@ class PodmanHost:
             if self.preflight.is_routed
             else Plain(self.client)
         )
+        self.disturber = Disturber(
+            self.state / "disturbances",
+            self.slot,
+            self.preflight.is_routed and self.preflight.enters,
+            asyncio.get_running_loop(),
+        )
+        await self.disturber.recover()
         self._around = Surroundings(
             client=self.client,
             strategy=self._strategy,
@@ -135,8 +152,10 @@ class PodmanHost:
             host_resolv=_host_file("/etc/resolv.conf"),
             host_hosts=_host_file("/etc/hosts"),
             oci_runtime=self.preflight.runtime,
+            drivers=dict.fromkeys(DRIVERS, self.driver),
             pulls=self._pulls,
             images_changed=self._images_changed,
+            disturber=self.disturber,
         )
         await self.service.start()
         if not self.keeps:
@@ -159,6 +178,11 @@ class PodmanHost:
         self.runtimes[node] = runtime
         return runtime
 
+    def make_storage(self, answer: Answer) -> DiskStorage:
+        """The storage of the cluster; its answers go to *answer*."""
+        self.storage = DiskStorage(self.driver.disks, answer)
+        return self.storage
+
     async def adopt(self) -> None:
         """Give the runtimes what an earlier run left; remove what no longer has a node."""
         filters = json.dumps({"label": [f"{INSTANCE}={self.instance}"]})
@@ -170,6 +194,11 @@ class PodmanHost:
             else:
                 with contextlib.suppress(PodmanError):
                     await self.client.delete(f"/pods/{pod['Id']}", force="true", timeout="0")
+        await self.driver.reclaim(
+            sandbox.pod.uid
+            for runtime in self.runtimes.values()
+            for sandbox in runtime.machine.sandboxes.values()
+        )
 
     async def stop(self) -> None:
         """Stop; without *keeps* remove everything, with it leave the containers running.
@@ -182,9 +211,12 @@ class PodmanHost:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, AdapterError):
                 await task
+        await self.disturber.close()
         await asyncio.gather(*(runtime.close() for runtime in self.runtimes.values()))
         await self._pulls.close()
         await self._checker.close()
+        if self.storage is not None:
+            await self.storage.close()
         if not self.keeps:
             with contextlib.suppress(AdapterError):
                 await self._remove_leftovers()

@@ -18,6 +18,7 @@ from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.containers import Containers
+from engine.adapters.podman.disturbing.disturber import Disturber
 from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owner, Sandbox
@@ -59,6 +60,7 @@ class Surroundings:
     host_hosts: str = ""
     oci_runtime: str = ""
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
+    disturber: Disturber | None = None
 
 
 @attrs.define(eq=False)
@@ -124,6 +126,9 @@ class Machine:
         """Kill everything at once and report nothing any more; call `sweep` afterwards."""
         self._is_on = False
         self.ports.close_all()
+        if self.around.disturber is not None:
+            for sandbox in self.sandboxes.values():
+                self.around.disturber.forget(sandbox.pod.uid)
         for container in self.containers.by_id.values():
             send_signal(container, "SIGKILL")
         for sandbox in self.sandboxes.values():
@@ -212,6 +217,8 @@ class Machine:
                 await self._pull(command)
             case cri.RemoveImage():
                 await self._remove_image(command)
+            case cri.UpdateVolume() if command.volume.driver:
+                await self._grow(command)
             case cri.UpdateVolume():
                 with contextlib.suppress(AdapterError):
                     self._volumes(command.pod).provide(command.volume)
@@ -226,6 +233,14 @@ class Machine:
                 await self.containers.remove(command.container_id, pod)
             case cri.UpdateResources():
                 await self.containers.update(command)
+
+    async def _grow(self, command: cri.UpdateVolume) -> None:
+        error = ""
+        try:
+            await self._volumes(command.pod).grow(command.volume)
+        except (AdapterError, OSError) as failed:
+            error = str(failed)
+        self.report(events.VolumeResized(pod=command.pod, volume=command.volume.name, error=error))
 
     async def _create_sandbox(self, command: cri.CreateSandbox) -> None:
         for sandbox in self.sandboxes.values():
@@ -284,6 +299,8 @@ class Machine:
             if sandbox.resources is not None:
                 remove_pod_cgroups(sandbox.id)
             self._release(pod, sandbox.ip)
+            if self.around.disturber is not None:
+                self.around.disturber.forget(pod.uid)
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
                 await self._volumes(pod).remove(pod)
                 shutil.rmtree(sandbox.folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Commands of the runtime contract as libpod's container specifications. Pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ def container_spec(
     *,
     mounts: list[dict[str, Any]],
     namespaces: Mapping[str, Any],
+    devices: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """The body of `POST /containers/create`."""
     security = command.security
@@ -78,6 +79,8 @@ def container_spec(
     }
     if sandbox.resources is not None:
         spec["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
+    if devices:
+        spec["devices"] = list(devices)
     if command.stop_signal:
         spec["stop_signal"] = signal_number(command.stop_signal)
     if command.command:
@@ -116,6 +119,11 @@ def bind(
         "destination": destination,
         "options": options,
     }
+
+
+def device(source: Path, destination: str) -> dict[str, Any]:
+    """One block device of the host as the container's own."""
+    return {"path": f"{source}:{destination}:rwm"}
 
 
 def resource_limits(resources: Resources) -> dict[str, Any]:

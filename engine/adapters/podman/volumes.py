@@ -53,6 +53,14 @@ class VolumeDriver(Protocol):
         """
         ...
 
+    async def grow(self, volume: Volume) -> None:
+        """Let the volume's file system have the volume's size.
+
+        Raises:
+            AdapterError: it cannot.
+        """
+        ...
+
     async def unmount(self, pod: PodIdentity, place: Path) -> None:
         """Undo `mount`; of what was never mounted nothing is to be done."""
         ...
@@ -130,9 +138,20 @@ class PodVolumes:
         if driver is None:
             raise AdapterError(f"no driver named {volume.driver!r} serves this node")
         place = await driver.mount(pod, volume, self.mounts_folder / volume.name)
-        if volume.group is not None:
+        if volume.group is not None and not volume.is_device:
             set_ownership(place, volume.group, only_if_needed=volume.group_if_needed)
         return place
+
+    async def grow(self, volume: Volume) -> None:
+        """Let the file system of a driver's volume have the volume's size.
+
+        Raises:
+            AdapterError: it cannot.
+        """
+        driver = self.drivers.get(volume.driver)
+        if driver is None:
+            raise AdapterError(f"no driver named {volume.driver!r} serves this node")
+        await driver.grow(volume)
 
     def binds(
         self, mounts: Iterable[Mount], volumes: Iterable[Volume], places: Mapping[str, Path]
@@ -165,7 +184,7 @@ class PodVolumes:
         """Remove the volumes with their content (host paths and what drivers keep stay)."""
         if self.mounts_folder.is_dir():
             for place in sorted(self.mounts_folder.iterdir()):
-                for driver in self.drivers.values():
+                for driver in dict.fromkeys(self.drivers.values()):
                     await driver.unmount(pod, place)
                 forget_memory(place)
             with contextlib.suppress(OSError):

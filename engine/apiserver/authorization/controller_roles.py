@@ -28,6 +28,25 @@ certificate-controller
   sign certificates.k8s.io:signers=kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown
   create authorization.k8s.io:subjectaccessreviews
   {_EVENTS}
+csi-attacher
+  R,update,patch storage.k8s.io:volumeattachments
+  update,patch storage.k8s.io:volumeattachments/status
+  R -:persistentvolumes
+  R storage.k8s.io:csinodes
+  {_EVENTS}
+csi-provisioner
+  R,create,update,delete -:persistentvolumes
+  R,update -:persistentvolumeclaims
+  R storage.k8s.io:storageclasses,csinodes,volumeattachments
+  R snapshot.storage.k8s.io:volumesnapshots,volumesnapshotcontents
+  R -:nodes
+  {_EVENTS}
+csi-snapshotter
+  R -:persistentvolumes,persistentvolumeclaims
+  R,create,update,delete snapshot.storage.k8s.io:volumesnapshots,volumesnapshotcontents
+  update snapshot.storage.k8s.io:volumesnapshots/status,volumesnapshotcontents/status
+  R snapshot.storage.k8s.io:volumesnapshotclasses
+  {_EVENTS}
 cronjob-controller
   R,update batch:cronjobs
   R,create,update,patch,delete batch:jobs
@@ -89,11 +108,12 @@ expand-controller
   R storage.k8s.io:storageclasses
   {_EVENTS}
 fault-injector
-  R,delete kubarium.dev:faults
+  R,create,delete kubarium.dev:faults
   update,patch kubarium.dev:faults,faults/status
   R,delete -:pods
   create -:pods/eviction
-  R -:nodes,services,namespaces
+  R *:*
+  patch -:nodes
   {_EVENTS}
 load-generator
   R kubarium.dev:loads

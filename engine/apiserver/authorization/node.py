@@ -116,12 +116,10 @@ class NodeAuthorizer:
             return "can only get individual resources of this type"
         assert _VOLUMES is not None
         volume = self.storage.find(_VOLUMES, "", access.name)
-        claim = ((volume.extra.get("spec") or {}) if volume is not None else {}).get("claimRef")
-        if claim:
+        claim = volume.spec.claim_ref if volume is not None else None
+        if claim is not None:
             related = access._replace(
-                resource="persistentvolumeclaims",
-                namespace=str(claim.get("namespace", "")),
-                name=str(claim.get("name", "")),
+                resource="persistentvolumeclaims", namespace=claim.namespace, name=claim.name
             )
             if not self._unrelated(node, related):
                 return ""

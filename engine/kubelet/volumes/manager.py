@@ -23,7 +23,6 @@ from engine.kubelet.volumes.plugin import (
     VolumePendingError,
     VolumePlugin,
 )
-from engine.kubelet.volumes.registry import make_plugins
 from engine.kubelet.volumes.tokens import TokenManager
 
 PATIENCE_SECONDS = 123.0  # the kubelet's podAttachAndMountTimeout
@@ -38,7 +37,7 @@ class VolumeManager:
     recorder: EventRecorder
     configs: ConfigSource
     tokens: TokenManager
-    plugins: dict[str, VolumePlugin] = attrs.field(factory=make_plugins)
+    plugins: dict[str, VolumePlugin]
 
     def mount(self, pod: Pod, state: PodState, facts: PodFacts) -> bool:
         """Set the pod's volumes up; False, with an Event, if one of them cannot be had."""
@@ -91,6 +90,8 @@ class VolumeManager:
             try:
                 made = self._plugin(volume).set_up(pod, volume, context)
             except VolumePendingError:
+                raise
+            except VolumeError:
                 raise
             except MissingConfigError as error:
                 message = f'MountVolume.SetUp failed for volume "{volume.name}" : {error}'

@@ -1,5 +1,7 @@
 """The kinds of volumes a kubelet knows, in the order in which they are asked."""
 
+from engine.client.client import Client
+from engine.kubelet.volumes.claim import ClaimPlugin
 from engine.kubelet.volumes.content import (
     ConfigMapPlugin,
     DownwardPlugin,
@@ -10,9 +12,10 @@ from engine.kubelet.volumes.folder import EmptyDirPlugin, HostPathPlugin
 from engine.kubelet.volumes.plugin import VolumePlugin
 
 
-def make_plugins() -> dict[str, VolumePlugin]:
-    """A plugin for each kind, by the kind's name."""
+def make_plugins(client: Client) -> dict[str, VolumePlugin]:
+    """A plugin for each kind, by the kind's name; claims are asked for by *client*."""
     return {
+        "claim": ClaimPlugin(client),
         "configmap": ConfigMapPlugin(),
         "secret": SecretPlugin(),
         "downward-api": DownwardPlugin(),

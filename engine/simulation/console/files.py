@@ -1,14 +1,17 @@
 """What a simulated container's file system holds: mounted content, a few files, what was written.
 
-Writes live as long as the container and are seen by nobody else; they never reach the API.
+Writes live as long as the container and are seen by nobody else, those into volumes as long as the
+volume and by all who mount it; they never reach the API.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from posixpath import normpath
 
 import attrs
 
-from engine.cri.commands import CreateSandbox, StartContainer
+from engine.cri.commands import CreateSandbox, FileContent, StartContainer
+from engine.simulation.console.mounted import Mounted
+from engine.simulation.storage import Tree
 
 _FOLDERS = ("bin", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "tmp", "usr")
 _MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
@@ -18,9 +21,25 @@ _MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
 class Files:
     """Files and folders by absolute path."""
 
-    files: dict[str, bytes] = attrs.field(factory=dict)
-    folders: dict[str, None] = attrs.field(factory=dict)
+    files: Mounted[bytes] = attrs.field(factory=Mounted)
+    folders: Mounted[None] = attrs.field(factory=Mounted)
     read_only: tuple[str, ...] = ()
+    _trees: dict[str, Tree] = attrs.field(factory=dict, init=False)
+
+    def mount(self, point: str, tree: Tree, sub_path: str = "") -> None:
+        """Show what a volume holds (below its folder *sub_path*) at *point*."""
+        self.files.mount(point, tree.files, sub_path)
+        self.folders.mount(point, tree.folders, sub_path)
+        self._trees[point.rstrip("/")] = tree
+
+    def has_room(self, path: str, data: bytes) -> bool:
+        """Whether the volume that *path* lies in could hold *data* there."""
+        found = [point for point in self._trees if path.startswith(f"{point}/")]
+        if not found:
+            return True
+        tree = self._trees[max(found, key=len)]
+        before = len(self.read(path) or b"")
+        return not tree.size or tree.used - before + len(data) <= tree.size
 
     def read(self, path: str) -> bytes | None:
         """What is in the file; None if there is none."""
@@ -77,8 +96,10 @@ def absolute(path: str, cwd: str) -> str:
     return "/" + found.lstrip("/")
 
 
-def files_of(command: StartContainer, sandbox: CreateSandbox, ip: str) -> Files:
-    """The file system that a container begins with."""
+def files_of(
+    command: StartContainer, sandbox: CreateSandbox, ip: str, trees: Mapping[str, Tree]
+) -> Files:
+    """The file system that a container begins with; *trees* are volumes that others share."""
     found = Files()
     for name in (*_FOLDERS, *_MORE_FOLDERS):
         found.make_folder(f"/{name}")
@@ -95,18 +116,26 @@ def files_of(command: StartContainer, sandbox: CreateSandbox, ip: str) -> Files:
             read_only.append(path)
         if volume is None or volume.files is None:
             found.make_folder(path)
+            if mount.volume in trees:
+                found.mount(path, trees[mount.volume], mount.sub_path)
             continue
-        for file in volume.files:
-            if not mount.sub_path:
-                found.write(f"{path}/{file.path}", file.data)
-            elif file.path == mount.sub_path:
-                found.write(path, file.data)
-            elif file.path.startswith(f"{mount.sub_path}/"):
-                found.write(f"{path}/{file.path[len(mount.sub_path) + 1 :]}", file.data)
-        if not mount.sub_path:
-            found.make_folder(path)
+        _write_content(found, path, mount.sub_path, volume.files)
     found.read_only = tuple(read_only)
     return found
+
+
+def _write_content(
+    found: Files, path: str, sub_path: str, content: tuple[FileContent, ...]
+) -> None:
+    for file in content:
+        if not sub_path:
+            found.write(f"{path}/{file.path}", file.data)
+        elif file.path == sub_path:
+            found.write(path, file.data)
+        elif file.path.startswith(f"{sub_path}/"):
+            found.write(f"{path}/{file.path[len(sub_path) + 1 :]}", file.data)
+    if not sub_path:
+        found.make_folder(path)
 
 
 def _hosts(sandbox: CreateSandbox, ip: str) -> str:

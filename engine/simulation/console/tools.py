@@ -238,6 +238,9 @@ async def store(found: Mapping[str, bytes], who: str, desk: Desk, *, keeps: bool
         if desk.files.is_read_only(path):
             await desk.err(f"{who}: {name}: Read-only file system\n")
             code = 1
+        elif not desk.files.has_room(path, data):
+            await desk.err(f"{who}: write error: No space left on device\n")
+            code = 1
         elif not keeps or desk.files.read(path) is None:
             desk.files.write(path, data)
     return code

@@ -1,0 +1,113 @@
+"""Makes the claims of generic ephemeral volumes: they live and end with their pod.
+
+Source: pkg/controller/volume/ephemeral, kubernetes v1.34.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from engine.api.codec import decode_part
+from engine.api.frozen import EMPTY, FrozenDict
+from engine.api.meta import ObjectMeta, controller_of
+from engine.api.persistent import PersistentVolumeClaim, PersistentVolumeClaimSpec
+from engine.api.pod import Pod
+from engine.apiserver.errors import AlreadyExistsError, ApiError
+from engine.client.client import Client
+from engine.client.informer import Informer, InformerFactory
+from engine.client.recorder import EventRecorder
+from engine.client.workqueue import Result, WorkQueue
+from engine.controllers.ownership import controller_reference
+from engine.kernel.loop import Loop
+
+
+def claim_for(pod: Pod, volume: str, template: Mapping[str, Any]) -> PersistentVolumeClaim:
+    """The claim of the pod's volume of that name."""
+    meta = template.get("metadata") or EMPTY
+    return PersistentVolumeClaim(
+        metadata=ObjectMeta(
+            name=f"{pod.metadata.name}-{volume}",
+            namespace=pod.metadata.namespace,
+            labels=FrozenDict(meta.get("labels") or {}),
+            annotations=FrozenDict(meta.get("annotations") or {}),
+            owner_references=(controller_reference(pod),),
+        ),
+        spec=decode_part(PersistentVolumeClaimSpec, template.get("spec") or {}),
+    )
+
+
+@attrs.define(eq=False)
+class EphemeralVolumeController:
+    """Looks at every pod that has such volumes."""
+
+    loop: Loop
+    client: Client
+    informers: InformerFactory
+    recorder: EventRecorder
+    queue: WorkQueue = attrs.field(init=False)
+    _pods: Informer[Pod] = attrs.field(init=False)
+    _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.queue = WorkQueue(self.loop, self.reconcile, name="ephemeral-volume")
+        self.queue.pause()
+        self._pods = self.informers.informer(Pod)
+        self._claims = self.informers.informer(PersistentVolumeClaim)
+        self._pods.add_handler(self._on_pod)
+        self._claims.add_handler(self._on_claim)
+
+    def start(self) -> None:
+        """Begin to reconcile."""
+        self.queue.resume()
+
+    def stop(self) -> None:
+        """Reconcile nothing until started again."""
+        self.queue.pause()
+
+    def reconcile(self, key: str) -> Result | None:
+        """Make what is missing of one pod's claims."""
+        pod = self._pods.lister.by_key(key)
+        if pod is None or pod.metadata.deletion_timestamp is not None:
+            return None
+        for volume in pod.spec.volumes:
+            source = volume.extra.get("ephemeral")
+            if source:
+                self._ensure(pod, volume.name, source.get("volumeClaimTemplate") or EMPTY)
+        return None
+
+    def _ensure(self, pod: Pod, volume: str, template: Mapping[str, Any]) -> None:
+        wanted = claim_for(pod, volume, template)
+        found = self._claims.lister.by_key(wanted.key)
+        if found is not None:
+            owner = controller_of(found)
+            if owner is None or owner.uid != pod.metadata.uid:
+                message = (
+                    f'PVC "{wanted.key}" was not created for pod "{pod.key}" (pod is not owner)'
+                )
+                self.recorder.warning(pod, "FailedBinding", f"ephemeral volume: {message}")
+            return
+        try:
+            self.client.create(wanted)
+        except AlreadyExistsError:
+            return
+        except ApiError as error:
+            message = f'ephemeral volume controller failed to create PVC "{wanted.metadata.name}"'
+            self.recorder.warning(pod, "FailedBinding", f"{message}: {error}")
+            raise
+
+    def _on_pod(self, key: str, old: Pod | None, new: Pod | None) -> None:
+        if (
+            new is not None
+            and old is None
+            and any(v.extra.get("ephemeral") for v in new.spec.volumes)
+        ):
+            self.queue.add(key)
+
+    def _on_claim(
+        self, _key: str, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None
+    ) -> None:
+        if new is None and old is not None:
+            owner = controller_of(old)
+            if owner is not None and owner.kind == Pod.KIND:
+                self.queue.add(f"{old.metadata.namespace}/{owner.name}")
