@@ -54,7 +54,9 @@ class LabSession:
 
     def __attrs_post_init__(self) -> None:
         self._baseline = Baseline(self.client)
-        self.make_player = lambda scenario: Player(scenario, self.client, self.view)
+        self.make_player = lambda scenario: Player(
+            scenario, self.client, self.view, keeps_faults=True
+        )
 
     # What others ask
 

@@ -37,7 +37,8 @@ class Player:
 
     Promises:
         * the first step that fails ends the run; the others are reported as skipped;
-        * faults that the scenario began are over when it ends, however it ends;
+        * faults that the scenario began are over when it ends, however it ends, unless
+          *keeps_faults* leaves them to their time (what prepares a lab is over at once);
         * `on_change` is called whenever a step begins or ends.
     """
 
@@ -45,6 +46,7 @@ class Player:
     client: Client
     view: View
     on_change: Callable[["Player"], None] = lambda _player: None
+    keeps_faults: bool = False
     results: list[StepResult] = attrs.field(factory=list, init=False)
     current: int = attrs.field(default=-1, init=False)
     is_done: bool = attrs.field(default=False, init=False)
@@ -263,7 +265,7 @@ class Player:
         if self._limit is not None:
             self._limit.cancel()
         for number, step in enumerate(self.scenario.step):
-            if isinstance(step, FaultStep):
+            if isinstance(step, FaultStep) and not self.keeps_faults:
                 self._end_fault_quietly(actions.fault_name(self.scenario, step, number))
         self.message = message
         self.is_done = True
