@@ -108,13 +108,14 @@ def _check_preconditions(resource: Resource, old: Any, options: DeleteOptions) -
     meta = old.metadata
     if options.uid and options.uid != meta.uid:
         why = (
-            f"Precondition failed: UID in precondition: {options.uid}, "
-            f"UID in object meta: {meta.uid}"
+            f"the UID in the precondition ({options.uid}) does not match the UID in record "
+            f"({meta.uid}). The object might have been deleted and then recreated"
         )
-        raise ConflictError.of(resource.plural, meta.name, why, group=resource.group)
+        raise ConflictError.of(resource.kind, meta.name, why, group=resource.group)
     if options.resource_version and options.resource_version != meta.resource_version:
         why = (
-            "Precondition failed: ResourceVersion in precondition: "
-            f"{options.resource_version}, ResourceVersion in object meta: {meta.resource_version}"
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({meta.resource_version}). The object might have been "
+            "modified"
         )
-        raise ConflictError.of(resource.plural, meta.name, why, group=resource.group)
+        raise ConflictError.of(resource.kind, meta.name, why, group=resource.group)

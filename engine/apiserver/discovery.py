@@ -3,6 +3,9 @@
 Source: kubernetes v1.34, /api, /apis, and the aggregated form of apidiscovery.k8s.io.
 """
 
+import base64
+import functools
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -111,6 +114,9 @@ def api_resource_list(
             "kind": resource.kind,
             "verbs": list(resource.verbs),
         }
+        if "list" in resource.verbs and "create" in resource.verbs:
+            kind = f"{resource.group}/{resource.version}/{resource.kind}"
+            entry["storageVersionHash"] = _hash(kind)
         entries.append(entry | _names(resource))
         for name in sorted(resource.subresources):
             sub = _subresource(resource, name)
@@ -191,6 +197,12 @@ def _group(name: str, versions: Sequence[str]) -> dict[str, Any]:
 def _of_version(resources: Iterable[Resource], group: str, version: str) -> list[Resource]:
     found = [one for one in resources if one.group == group and one.version == version]
     return sorted(found, key=lambda one: one.plural)
+
+
+@functools.cache
+def _hash(kind: str) -> str:
+    """What tells clients whether objects are stored in another version than before."""
+    return base64.b64encode(hashlib.sha256(kind.encode()).digest()[:8]).decode()
 
 
 def _names(resource: Resource) -> dict[str, Any]:

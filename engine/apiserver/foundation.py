@@ -1,5 +1,6 @@
 """What every verb of the API server stands on: its parts, its clock, whether it is up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ from engine.apiserver.authorization.access import Access
 from engine.apiserver.authorization.authorizer import Authorizer
 from engine.apiserver.computed import Computed
 from engine.apiserver.customresources.registry import CustomResources
-from engine.apiserver.errors import NotFoundError, UnavailableError
+from engine.apiserver.errors import ApiError, NotFoundError, UnavailableError
 from engine.apiserver.reviews import Reviews
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.watch import WatchHandle
@@ -39,6 +40,10 @@ class Foundation:
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
     is_up: bool = True
+    latency: float = attrs.field(default=0.0, init=False)
+    """Seconds by which answers over HTTP come late; a fault sets it."""
+    refusals: dict[str, Callable[[str], ApiError | None]] = attrs.field(factory=dict, init=False)
+    """What refuses requests on purpose: asked with the user's name, before anything else."""
     identity: Identity = attrs.field(kw_only=True)
     has_authorization: bool = attrs.field(default=False, kw_only=True)
     authorizer: Authorizer | None = attrs.field(default=None, init=False)
@@ -64,7 +69,7 @@ class Foundation:
         if self.has_authorization:
             self.authorizer = Authorizer(self.storage)
         self.reviews = Reviews(self.tokens, self.authorizer)
-        self.custom_resources = CustomResources(self.store, self.scheme)
+        self.custom_resources = CustomResources(self.store, self.scheme, self._end_watches)
 
     # --- what strategies may look at ---
 
@@ -87,6 +92,23 @@ class Foundation:
             for handle in handles:
                 handle.fail(UnavailableError("the API server is down"))
 
+    def drop_watches(self, name: str = "") -> int:
+        """End the watches of the component *name*, or all; how many there were."""
+        handles = [
+            handle
+            for handle in self._watches.values()
+            if not name or (handle.watcher is not None and handle.watcher.name == name)
+        ]
+        for handle in handles:
+            handle.fail(UnavailableError("the connection was lost"))
+        return len(handles)
+
+    def _end_watches(self, cls: type[ApiObject]) -> None:
+        """End the watches on a kind that is served no more."""
+        for handle in tuple(self._watches.values()):
+            if handle.cls is cls:
+                handle.end()
+
     def resource_of(self, cls: type[ApiObject]) -> Resource:
         """The resource of *cls*.
 
@@ -108,6 +130,11 @@ class Foundation:
 
         Raises:
             ForbiddenError: it is not.
+            ApiError: a fault refuses it.
         """
+        for refuse in tuple(self.refusals.values()):
+            error = refuse(access.user)
+            if error is not None:
+                raise error
         if self.authorizer is not None:
             self.authorizer.check(access)

@@ -11,6 +11,7 @@ from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.api.scheme import Resource
 from engine.apiserver.admission.registry import Admission
+from engine.apiserver.api_services import CustomRegistration
 from engine.apiserver.authentication.service_accounts import (
     IssuedToken,
     TokenSpec,
@@ -56,6 +57,7 @@ class ApiServer(Reading):
     _subresources: Subresources = attrs.field(init=False)
     _patcher: Patcher = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
+    _registration: CustomRegistration = attrs.field(init=False)
     _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _signers: SignerGuard | None = attrs.field(default=None, init=False)
 
@@ -70,6 +72,7 @@ class ApiServer(Reading):
         self._subresources = Subresources(self.storage, self, self._deleter)
         self._patcher = Patcher(self.storage, self)
         self._definitions = DefinitionController(self)
+        self._registration = CustomRegistration(self)
 
     # --- writing ---
 
@@ -118,6 +121,7 @@ class ApiServer(Reading):
         request: RequestInfo,
         dry_run: bool,
         is_applied: bool = False,
+        by: str = "",
     ) -> T:
         resource = self.resource_of(type(obj))
         if subresource == "finalize" and isinstance(obj, Namespace):
@@ -140,6 +144,7 @@ class ApiServer(Reading):
             dry_run=dry_run,
             remove=remove,
             is_applied=is_applied,
+            by=by,
         )
         return cast("T", as_view(resource, written, stored))
 
@@ -340,7 +345,8 @@ class ApiServer(Reading):
             new = with_custom_scale(resource.custom, old, scale)
         else:
             new = with_scale(old, scale)
-        return _scale(resource, self.update(new, request=request, dry_run=dry_run))
+        done = self._update(new, subresource="", request=request, dry_run=dry_run, by="scale")
+        return _scale(resource, done)
 
     def _check_scales(self, resource: Resource) -> None:
         if "scale" not in resource.subresources:

@@ -62,11 +62,14 @@ class Strategy:
     has_status = True
     has_generation = True
     may_create_on_update = False
+    keeps_metadata = False
+    """Whether an update of the status leaves labels, annotations and finalizers alone."""
 
     def for_subresource(self, subresource: str) -> "Strategy | None":
         """How part of the spec is written through *subresource*; None if it does not do that."""
         del subresource
         return None
+
     ratchets = False
     """Whether an update is judged by `validate_update` alone: what was there before may stay."""
     deletion_finalizers: tuple[str, ...] = ()
@@ -83,9 +86,12 @@ class Strategy:
         return with_status(new, status_of(old)) if self.has_status else new
 
     def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
-        """*old* with what an update of the status can change."""
+        """*old* with what an update of the status can change: the metadata too, of most kinds."""
         del around
-        return with_status(old, status_of(new))
+        changed = with_status(old, status_of(new))
+        if self.keeps_metadata or new.metadata == old.metadata:
+            return changed
+        return attrs.evolve(changed, metadata=new.metadata)
 
     def default(self, obj: Any) -> Any:
         """*obj* with what a client may leave away."""
@@ -146,6 +152,12 @@ class WithoutGeneration(Strategy):
     """Kinds whose controllers do not need to know which spec they have seen."""
 
     has_generation = False
+
+
+class StatusAlone(Strategy):
+    """Kinds whose status is written without their metadata."""
+
+    keeps_metadata = True
 
 
 class GenerationOnly(Strategy):

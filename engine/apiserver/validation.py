@@ -26,7 +26,7 @@ _LABEL_VALUE = re.compile(f"(?:{_LABEL_CHARACTERS})?")
 # Kinds whose names become DNS labels, and those that may hold nearly anything in a path.
 _LABEL_NAMES = frozenset({"Namespace"})
 _LABEL_1035_NAMES = frozenset({"Service"})
-_PATH_NAMES = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+_PATH_NAMES = frozenset({"APIService", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 # Groups of servers of their own: their finalizers need no path.
 _OTHER_GROUPS = frozenset({"apiextensions.k8s.io", "apiregistration.k8s.io", "kubarium.dev"})
 _FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})

@@ -52,6 +52,7 @@ class WatchHandle:
     is_cancelled: bool = attrs.field(default=False, init=False)
     watcher: Watcher[Any] | None = attrs.field(default=None, init=False)
     on_end: "Callable[[WatchHandle], object] | None" = attrs.field(default=None, init=False)
+    on_close: Callable[[], object] | None = attrs.field(default=None, init=False)
 
     def cancel(self) -> None:
         """Stop the watch. Cancelling twice is allowed."""
@@ -60,6 +61,12 @@ class WatchHandle:
             self.watcher.cancel()
         if self.on_end is not None:
             self.on_end(self)
+
+    def end(self) -> None:
+        """End the watch without a word, for those who see that: what is watched is gone."""
+        if not self.is_cancelled and self.on_close is not None:
+            self.cancel()
+            self.on_close()
 
     def fail(self, error: ApiError) -> None:
         """End the watch and say why."""

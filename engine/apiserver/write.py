@@ -89,9 +89,11 @@ class Writer:
         dry_run: bool,
         remove: Remove,
         is_applied: bool = False,
+        by: str = "",
     ) -> Any:
         """Replace an object, or its status; returns it as stored.
 
+        What is written *by* another subresource, a scale, is its writer's by that name.
         When the last thing goes that kept a deleted object, *remove* takes it away.
         """
         meta = obj.metadata
@@ -116,7 +118,7 @@ class Writer:
                 resource,
                 new,
                 old,
-                subresource=subresource,
+                subresource=by or subresource,
                 request=request,
                 now=self.around.now,
             )

@@ -83,6 +83,8 @@ class WatchStream:
         except GoneError as error:
             # A watch that begins too early is answered inside the stream.
             self._take(WatchEvent("ERROR", error, 0))
+        if self.handle is not None:
+            self.handle.on_close = self._end
         if self._watcher is not None:
             self._watcher.backlog = lambda: len(self._lines)
 
@@ -128,6 +130,10 @@ class WatchStream:
             self._wakeup.set()
         else:
             self.outbox.add(self)
+
+    def _end(self) -> None:
+        self._is_ended = True
+        self._wakeup.set()
 
     # --- what the outbox asks ---
 

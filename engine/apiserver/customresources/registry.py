@@ -3,11 +3,13 @@
 Reads the store alone, so that a server which resumes, or follows another, serves the same.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
 from engine.api.frozen import EMPTY
+from engine.api.meta import ApiObject
 from engine.api.scheme import Resource, Scheme, make_kind
 from engine.apiserver.customresources.definition_validation import is_condition_true
 from engine.apiserver.customresources.version import CustomVersion, schema_of
@@ -32,6 +34,7 @@ class CustomResources:
 
     store: Store[Any]
     scheme: Scheme
+    on_removed: Callable[[type[ApiObject]], object] | None = None
     _served: dict[str, tuple[Resource, ...]] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -62,6 +65,8 @@ class CustomResources:
         for resource in former:
             if resource.cls not in kept:
                 self.scheme.remove(resource)
+                if self.on_removed is not None:
+                    self.on_removed(resource.cls)
         for resource in wanted:
             self.scheme.add(resource)
         if wanted:

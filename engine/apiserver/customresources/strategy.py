@@ -23,6 +23,7 @@ class CustomStrategy(Strategy):
     """One version of a custom resource, by its schema."""
 
     ratchets = True
+    keeps_metadata = True
 
     def __init__(self, version: CustomVersion) -> None:
         self.version = version
@@ -63,6 +64,7 @@ class CustomStrategy(Strategy):
 class DefinitionStrategy(Strategy):
     """CustomResourceDefinitions."""
 
+    keeps_metadata = True
     deletion_finalizers = (CLEANUP,)
 
     def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:

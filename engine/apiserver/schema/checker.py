@@ -13,6 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from engine.apiserver.errors import BadRequestError
+from engine.apiserver.schema.go_words import complaint
 from engine.apiserver.schema.hint import closest
 from engine.apiserver.schema.node import Node, Shape
 from engine.apiserver.schema.path import field, item
@@ -60,12 +61,14 @@ class Finding:
         path: where, such as ``spec.containers[0].imagge``.
         message: the sentence Kubernetes says, without its surroundings.
         hint: the field that was probably meant, or empty.
+        go: what Go's decoder says of a wrong type.
     """
 
     fault: Fault
     path: str
     message: str
     hint: str = ""
+    go: str = ""
 
     def __str__(self) -> str:
         return f'{self.message} (did you mean "{self.hint}"?)' if self.hint else self.message
@@ -81,7 +84,7 @@ def check(value: Any, node: Node) -> list[Finding]:
         BadRequestError: *value* is nested too deeply to be read.
     """
     try:
-        return [] if passes(node)(value) else list(islice(_walk(value, node, ""), MOST))
+        return [] if passes(node)(value) else list(islice(_walk(value, node, "", node.name), MOST))
     except RecursionError as error:
         raise BadRequestError("the object is nested too deeply") from error
 
@@ -220,7 +223,7 @@ def _required(node: Node) -> tuple[str, ...]:
     )
 
 
-def _walk(value: Any, node: Node, path: str) -> Iterator[Finding]:
+def _walk(value: Any, node: Node, path: str, owner: str) -> Iterator[Finding]:
     if value is None or node.shape == "any":
         return
     if node.shape == "object" and isinstance(value, dict):
@@ -228,13 +231,14 @@ def _walk(value: Any, node: Node, path: str) -> Iterator[Finding]:
     elif node.shape == "map" and isinstance(value, dict):
         if node.item is not None:
             for key, part in value.items():
-                yield from _walk(part, node.item, item(path, key))
+                yield from _walk(part, node.item, item(path, key), owner)
     elif node.shape == "list" and isinstance(value, list | tuple):
         if node.item is not None:
             for index, part in enumerate(value):
-                yield from _walk(part, node.item, item(path, index))
+                yield from _walk(part, node.item, item(path, index), owner)
     elif node.shape in ("object", "map", "list") or not _leaf_fits(node, value):
-        yield Finding("type", path, f"{path}: expected {expected(node)}, found {_found(value)}")
+        said = f"{path}: expected {expected(node)}, found {_found(value)}"
+        yield Finding("type", path, said, go=complaint(value, node, path, owner))
 
 
 def _walk_object(value: dict[str, Any], node: Node, path: str) -> Iterator[Finding]:
@@ -244,7 +248,7 @@ def _walk_object(value: dict[str, Any], node: Node, path: str) -> Iterator[Findi
         if part_node is not None:
             # Status is written by components that say what they know; nothing there is demanded.
             demanding = path or key != "status"
-            for finding in _walk(part, part_node, place):
+            for finding in _walk(part, part_node, place, node.name):
                 if demanding or finding.fault != "required":
                     yield finding
         elif not node.keeps_unknown:

@@ -54,16 +54,18 @@ def read(
     value = without_nulls(value, node)
     findings = check(value, node)
     refused = f'{kind} in version "{version}" cannot be handled as a {kind}: '
-    if wrong := [str(finding) for finding in findings if finding.fault == "type"]:
-        raise BadRequestError(refused + ", ".join(wrong))
+    if wrong := [finding for finding in findings if finding.fault == "type"]:
+        # Go's words for the first, as every client knows them; where and what for people, of all.
+        said = ", ".join(str(finding) for finding in wrong)
+        raise BadRequestError(f"{refused}{wrong[0].go} ({said})")
     unknown = [finding for finding in findings if finding.fault == "unknown"]
     strays = _in_order(value, unknown, list(duplicates))
-    said = tuple(str(finding) for finding in strays)
-    if said and field_validation == "Strict":
-        raise BadRequestError(refused + "strict decoding error: " + ", ".join(said))
+    noted = tuple(str(finding) for finding in strays)
+    if noted and field_validation == "Strict":
+        raise BadRequestError(refused + "strict decoding error: " + ", ".join(noted))
     return Reading(
         value=prune(value, node) if strays else value,
-        warnings=said if field_validation == "Warn" else (),
+        warnings=noted if field_validation == "Warn" else (),
         missing=tuple(
             Cause(field=finding.path, message="Required value", reason="FieldValueRequired")
             for finding in findings

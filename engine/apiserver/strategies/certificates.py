@@ -67,7 +67,8 @@ class SigningRequestStrategy(Strategy):
         others = tuple(c for c in new.status.conditions if c.type not in _DECISIONS)
         decided = tuple(c for c in old.status.conditions if c.type in _DECISIONS)
         conditions = with_times((*decided, *others), old.status.conditions, around)
-        return attrs.evolve(old, status=attrs.evolve(new.status, conditions=conditions))
+        status = attrs.evolve(new.status, conditions=conditions)
+        return attrs.evolve(old, metadata=new.metadata, status=status)
 
     def validate(self, obj: Any) -> list[Cause]:
         """A request that can be read, a signer and usages."""

@@ -13,7 +13,7 @@ import attrs
 
 from engine.api.frozen import EMPTY, FrozenDict, freeze
 from engine.apiserver.errors import Cause
-from engine.apiserver.strategy import GenerationOnly, Strategy
+from engine.apiserver.strategy import GenerationOnly, StatusAlone
 from engine.apiserver.validation import (
     duplicate,
     invalid,
@@ -61,7 +61,7 @@ class WebhookStrategy(GenerationOnly):
         return causes
 
 
-class FlowSchemaStrategy(Strategy):
+class FlowSchemaStrategy(StatusAlone):
     """FlowSchemas."""
 
     def default(self, obj: Any) -> Any:
@@ -88,7 +88,7 @@ class FlowSchemaStrategy(Strategy):
         return causes
 
 
-class PriorityLevelStrategy(Strategy):
+class PriorityLevelStrategy(StatusAlone):
     """PriorityLevelConfigurations."""
 
     def validate(self, obj: Any) -> list[Cause]:

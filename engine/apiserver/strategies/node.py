@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 
 from engine.apiserver.errors import Cause
-from engine.apiserver.strategy import Surroundings, WithoutGeneration, without_spec_changes
+from engine.apiserver.strategy import Surroundings, WithoutGeneration
 from engine.apiserver.validation import (
     duplicate,
     forbidden,
@@ -24,11 +24,6 @@ class NodeStrategy(WithoutGeneration):
         """The status is the kubelet's to give from the start."""
         del around
         return obj
-
-    def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
-        """Status, labels and annotations."""
-        del around
-        return without_spec_changes(new, old)
 
     def default(self, obj: Any) -> Any:
         """Room that is not said to be kept back can be used."""

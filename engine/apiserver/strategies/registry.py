@@ -1,6 +1,7 @@
 """Which kind is written by which strategy."""
 
 from engine.api.scheme import Resource
+from engine.apiserver.api_services import ApiServiceStrategy
 from engine.apiserver.customresources.strategy import CustomStrategy, DefinitionStrategy
 from engine.apiserver.strategies.autoscaling import AutoscalerStrategy
 from engine.apiserver.strategies.batch import CronJobStrategy, JobStrategy
@@ -31,6 +32,7 @@ from engine.apiserver.strategies.policy import (
 )
 from engine.apiserver.strategies.rbac import BindingStrategy, RoleStrategy
 from engine.apiserver.strategies.service import ServiceStrategy
+from engine.apiserver.strategies.service_cidr import ServiceCidrStrategy
 from engine.apiserver.strategies.stateful import (
     ControllerRevisionStrategy,
     DaemonSetStrategy,
@@ -44,7 +46,7 @@ from engine.apiserver.strategies.storage import (
     VolumeAttachmentStrategy,
 )
 from engine.apiserver.strategies.workload import DeploymentStrategy, ReplicaSetStrategy
-from engine.apiserver.strategy import Strategy, WithoutGeneration, WithoutStatus
+from engine.apiserver.strategy import StatusAlone, Strategy, WithoutGeneration, WithoutStatus
 
 _WITHOUT_GENERATION = WithoutGeneration()
 _WITHOUT_STATUS = WithoutStatus()
@@ -52,6 +54,7 @@ _DEFAULT = Strategy()
 
 STRATEGIES: dict[str, Strategy] = {
     "certificatesigningrequests.certificates.k8s.io": SigningRequestStrategy(),
+    "apiservices.apiregistration.k8s.io": ApiServiceStrategy(),
     "clusterrolebindings.rbac.authorization.k8s.io": BindingStrategy(),
     "clusterroles.rbac.authorization.k8s.io": RoleStrategy(),
     "configmaps": DataStrategy(),
@@ -83,13 +86,16 @@ STRATEGIES: dict[str, Strategy] = {
     "replicasets.apps": ReplicaSetStrategy(),
     "replicationcontrollers": ReplicationControllerStrategy(),
     "resourcequotas": QuotaStrategy(),
+    "resourceclaims.resource.k8s.io": StatusAlone(),
     "rolebindings.rbac.authorization.k8s.io": BindingStrategy(),
     "roles.rbac.authorization.k8s.io": RoleStrategy(),
     "runtimeclasses.node.k8s.io": RuntimeClassStrategy(),
     "secrets": SecretStrategy(),
+    "servicecidrs.networking.k8s.io": ServiceCidrStrategy(),
     "services": ServiceStrategy(),
     "statefulsets.apps": StatefulSetStrategy(),
     "storageclasses.storage.k8s.io": StorageClassStrategy(),
+    "validatingadmissionpolicies.admissionregistration.k8s.io": StatusAlone(),
     "validatingwebhookconfigurations.admissionregistration.k8s.io": WebhookStrategy(),
     "volumeattachments.storage.k8s.io": VolumeAttachmentStrategy(),
 }

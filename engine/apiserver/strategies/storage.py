@@ -84,6 +84,8 @@ class CSIDriverStrategy(WithoutStatus):
 class VolumeAttachmentStrategy(WithoutGeneration):
     """VolumeAttachments."""
 
+    keeps_metadata = True
+
     def validate(self, obj: Any) -> list[Cause]:
         """What, where and by whom."""
         spec = obj.spec

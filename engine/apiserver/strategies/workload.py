@@ -7,7 +7,7 @@ import attrs
 from engine.api.apps import RollingUpdateDeployment
 from engine.apiserver.defaults import default_template
 from engine.apiserver.errors import Cause
-from engine.apiserver.strategy import Strategy
+from engine.apiserver.strategy import Strategy, Surroundings
 from engine.apiserver.validation import at_least_zero, invalid, unchanged
 from engine.apiserver.warnings import pod_warnings
 from engine.apiserver.workload_validation import (
@@ -97,6 +97,11 @@ class DeploymentStrategy(ReplicaSetStrategy):
             field = "spec.progressDeadlineSeconds"
             causes.append(invalid(field, spec.progress_deadline_seconds, message))
         return causes
+
+    def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
+        """The labels stay."""
+        labels = attrs.evolve(new.metadata, labels=old.metadata.labels)
+        return super().prepare_for_status_update(attrs.evolve(new, metadata=labels), old, around)
 
     def changes_generation(self, new: Any, old: Any) -> bool:
         """Annotations count too: the controller copies them to replica sets."""

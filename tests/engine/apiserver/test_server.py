@@ -231,7 +231,7 @@ def test_a_precondition_that_does_not_hold_refuses(
     """Deleting another incarnation than the one meant is a conflict."""
     server.create(make_pod(), request=request_info)
 
-    with pytest.raises(ConflictError, match="UID in precondition"):
+    with pytest.raises(ConflictError, match="UID in the precondition"):
         server.delete(
             Pod,
             "web",

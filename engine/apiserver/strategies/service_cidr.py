@@ -1,0 +1,55 @@
+"""ServiceCIDRs: the ranges that services get their addresses from.
+
+Source: pkg/registry/networking/servicecidr and the service-cidr-controller, kubernetes v1.34.
+"""
+
+from typing import Any
+
+from engine.api.codec import decode_as, format_time
+from engine.api.frozen import EMPTY, freeze
+from engine.api.meta import ApiObject
+from engine.api.scheme import make_kind
+from engine.apiserver.errors import Cause
+from engine.apiserver.strategy import Strategy, Surroundings, spec_of, with_status
+from engine.apiserver.validation import invalid, required
+
+_SERVICE_CIDR = make_kind("networking.k8s.io/v1", "ServiceCIDR")
+_MOST = 2
+
+
+class ServiceCidrStrategy(Strategy):
+    """ServiceCIDRs."""
+
+    def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
+        """Ready from the start: nobody else has to agree."""
+        condition = {
+            "type": "Ready",
+            "status": "True",
+            "lastTransitionTime": format_time(around.now),
+            "reason": "",
+            "message": "Kubernetes Service CIDR is ready",
+        }
+        return with_status(obj, freeze({"conditions": [condition]}))
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """One range, or one of each family."""
+        cidrs = (spec_of(obj) or EMPTY).get("cidrs") or ()
+        if not cidrs:
+            return [required("spec.cidrs", "at least one CIDR required")]
+        if len(cidrs) > _MOST:
+            message = "may only hold up to 2 values"
+            return [invalid("spec.cidrs", list(cidrs), message)]
+        return []
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """The ranges stay."""
+        before, after = (spec_of(one) or EMPTY for one in (old, new))
+        if before.get("cidrs") == after.get("cidrs"):
+            return []
+        cidrs = list(after.get("cidrs") or ())
+        return [invalid("spec.cidrs", cidrs, "field is immutable")]
+
+
+def default_service_cidr(cidr: str) -> ApiObject:
+    """The range that the cluster was made with."""
+    return decode_as(_SERVICE_CIDR, {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": [cidr]}})
