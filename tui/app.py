@@ -21,6 +21,7 @@ from tui.screens.detail import DetailScreen
 from tui.screens.events import EventsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.logs import LogsScreen
+from tui.screens.metrics import MetricsScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.resources import ResourcesScreen
 from tui.screens.rollouts import RolloutsScreen
@@ -35,7 +36,7 @@ from tui.themes import THEMES, theme_after
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
     "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen, "store": StoreScreen,
-    "scheduling": SchedulingScreen,
+    "scheduling": SchedulingScreen, "metrics": MetricsScreen,
 }  # fmt: skip
 _DETAILS = ("describe", "yaml", "events")
 

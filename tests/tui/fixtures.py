@@ -45,6 +45,7 @@ from engine.scheduler.nominator import Nominator
 from engine.scheduler.pod_info import pod_info
 from engine.scheduler.queue import QueuedPod
 from engine.scheduler.volume_view import VolumeView
+from tests.tui.metrics_fixture import metrics_objects
 
 NOW = 1_800_000_000.0
 
@@ -345,5 +346,5 @@ def demo_cluster() -> list[ApiObject]:
     ]  # fmt: skip
     return [
         *nodes, web, api, cache, old, new, api_set, cache_set, *pods, service, kubernetes, slice_,
-        *spaces, *events, *decisions(nodes, pods),
+        *spaces, *events, *decisions(nodes, pods), *metrics_objects(nodes, pods, NOW),
     ]  # fmt: skip

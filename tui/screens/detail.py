@@ -10,10 +10,15 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.api.events import Event
+from engine.api.kubarium import UsageSeries
 from engine.api.meta import ApiObject
+from engine.api.node import Node
+from engine.api.pod import Pod
+from engine.errors import EngineError
 from tui import keymap
 from tui.render.describe import describe, events_of, state_of
 from tui.render.events import event_line
+from tui.render.metrics import usage_lines
 from tui.render.rows import FilterError
 from tui.render.text import Line, Span
 from tui.render.yaml_text import to_yaml, yaml_lines
@@ -23,6 +28,8 @@ from tui.widgets.painting import Paint
 from tui.widgets.text_view import TextView
 
 TABS = (("describe", "d", "Describe"), ("yaml", "y", "YAML"), ("events", "e", "Events"))
+
+_USAGE_SECONDS = 5.0
 
 
 class DetailScreen(View):
@@ -47,6 +54,7 @@ class DetailScreen(View):
         self._is_gone = False
         self._has_managed = False
         self._shows_secrets = False
+        self._usage: UsageSeries | None = None
         self.NAME = back_to  # type: ignore[misc]  # the tab that stays lit while we are on top
 
     @property
@@ -125,13 +133,41 @@ class DetailScreen(View):
             )
             return yaml_lines(text)
         if self._tab == "describe":
-            return describe(self._obj, events, self.session.now, cells)
+            lines = describe(self._obj, events, self.session.now, cells)
+            return [*lines[:2], *self._usage_lines(cells), *lines[2:]]
         found = events_of(self._obj, events)
         lines = [
             event_line(event, self.session.now, max(60, cells - 2), is_about_shown=False)
             for event in found
         ]
         return lines or [[Span("no events are kept about this object", "faint")]]
+
+    def on_mount(self) -> None:
+        """Follow what a pod or a node uses as well."""
+        super().on_mount()
+        if isinstance(self._obj, Pod | Node):
+            self._look_at_usage()
+            self.set_interval(_USAGE_SECONDS, self._look_at_usage)
+
+    def _look_at_usage(self) -> None:
+        if self.is_current:
+            self.run_worker(self._fetch_usage(), exclusive=True, group="usage", exit_on_error=False)
+
+    async def _fetch_usage(self) -> None:
+        meta = self._obj.metadata
+        name = f"node.{meta.name}" if isinstance(self._obj, Node) else meta.name
+        namespace = meta.namespace or "kube-system"
+        try:
+            self._usage = await self.session.source.get(UsageSeries, name, namespace)
+        except EngineError:
+            return
+        if self._tab == "describe" and self.is_mounted:
+            self.rebuild()
+
+    def _usage_lines(self, cells: int) -> list[Line]:
+        if self._usage is None:
+            return []
+        return [*usage_lines(self._usage.status, cells, title="Used in "), []]
 
     def _show_head(self) -> None:
         line: Line = [Span(" ")]

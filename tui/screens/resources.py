@@ -10,12 +10,18 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.api.meta import ApiObject
+from engine.api.metrics import NodeMetrics, PodMetrics
+from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.api.scheme import SCHEME, Resource
+from engine.errors import EngineError
 from tui.render.columns import columns_for, needs_attention
+from tui.render.metrics import node_use, pod_use, use_columns
 from tui.screens.view import View
 from tui.session import Delta, Session
 from tui.widgets.object_table import ObjectTable
+
+_USE_SECONDS = 5
 
 
 class ResourcesScreen(View):
@@ -37,6 +43,9 @@ class ResourcesScreen(View):
         self.resource: Resource = SCHEME.resource_of(Pod)
         self._is_wide = False
         self._is_faults_only = False
+        self._use: dict[str, tuple[int, int]] = {}
+        self._is_asking = False
+        self._seconds = 0
 
     @property
     def table(self) -> ObjectTable:
@@ -78,6 +87,9 @@ class ResourcesScreen(View):
             is_wide=self._is_wide,
             is_namespace_shown=not self.session.namespace,
         )
+        if self.resource.cls in (Pod, Node):
+            columns = (*columns[:-1], *use_columns(self._use), *columns[-1:])
+            self._look_at_use()
         self.rows.show(columns, self._objects())
         self.set_filter(self.filter_text)
         self._show_head()
@@ -96,7 +108,10 @@ class ResourcesScreen(View):
             self._show_head()
 
     def on_second(self) -> None:
-        """Let ages move on."""
+        """Let ages move on, and now and then what is used."""
+        self._seconds += 1
+        if self._seconds % _USE_SECONDS == 0:
+            self._look_at_use()
         self.rows.move_on()
 
     def action_toggle_wide(self) -> None:
@@ -116,6 +131,29 @@ class ResourcesScreen(View):
     @on(ObjectTable.Opened)
     def _on_opened(self, event: ObjectTable.Opened) -> None:
         self.kubarium.open_object(event.obj)
+
+    def _look_at_use(self) -> None:
+        if self.resource.cls in (Pod, Node) and not self._is_asking:
+            self._is_asking = True
+            self.run_worker(self._fetch_use(), exit_on_error=False)
+
+    async def _fetch_use(self) -> None:
+        """Learn what pods or nodes use; without figures the columns stay empty."""
+        try:
+            if self.resource.cls is Pod:
+                pods = await self.session.fetch_all(PodMetrics)
+                found = {one.key: pod_use(one) for one in pods}
+            else:
+                nodes = await self.session.fetch_all(NodeMetrics)
+                found = {one.key: node_use(one) for one in nodes}
+        except EngineError:
+            found = {}
+        finally:
+            self._is_asking = False
+        self._use.clear()
+        self._use.update(found)
+        self.rows.apply({})  # figures may need more room
+        self.rows.move_on()
 
     def _is_shown(self, obj: ApiObject) -> bool:
         namespace = self.session.namespace

@@ -33,6 +33,7 @@ VIEWS = [
     ("events", "F7", "Events"),
     ("store", "F8", "Store"),
     ("scheduling", "F9", "Scheduling"),
+    ("metrics", "F10", "Metrics"),
 ]
 
 _COMMAND_NAMES = [

@@ -20,6 +20,8 @@ KEYS = {
     "events": ["f7"],
     "store": ["f8"],
     "scheduling": ["f9"],
+    "metrics": ["f10"],
+    "metrics-pods": ["f10", "m", "m"],
     "describe": ["f3", "d"],
     "yaml": ["f3", "y"],
     "help": ["question_mark"],
