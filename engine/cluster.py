@@ -39,6 +39,8 @@ from engine.faults.processes import NamedController
 from engine.kernel.journal import Journal
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
+from engine.kubelet.configuration import KubeletSettings
+from engine.kubelet.configuration import read_configuration as read_kubelet_configuration
 from engine.kubelet.kubelet import Kubelet
 from engine.load.controller import Begin, LoadController, Traffic
 from engine.load.profile import Profile
@@ -319,6 +321,12 @@ class Cluster:
             make_recorder=lambda name: self._recorder(client, name),
         )
 
+    def _kubelet_settings(self) -> KubeletSettings:
+        given = self.config.kubelet
+        if given is None:
+            return KubeletSettings()
+        return read_kubelet_configuration(given, source=self.config.kubelet_source)
+
     def _scheduler_settings(self) -> SchedulerSettings:
         given = self.config.scheduler
         if given is None:
@@ -358,6 +366,7 @@ class Cluster:
             recorder=self._recorder(client, "kubelet", config.name),
             dns_ip=self.config.dns_ip,
             cluster_domain=self.config.cluster_domain,
+            settings=self._kubelet_settings(),
         )
         if isinstance(runtime, SimulatedRuntime):
             self.metrics.sources[config.name] = Modelled(runtime, self.config.start_time)

@@ -57,6 +57,8 @@ class ClusterConfig:
             node (tolerationSeconds that admission adds).
         scheduler: a KubeSchedulerConfiguration as YAML gives it; None for the default profile.
         scheduler_source: where it was read, for messages.
+        kubelet: a KubeletConfiguration as YAML gives it; None for the defaults.
+        kubelet_source: where it was read, for messages.
     """
 
     nodes: tuple[NodeConfig, ...]
@@ -69,6 +71,8 @@ class ClusterConfig:
     eviction_seconds: int = 300
     scheduler: object = None
     scheduler_source: str = "the scheduler's configuration"
+    kubelet: object = None
+    kubelet_source: str = "the kubelet's configuration"
 
     @property
     def dns_ip(self) -> str:

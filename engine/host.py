@@ -50,6 +50,21 @@ from engine.scenario.view import ClusterView
 from engine.simulation.services import answer_of
 from engine.store.compactor import KEEP_A_SESSION, Retention
 
+GENTLE_KUBELET = {
+    "apiVersion": "kubelet.config.k8s.io/v1beta1",
+    "kind": "KubeletConfiguration",
+    # Nodes share the machine with its owner, whose disk may well be nine tenths full.
+    "evictionHard": {
+        "memory.available": "100Mi",
+        "nodefs.available": "2%",
+        "nodefs.inodesFree": "2%",
+        "imagefs.available": "2%",
+    },
+    "imageGCHighThresholdPercent": 97,
+    "imageGCLowThresholdPercent": 95,
+    "serializeImagePulls": False,
+    "maxParallelImagePulls": 4,
+}
 LOOK_SECONDS = 0.1  # how often who follows a simulated container looks again
 
 
@@ -68,6 +83,7 @@ class HostOptions:
         speed: virtual seconds per second.
         demo: whether to deploy the demo application.
         scheduler: the file and the content of a KubeSchedulerConfiguration, if there is one.
+        kubelet: the file and the content of a KubeletConfiguration, if there is one.
         retention: how much history is kept.
         manifests: a folder of static pods; None for none.
         audit_log: where each request is put down; None for nowhere.
@@ -85,6 +101,7 @@ class HostOptions:
     speed: float = 1.0
     demo: bool = False
     scheduler: tuple[str, object] | None = None
+    kubelet: tuple[str, object] | None = None
     retention: Retention = KEEP_A_SESSION
     manifests: Path | None = None
     audit_log: Path | None = None
@@ -436,9 +453,15 @@ class Host:
             slot=podman.slot, node_addresses=addresses, is_privileged=found.is_routed
         )
 
-    def _scheduler_options(self) -> dict[str, Any]:
-        given = self.options.scheduler
-        return {} if given is None else {"scheduler_source": given[0], "scheduler": given[1]}
+    def _component_options(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.options.scheduler is not None:
+            found["scheduler_source"], found["scheduler"] = self.options.scheduler
+        if self.options.kubelet is not None:
+            found["kubelet_source"], found["kubelet"] = self.options.kubelet
+        elif self.podman is not None:
+            found["kubelet"] = GENTLE_KUBELET
+        return found
 
     def _make_cluster(self, *, is_live: bool) -> Cluster:
         options = self.options
@@ -452,7 +475,7 @@ class Host:
         if self.podman is None:
             nodes = self._shaped(make_nodes(options.workers))
             config = ClusterConfig(
-                nodes=nodes, seed=options.seed, start_time=start_time, **self._scheduler_options()
+                nodes=nodes, seed=options.seed, start_time=start_time, **self._component_options()
             )
             return Cluster(
                 config=config,
@@ -478,7 +501,7 @@ class Host:
             start_time=start_time,
             service_cidr=slot.service_cidr,
             pod_cidr=slot.pod_cidr,
-            **self._scheduler_options(),
+            **self._component_options(),
         )
         assert self.network is not None
         return Cluster(

@@ -56,6 +56,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
     )
     serve.add_argument(
+        "--kubelet-config",
+        type=_kubelet_config,
+        metavar="FILE",
+        help="a KubeletConfiguration (YAML): reserved resources, eviction, images, shutdown",
+    )
+    serve.add_argument(
         "--pod-manifest-path",
         type=Path,
         metavar="DIR",
@@ -217,10 +223,19 @@ def _speed(text: str) -> float:
 
 
 def _scheduler_config(text: str) -> tuple[str, object]:
-    from tui.commands.scheduler_config import read
+    from tui.commands.component_config import read_scheduler_config
 
     try:
-        return text, read(Path(text))
+        return text, read_scheduler_config(Path(text))
+    except EngineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _kubelet_config(text: str) -> tuple[str, object]:
+    from tui.commands.component_config import read_kubelet_config
+
+    try:
+        return text, read_kubelet_config(Path(text))
     except EngineError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

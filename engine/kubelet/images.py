@@ -109,7 +109,7 @@ class ImageManager:
         """The image is there: say so and forget earlier failures."""
         was_announced = self._silence(pod, work.name)
         work.step = Step.NONE
-        work.image_user = event.user
+        work.image_user, work.image_id = event.user, event.image_id
         work.waiting_reason = work.waiting_message = ""
         self.backoff.forget(_key(pod, event.image))
         if event.was_present:

@@ -268,7 +268,8 @@ class NodeReporter:
             self._report()
 
     def look_again(self) -> None:
-        """What is measured has changed: report it now."""
+        """What is measured has changed: report it now, whatever it is."""
+        self._reported_at = 0.0
         if self._is_running and self._node is not None:
             self._again("report", 0.0, self._report)
 

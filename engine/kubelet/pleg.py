@@ -114,10 +114,17 @@ class Pleg:
     def _sandbox_removed(self, event: events.SandboxRemoved) -> None:
         for uid, state in self.states.items():
             if state.sandbox_id == event.sandbox_id:
+                self._tell_lost(uid, state)
                 state.sandbox = SandboxStep.ABSENT
                 state.sandbox_id = state.ip = ""
                 self.sync(uid, 0.0)
                 return
+
+    def _tell_lost(self, uid: str, state: PodState) -> None:
+        pod = self.pods.get(uid)
+        if pod is not None and state.sandbox is SandboxStep.READY and not must_end(pod, state):
+            message = "Pod sandbox changed, it will be killed and re-created."
+            self.recorder.normal(pod, "SandboxChanged", message)
 
     def _pulling(
         self, event: events.ImagePulled | events.ImagePullFailed | events.PullProgress

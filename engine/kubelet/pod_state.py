@@ -65,6 +65,7 @@ class ContainerWork:
         actual: the resources the runtime has given it.
         is_resizing: it is being given others.
         resize_error: why it was not given others.
+        image_id: its image, as soon as that is here.
         image_user: as whom its image runs: a number, a name, or empty for root.
     """
 
@@ -85,6 +86,7 @@ class ContainerWork:
     wanted_image: str = ""
     killed_for: str = ""
     image_user: str = ""
+    image_id: str = ""
     allocated: ResourceRequirements | None = None
     actual: ResourceRequirements | None = None
     is_resizing: bool = False

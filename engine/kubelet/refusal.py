@@ -26,6 +26,32 @@ def reject(pod: Pod, state: PodState, recorder: EventRecorder) -> None:
     state.failed_message = f"Pod was rejected: {message}"
 
 
+def refuse(pod: Pod, state: PodState, why: tuple[str, str] | None, recorder: EventRecorder) -> None:
+    """Fail a pod that the node does not take now: *why* is a reason and a message."""
+    if why is None or state.failed_reason:
+        return
+    if state.sandbox is not SandboxStep.ABSENT or is_terminal(pod) or pod.status.start_time:
+        return
+    reason, message = why
+    recorder.warning(pod, reason, message)
+    state.is_rejected = True
+    state.failed_reason = reason
+    state.failed_message = message if reason == "NodeShutdown" else f"Pod was rejected: {message}"
+
+
+def end_for_node(
+    pod: Pod, state: PodState, reason: str, message: str, grace: float, recorder: EventRecorder
+) -> None:
+    """Fail a pod because its node has no room for it, or goes down."""
+    if state.failed_reason:
+        return
+    state.failed_reason, state.failed_message = reason, message
+    state.grace_override = grace
+    state.is_evicted = True
+    if reason == "Evicted":
+        recorder.warning(pod, reason, message)
+
+
 def evict_for_volume(pod: Pod, state: PodState, volume: str, recorder: EventRecorder) -> None:
     """Fail a pod whose empty directory *volume* holds more than its size limit."""
     if state.failed_reason:

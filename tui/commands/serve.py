@@ -49,6 +49,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         speed=options.speed,
         demo=demo,
         scheduler=getattr(options, "scheduler_config", None),
+        kubelet=getattr(options, "kubelet_config", None),
         retention=retention(options),
         manifests=getattr(options, "pod_manifest_path", None),
         audit_log=getattr(options, "audit_log", None),

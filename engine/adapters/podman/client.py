@@ -68,6 +68,16 @@ class PodmanClient:
         if session is not None:
             await session.close()
 
+    async def answers(self, seconds: float) -> bool:
+        """Whether the service says anything within *seconds*."""
+        try:
+            await self._request("GET", "/_ping", timeout=seconds)
+        except PodmanGone:
+            return False
+        except PodmanError:
+            return True
+        return True
+
     async def get(self, path: str, **params: str) -> Any:
         """The JSON answer to a GET."""
         return await self._request("GET", path, params=params)

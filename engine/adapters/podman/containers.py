@@ -48,6 +48,7 @@ class Containers:
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
     sizes: SizeLimits = attrs.field(factory=SizeLimits)
     image_ids: dict[str, str] = attrs.field(factory=dict)
+    lost: Callable[[Sandbox], object] = bool
     by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
 
     def adopt(self, container: Container) -> None:
@@ -62,7 +63,9 @@ class Containers:
             if container.is_running and container.exit is None:
                 self.tasks.spawn(self._ended(container, oom=False))
 
-    async def start(self, command: cri.StartContainer, sandbox: Sandbox | None) -> None:
+    async def start(  # noqa: C901 - one branch for each way to fail
+        self, command: cri.StartContainer, sandbox: Sandbox | None
+    ) -> None:
         """Create and start a container, or answer for the one that was started before."""
         if sandbox is None:
             self._not_started(command, "CreateContainerError", "its sandbox is gone")
@@ -99,6 +102,8 @@ class Containers:
             made = await self._create(spec)
         except PodmanError as error:
             self._not_started(command, "CreateContainerError", str(error))
+            if "no such pod" in str(error) or "no pod with name or ID" in str(error):
+                self.lost(sandbox)
             return
         try:
             await self.client.post(f"/containers/{made}/start")

@@ -49,6 +49,10 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.5
 USAGE_SECONDS = 5.0
+ROOM_ROUNDS = 2
+IMAGE_ROUNDS = 12
+PING_SECONDS = 5.0
+PATIENCE_SECONDS = 10.0
 INTERFACE_TRIES = 300
 
 
@@ -162,7 +166,11 @@ class PodmanHost:
             await self._remove_leftovers()
         self._available.set()
         self.images_ready = asyncio.create_task(self._load_images())
-        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._measure())]
+        self._tasks = [
+            asyncio.create_task(self._supervise()),
+            asyncio.create_task(self._measure()),
+            asyncio.create_task(self._watch_over()),
+        ]
 
     def runtime(self, node: str, index: int, emit: Emit) -> PodmanRuntime:
         """The runtime of node number *index*; call `adopt` on the host once all nodes are there."""
@@ -312,21 +320,53 @@ class PodmanHost:
                 try:
                     await self.service.start()
                     break
-                except AdapterError as error:
+                except (AdapterError, OSError) as error:  # a full disk, for one
                     log.warning("podman service does not start error=%s", error)
                     await asyncio.sleep(RESTART_SECONDS)
-            self._available.set()
+            self._back_again()
+
+    def _back_again(self) -> None:
+        self._available.set()
+        for runtime in self.runtimes.values():
+            runtime.report(RuntimeUp(version=self.preflight.version))
+            runtime.reconcile()
+
+    async def _watch_over(self) -> None:
+        """Notice a service that lives and does not answer: tell it, and in the end replace it."""
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            if not self._available.is_set() or await self.client.answers(PATIENCE_SECONDS):
+                continue
+            if not self._available.is_set():
+                continue  # it has ended, and `_supervise` knows
+            self._available.clear()
+            log.warning("podman service does not answer")
             for runtime in self.runtimes.values():
-                runtime.report(RuntimeUp(version=self.preflight.version))
-                runtime.reconcile()
+                runtime.report(RuntimeDown(message="the Podman service does not answer"))
+            if await self.client.answers(PATIENCE_SECONDS):
+                self._back_again()
+            else:
+                self.service.kill()  # `_supervise` starts another
 
     async def _measure(self) -> None:
+        rounds = 0
         while True:
             await asyncio.sleep(USAGE_SECONDS)
             for runtime in self.runtimes.values():
                 runtime.measure()
                 runtime.rotate_logs()
                 await runtime.look_for_full_volumes()
+            rounds += 1
+            if rounds % ROOM_ROUNDS == 1:
+                await self._measure_room()
+            if rounds % IMAGE_ROUNDS == 0 and self._available.is_set():
+                with contextlib.suppress(PodmanGone):
+                    await self._images_changed()
+
+    async def _measure_room(self) -> None:
+        for runtime in self.runtimes.values():
+            with contextlib.suppress(OSError):
+                runtime.report(await asyncio.to_thread(runtime.measure_room))
 
     def facts(self) -> RuntimeInfo:
         """What every node says of itself: the size and make of this machine."""

@@ -90,6 +90,7 @@ class Machine:
             tasks=self.tasks,
             exits=self.around.exits,
             drivers=self.around.drivers,
+            lost=self._lost,
         )
 
     def report(self, event: events.RuntimeEvent) -> None:
@@ -113,6 +114,7 @@ class Machine:
     async def adopt(self, sandbox: Sandbox, containers: list[Container]) -> None:
         """Take over what an earlier run of us left running."""
         self.sandboxes[sandbox.id] = sandbox
+        self._watch(sandbox)
         try:
             await self.ports.open(sandbox.pod.uid, sandbox.ip, sandbox.ports)
         except AdapterError as error:
@@ -132,6 +134,9 @@ class Machine:
         for container in self.containers.by_id.values():
             send_signal(container, "SIGKILL")
         for sandbox in self.sandboxes.values():
+            if sandbox.exit is not None:
+                sandbox.exit.cancel()
+                sandbox.exit = None
             if sandbox.pause:
                 processes.kill(sandbox.pause, marker=self.owner.marker)
 
@@ -170,6 +175,9 @@ class Machine:
         for container in self.containers.by_id.values():
             if container.exit is not None:
                 container.exit.cancel()
+        for sandbox in self.sandboxes.values():
+            if sandbox.exit is not None:
+                sandbox.exit.cancel()
 
     def _volumes(self, pod: cri.PodIdentity) -> PodVolumes:
         return PodVolumes.of(self.owner, pod, self.around.drivers)
@@ -207,7 +215,9 @@ class Machine:
                 continue
             return
 
-    async def _dispatch(self, command: cri.Command, pod: cri.PodIdentity) -> None:
+    async def _dispatch(  # noqa: C901 - one case a command
+        self, command: cri.Command, pod: cri.PodIdentity
+    ) -> None:
         match command:
             case cri.CreateSandbox():
                 await self._create_sandbox(command)
@@ -270,7 +280,21 @@ class Machine:
             return
         sandbox.resources = command.resources
         self.sandboxes[sandbox.id] = sandbox
+        self._watch(sandbox)
         self._sandbox_ready(sandbox)
+
+    def _watch(self, sandbox: Sandbox) -> None:
+        """Notice when the process that holds the namespaces is killed."""
+        if sandbox.pause:
+            with contextlib.suppress(OSError):
+                sandbox.exit = processes.on_exit(sandbox.pause, lambda: self._lost(sandbox))
+
+    def _lost(self, sandbox: Sandbox) -> None:
+        """A sandbox whose process has ended, and not by us, is of no use: away with it."""
+        sandbox.exit = None
+        if self._is_on and self.sandboxes.get(sandbox.id) is sandbox and sandbox.pause:
+            log.warning("sandbox lost pod=%s node=%s", sandbox.pod.name, self.owner.node)
+            self.submit(cri.RemoveSandbox(sandbox_id=sandbox.id))
 
     def _check_handler(self, handler: str) -> None:
         if handler not in {"", self.around.oci_runtime}:
@@ -292,6 +316,9 @@ class Machine:
     async def _remove_sandbox(self, command: cri.RemoveSandbox, pod: cri.PodIdentity) -> None:
         sandbox = self.sandboxes.get(command.sandbox_id)
         if sandbox is not None:
+            if sandbox.exit is not None:
+                sandbox.exit.cancel()
+                sandbox.exit = None
             await self.containers.kill_all(sandbox)
             await self.around.strategy.remove(sandbox, self.owner)
             del self.sandboxes[sandbox.id]

@@ -97,6 +97,7 @@ class Sandbox:
     interface: str = ""
     ports: tuple[PortMapping, ...] = ()
     containers: dict[str, "Container"] = attrs.field(factory=dict)
+    exit: Exit | None = None
 
     def observed(self) -> ObservedSandbox:
         """As the kubelet is told."""

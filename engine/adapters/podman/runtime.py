@@ -7,18 +7,27 @@ from collections.abc import AsyncIterator
 import attrs
 
 from engine.adapters.podman.addresses import Addresses
+from engine.adapters.podman.disturbing.freezer import is_frozen
 from engine.adapters.podman.log_rotation import rotate
 from engine.adapters.podman.logs import read_log
 from engine.adapters.podman.machine import Machine, Surroundings
 from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import Container, Owner, Sandbox
+from engine.adapters.podman.room import measure
 from engine.adapters.podman.stats import Meter
 from engine.adapters.podman.streams.dialing import forward_to
 from engine.adapters.podman.streams.entering import exec_in
 from engine.adapters.podman.streams.hijacking import attach_to, exec_through
 from engine.adapters.podman.tasks import Tasks
-from engine.cri.commands import Command, PodIdentity
-from engine.cri.events import RuntimeEvent, UsageMeasured
+from engine.cri.commands import Command, ExecCheck, PodIdentity, RunCheck
+from engine.cri.disturbance import Disturbance
+from engine.cri.events import (
+    CheckFinished,
+    DisturbanceFailed,
+    NodeMeasured,
+    RuntimeEvent,
+    UsageMeasured,
+)
 from engine.cri.runtime import Emit, LogOptions, RuntimeFailure
 from engine.cri.status import ContainerUsage, NodeImage, ObservedSandbox, RuntimeInfo
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
@@ -50,7 +59,23 @@ class PodmanRuntime:
 
     def submit(self, command: Command) -> None:
         """Have *command* done."""
+        if isinstance(command, RunCheck) and isinstance(command.check, ExecCheck):
+            container = self.machine.containers.by_id.get(command.container_id)
+            if container is not None and is_frozen(container):
+                # A process that enters a frozen cgroup cannot even be killed.
+                self.around.loop.call_later(command.timeout, self._check_timed_out, command)
+                return
         self.machine.submit(command)
+
+    def _check_timed_out(self, command: RunCheck) -> None:
+        self.machine.report(
+            CheckFinished(
+                token=command.token,
+                container_id=command.container_id,
+                success=False,
+                message=f"command timed out: it had no answer after {command.timeout:g}s",
+            )
+        )
 
     def info(self) -> RuntimeInfo:
         """Name, version and capacity."""
@@ -62,6 +87,32 @@ class PodmanRuntime:
         self.machine = self._boot(attrs.evolve(old.owner, boot=old.owner.boot + 1))
         old.power_off()
         self._sweeps.spawn(old.sweep())
+
+    def begin(self, disturbance: Disturbance) -> None:
+        """Disturb a pod, until `end`."""
+
+        def failed(message: str) -> None:
+            self.machine.report(DisturbanceFailed(disturbance_id=disturbance.id, message=message))
+
+        if self.around.disturber is None:
+            failed("containers cannot be disturbed here")
+            return
+        container_id = getattr(disturbance, "container_id", "")
+        container = self.machine.containers.by_id.get(container_id)
+        sandbox = next(
+            (
+                found
+                for found in reversed(self.machine.sandboxes.values())
+                if found.pod.uid == disturbance.pod.uid
+            ),
+            None,
+        )
+        self.around.disturber.begin(disturbance, container, sandbox, failed)
+
+    def end(self, disturbance_id: str) -> None:
+        """Undo a disturbance."""
+        if self.around.disturber is not None:
+            self.around.disturber.end(disturbance_id)
 
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has."""
@@ -95,6 +146,8 @@ class PodmanRuntime:
             StreamFailure: it does not run, or Podman refuses.
         """
         container = self._running(container_id)
+        if is_frozen(container):
+            raise StreamFailure(f"cannot exec in a paused container: {container.name}")
         if self.around.checker.enters and container.pid:
             return await exec_in(container, options, io)
         return await exec_through(self.around.client, container, options, io)
@@ -133,6 +186,11 @@ class PodmanRuntime:
         """Measure what the containers use now, for `usage`."""
         self._usage = self._meter.measure(self.machine.containers.by_id.values())
         self.machine.report(UsageMeasured(usage=self._usage, time=self.around.clock()))
+
+    def measure_room(self) -> NodeMeasured:
+        """What the node has left."""
+        owner = self.machine.owner
+        return measure(owner.state, self.facts.memory, self._usage, owner.folder / "pods")
 
     def rotate_logs(self) -> None:
         """Begin new files for logs that have grown large."""

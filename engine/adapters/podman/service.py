@@ -174,6 +174,12 @@ class PodmanService:
         assert self.process is not None
         return await self.process.wait()
 
+    def kill(self) -> None:
+        """End the process without asking it; also one that is stopped."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
     async def stop(self) -> None:
         """End the service; its containers go on."""
         if self.process is not None and self.process.returncode is None:
