@@ -12,15 +12,20 @@ from engine.api.wire import Json, Time, wire
 
 @attrs.frozen(kw_only=True)
 class FaultTarget:
-    """What a fault hits: nodes or pods by name, or pods of a selector, or a component by name.
+    """What a fault hits: nodes or pods by name, selector or expression, or a component by name.
 
-    *mode* is one, all, fixed, fixed-percent or random-max-percent, with its number in *value*.
+    *selector* and *expression* (as kubectl's ``-l``) choose pods of *namespace* (``*`` for all),
+    *node_selector* and *node_expression* nodes. *mode* is one, all, fixed, fixed-percent or
+    random-max-percent, with its number in *value*.
     """
 
     nodes: tuple[str, ...] = ()
     pods: tuple[str, ...] = ()
     namespace: str = ""
     selector: LabelSelector | None = None
+    expression: str = ""
+    node_selector: LabelSelector | None = None
+    node_expression: str = ""
     component: str = ""
     mode: str = ""
     value: int = 0
@@ -28,9 +33,33 @@ class FaultTarget:
 
 
 @attrs.frozen(kw_only=True)
-class FaultSpec:
-    """Which lever to pull on what, how, and for how many seconds (None: until deleted)."""
+class Hypothesis:
+    """Something that holds while the cluster is well: a value of an object, or a count of objects.
 
+    With *name* the field *path* (dots between names) of one object is compared by *operator* (one of
+    == != > >= < <=) with *value*; without it, the number of objects of *selector* is, of those that
+    have the condition *condition* if that is given. It may fail for *tolerance_seconds*.
+    """
+
+    title: str = ""
+    api_version: str = "v1"
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    selector: LabelSelector | None = None
+    condition: str = ""
+    path: str = ""
+    operator: str = ">="
+    value: Json = None
+    tolerance_seconds: float = 0.0
+    extra: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class FaultPart:
+    """One fault of a sequence: as a `FaultSpec` without sequences, with a name."""
+
+    name: str = ""
     type: str = ""
     target: FaultTarget = FaultTarget()
     params: FrozenDict[str, Json] = EMPTY
@@ -39,14 +68,69 @@ class FaultSpec:
 
 
 @attrs.frozen(kw_only=True)
+class FaultStage:
+    """One step of a sequence: its faults begin together, *delay_seconds* after the stage before.
+
+    The next stage begins when all of them are over, or at once if *is_waiting* says so (``wait``).
+    """
+
+    name: str = ""
+    delay_seconds: float = 0.0
+    is_waiting: bool = wire("wait", default=True)
+    faults: tuple[FaultPart, ...] = ()
+    extra: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class FaultSpec:
+    """Which lever to pull on what, how, and for how many seconds (None: until deleted).
+
+    With *sequence* it is a group of faults, with *schedule* (as of a CronJob) it makes a fault of
+    itself at each of those times; *steady_state* must hold before, while and after, or the fault is
+    undone. With *is_dry_run* (``dryRun``) it only says what it would touch. *seed* fixes what chance
+    decides.
+    """
+
+    type: str = ""
+    target: FaultTarget = FaultTarget()
+    params: FrozenDict[str, Json] = EMPTY
+    duration_seconds: float | None = None
+    seed: int | None = None
+    is_dry_run: bool = wire("dryRun", default=False)
+    sequence: tuple[FaultStage, ...] = ()
+    schedule: str = ""
+    steady_state: tuple[Hypothesis, ...] = ()
+    extra: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class HypothesisResult:
+    """How a hypothesis stands: *found* is what was compared, in words."""
+
+    title: str = ""
+    holds: bool = False
+    found: str = ""
+    extra: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
 class FaultStatus:
-    """Active, Recovered or Failed; what was hit, in words, and when."""
+    """How far the fault is; what was hit, in words, and when.
+
+    *phase* is Scheduled, Previewed, Active, Recovered, Aborted or Failed; *ends_at* when it ends by
+    itself; *is_undone* (``undone``) whether its inverse has run.
+    """
 
     phase: str = ""
     message: str = ""
     touched: tuple[str, ...] = ()
     started_at: Time | None = None
+    ends_at: Time | None = None
     ended_at: Time | None = None
+    last_schedule_at: Time | None = None
+    stage: str = ""
+    is_undone: bool = wire("undone", default=False)
+    steady_state: tuple[HypothesisResult, ...] = ()
     extra: FrozenDict[str, Json] = EMPTY
 
 

@@ -13,10 +13,14 @@ from engine.kernel.loop import Loop
 
 R = TypeVar("R")
 
+BREAK_SECONDS = 0.05
+
 
 @attrs.define(eq=False, repr=False)
 class Link:
     """One component's connection.
+
+    *losses* say, when asked, whether a request or a delivery is lost; faults put them there.
 
     Promises:
         * requests over a cut link raise UnavailableError and do not reach the server;
@@ -27,6 +31,7 @@ class Link:
     loop: Loop
     name: str
     delay: float = 0.0
+    losses: dict[str, Callable[[], bool]] = attrs.field(factory=dict, init=False)
     is_cut: bool = attrs.field(default=False, init=False)
     generation: int = attrs.field(default=0, init=False)
     _on_cut: list[Callable[[], None]] = attrs.field(factory=list, init=False)
@@ -43,10 +48,17 @@ class Link:
         if self.is_cut:
             msg = f"{self.name} cannot reach the API server: its link is cut"
             raise UnavailableError(msg)
+        if self.losses and self._loses():
+            raise UnavailableError(f"{self.name} lost the connection to the API server: reset")
         return call()
 
     def deliver(self, callback: Callable[..., object], *args: object) -> None:
         """Have ``callback(*args)`` run at the other end, unless the link is cut meanwhile."""
+        if self.losses and not self.is_cut and self._loses():
+            # What is lost on a stream breaks the stream: its reader must resume.
+            self.cut()
+            self.loop.call_later(BREAK_SECONDS, self.heal)
+            return
         arrival = max(self.loop.now + self.delay, self._last_arrival)
         self._last_arrival = arrival
         self.loop.call_at(arrival, self._arrive, self.generation, callback, args)
@@ -72,6 +84,10 @@ class Link:
         """Call *cut* when the link is cut and *heal* when it works again."""
         self._on_cut.append(cut)
         self._on_heal.append(heal)
+
+    def _loses(self) -> bool:
+        """Whether a loss hits now; every one of them is asked, so that chance stays in step."""
+        return any([is_lost() for is_lost in self.losses.values()])
 
     def _arrive(
         self, generation: int, callback: Callable[..., object], args: tuple[object, ...]

@@ -1,52 +1,226 @@
-"""Faults of the control plane: the API server, links, and components that stop."""
+"""Faults of the control plane: API server, links, leaders, components that stop, the store."""
 
 from engine.api.kubarium import Fault
+from engine.apiserver.errors import ApiError
 from engine.client.link import Link
-from engine.faults.fault import FaultError, Levers, Recovery, Target
+from engine.faults.fault import (
+    FaultError,
+    Levers,
+    Recovery,
+    Startable,
+    Target,
+    settings,
+    undo_all,
+)
+from engine.faults.target import chance_of
+
+FAULTS_USER = "system:serviceaccount:kube-system:fault-injector"
+MANAGER = "kube-controller-manager"
+SCHEDULER = "kube-scheduler"
+READ_ONLY = "etcdserver: mvcc: database space exceeded (a fault keeps the store read-only)"
 
 
 def stop_apiserver(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
     """The API server refuses every request."""
-    levers.server.set_up(is_up=False)
+    return hold_apiserver(levers)
 
-    def start() -> None:
-        levers.server.set_up(is_up=True)
 
-    return start
+def hold_apiserver(levers: Levers) -> Recovery:
+    """Keep the API server down until the inverse is called."""
+    server = levers.server
+    return levers.hold(
+        "apiserver", lambda: server.set_up(is_up=False), lambda: server.set_up(is_up=True)
+    )
+
+
+def slow_apiserver(fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """Answers and watch events come late, to everybody."""
+    seconds = float(settings(fault)["latency"])
+    links = list(levers.links.values())
+    levers.server.latency += seconds
+    for link in links:
+        link.delay += seconds
+
+    def quicken() -> None:
+        levers.server.latency = max(0.0, levers.server.latency - seconds)
+        for link in links:
+            link.delay = max(0.0, link.delay - seconds)
+
+    return quicken
+
+
+def refuse_requests(fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """Some requests are answered with an error of the server."""
+    given = settings(fault)
+    code, percent = int(given["code"]), float(given["percent"])
+    chance = chance_of(fault, levers)
+    key = fault.metadata.uid
+
+    def refuse(user: str) -> ApiError | None:
+        if user == FAULTS_USER or (percent < 100 and chance.random() * 100 >= percent):
+            return None
+        return InjectedError(code, f"a fault answers with {code} on purpose")
+
+    levers.server.refusals[key] = refuse
+
+    def stop_refusing() -> None:
+        levers.server.refusals.pop(key, None)
+
+    return stop_refusing
+
+
+class InjectedError(ApiError):
+    """An error that a fault answers with."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # a constant of its class elsewhere
+        self.reason = _REASONS.get(code, "InternalError")  # type: ignore[misc]
+
+
+_REASONS = {
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
 
 
 def cut_link(_fault: Fault, target: Target, levers: Levers) -> Recovery:
     """One component cannot reach the API server."""
     link = _link(target, levers)
-    link.cut()
-    return link.heal
+    return levers.hold(f"link/{link.name}", link.cut, link.heal)
 
 
 def delay_link(fault: Fault, target: Target, levers: Levers) -> Recovery:
     """What one component hears arrives `params.seconds` later."""
     link = _link(target, levers)
-    seconds = fault.spec.params.get("seconds")
-    if not isinstance(seconds, int | float) or seconds <= 0:
-        msg = f"params.seconds must be a number above 0, not {seconds!r}"
-        raise FaultError(msg)
-    before = link.delay
-    link.delay = before + float(seconds)
+    seconds = float(settings(fault)["seconds"])
+    link.delay += seconds
 
     def restore() -> None:
-        link.delay = before
+        link.delay = max(0.0, link.delay - seconds)
+
+    return restore
+
+
+def drop_on_link(fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """Requests are lost and watches break by chance."""
+    link = _link(target, levers)
+    percent = float(settings(fault)["percent"])
+    chance = chance_of(fault, levers)
+    key = fault.metadata.uid
+    link.losses[key] = lambda: chance.random() * 100 < percent
+
+    def restore() -> None:
+        link.losses.pop(key, None)
 
     return restore
 
 
 def stop_component(_fault: Fault, target: Target, levers: Levers) -> Recovery:
     """The scheduler, or the controller of that name, does nothing until the fault ends."""
-    component = levers.components.get(target.component)
+    return _stop(target.component, levers)
+
+
+def stop_scheduler(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """The scheduler's process is gone: nothing is scheduled, its Lease runs out."""
+    return _stop_leader(SCHEDULER, levers)
+
+
+def stop_controller(fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """One controller does nothing, or the whole manager's process is gone."""
+    name = str(settings(fault)["name"])
+    return _stop(name, levers) if name else _stop_leader(MANAGER, levers)
+
+
+def lose_leader(_fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """The leader cannot hold its Lease: it stops working until it leads again."""
+    return _stop_leader(target.component, levers)
+
+
+def drop_watches(_fault: Fault, target: Target, levers: Levers) -> None:
+    """Break the watches of one component, or of all; they resume where they were."""
+    if target.component and levers.server.drop_watches(target.component) == 0:
+        raise FaultError(f'nobody named "{target.component}" watches anything')
+    if not target.component:
+        levers.server.drop_watches()
+
+
+def compact_store(fault: Fault, _target: Target, levers: Levers) -> None:
+    """Forget history now."""
+    store = levers.store
+    revision = store.revision - int(settings(fault)["keep"])
+    if revision <= store.compact_revision:
+        raise FaultError(
+            f"there is no history before revision {revision}: the store is compacted at"
+            f" {store.compact_revision}"
+        )
+    store.compact(revision)
+
+
+def slow_store(fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """Writes are durable, and answered, later."""
+    seconds = float(settings(fault)["latency"])
+    levers.store.write_latency += seconds
+
+    def quicken() -> None:
+        levers.store.write_latency = max(0.0, levers.store.write_latency - seconds)
+
+    return quicken
+
+
+def refuse_writes(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """The store raises an alarm and takes no writes."""
+    store = levers.store
+    if store.alarm is not None and store.alarm != READ_ONLY:
+        raise FaultError(f"the store takes no writes already: {store.alarm}")
+
+    def allow() -> None:
+        if store.alarm == READ_ONLY:
+            store.set_alarm(None)
+
+    return levers.hold("readonly", lambda: store.set_alarm(READ_ONLY), allow)
+
+
+def crash_store(fault: Fault, _target: Target, levers: Levers) -> Recovery:
+    """The store dies: no request is answered and every watch ends, until it is back.
+
+    ``before-fsync`` loses the write under way: nothing is committed from now on, and who waits for
+    an answer gets none. ``after-fsync`` keeps it: what is committed is served again afterwards.
+    """
+    given = settings(fault)
+    recoveries = [hold_apiserver(levers)]
+    if given["when"] == "before-fsync":
+        recoveries.append(refuse_writes(fault, Target(), levers))
+    undo = undo_all(recoveries)
+    timer = levers.loop.call_later(float(given["seconds"]), undo)
+
+    def come_back() -> None:
+        timer.cancel()
+        undo()
+
+    return come_back
+
+
+def _stop(name: str, levers: Levers) -> Recovery:
+    component: Startable | None = levers.components.get(name)
     if component is None:
         known = ", ".join(sorted(levers.components))
-        msg = f'there is no component "{target.component}"; there are {known}'
+        msg = f'there is no component "{name}"; there are {known}'
         raise FaultError(msg)
-    component.stop()
-    return component.start
+    return levers.hold(f"component/{name}", component.stop, component.start)
+
+
+def _stop_leader(name: str, levers: Levers) -> Recovery:
+    leader = levers.leaders.get(name) or levers.leaders.get(f"kube-{name}")
+    if leader is None:
+        known = ", ".join(sorted(levers.leaders))
+        raise FaultError(f'"{name}" has no Lease to lose; there are {known}')
+    return levers.hold(f"leader/{name}", leader.stop, leader.start)
 
 
 def _link(target: Target, levers: Levers) -> Link:

@@ -4,23 +4,36 @@ import logging
 
 import attrs
 
-from engine.api.kubarium import Fault, FaultStatus
+from engine.api.cron import parse_schedule
+from engine.api.fault_catalogue import CATALOGUE
+from engine.api.kubarium import Fault, FaultStatus, HypothesisResult
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, NotFoundError
 from engine.client.informer import InformerFactory
 from engine.faults.fault import FaultError, Levers, Recovery
+from engine.faults.hypothesis import Watched
 from engine.faults.registry import FAULTS
-from engine.faults.target import resolve
+from engine.faults.sequence import Sequence, child, is_over
+from engine.faults.target import resolve, touched
 from engine.kernel.loop import Timer
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 1.0
+ENDED = ("Recovered", "Aborted", "Failed", "Previewed")
+
 
 @attrs.define(eq=False, repr=False)
 class _Active:
+    """A fault in force: how to undo it, and what ends it."""
+
     fault: Fault
     recovery: Recovery | None
-    timer: Timer | None = None
+    watched: list[Watched] = attrs.field(factory=list)
+    sequence: Sequence | None = None
+    timers: list[Timer] = attrs.field(factory=list)
+    failures: int = 0
+    touched: tuple[str, ...] = ()
 
 
 @attrs.define(eq=False, repr=False)
@@ -36,13 +49,19 @@ class Injector:
     levers: Levers
     informers: InformerFactory
     _active: dict[str, _Active] = attrs.field(factory=dict, init=False)
+    _schedules: dict[str, Timer] = attrs.field(factory=dict, init=False)
+    _known: dict[str, None] = attrs.field(factory=dict, init=False)
 
     def start(self) -> None:
         """Act on Faults from now on. Those that were active when Kubarium ended are over."""
         self.informers.informer(Fault).add_handler(self._on_change)
+        for node in self.levers.nodes.values():
+            node.runtime.on_failed = self._disturbance_failed
 
     def stop(self) -> None:
         """Undo everything that is active, newest first."""
+        for timer in self._schedules.values():
+            timer.cancel()
         self.recover_all()
 
     @property
@@ -51,74 +70,262 @@ class Injector:
         return tuple(entry.fault for entry in self._active.values())
 
     def recover_all(self) -> None:
-        """The panic key: undo every active fault, newest first."""
+        """The panic key: undo every active fault, newest first; sequences begin nothing more."""
+        why = "undone together with all others"
+        for uid, entry in tuple(self._active.items()):
+            if entry.sequence is not None:
+                self._recover(uid, why)
         for uid in reversed(tuple(self._active)):
-            self._recover(uid, "undone together with all others")
+            self._recover(uid, why)
 
     def _on_change(self, _key: str, old: Fault | None, new: Fault | None) -> None:
         if new is None:
             if old is not None:
-                self._recover(old.metadata.uid, "deleted", is_deleted=True)
-        elif new.status.phase == "":
-            self.levers.loop.call_soon(self._inject, new)
-        elif new.status.phase == "Active" and new.metadata.uid not in self._active:
+                self._forget(old)
+            return
+        uid = new.metadata.uid
+        for entry in tuple(self._active.values()):
+            if entry.sequence is not None:
+                entry.sequence.child_changed(new)
+        phase = new.status.phase
+        if phase == "" and uid not in self._known:
+            self._known[uid] = None
+            self.levers.loop.call_soon(self._begin, new)
+        elif phase == "Active" and uid not in self._active:
             self.levers.loop.call_soon(self._report_over, new, "Kubarium was restarted")
+        elif phase == "Scheduled" and uid not in self._schedules:
+            self._arm(new)
+
+    def _forget(self, fault: Fault) -> None:
+        uid = fault.metadata.uid
+        self._known.pop(uid, None)
+        timer = self._schedules.pop(uid, None)
+        if timer is not None:
+            timer.cancel()
+        for entry in tuple(self._active.values()):
+            if entry.sequence is not None:
+                entry.sequence.child_gone(fault)
+        self._recover(uid, "deleted", is_deleted=True)
+
+    # --- from an object to an effect ---
+
+    def _begin(self, fault: Fault) -> None:
+        try:
+            if fault.spec.is_dry_run:
+                self._preview(fault)
+            elif fault.spec.schedule:
+                parse_schedule(fault.spec.schedule)
+                self._report(fault, FaultStatus(phase="Scheduled", message=fault.spec.schedule))
+                self._arm(fault)
+            else:
+                self._inject(fault)
+        except (FaultError, ApiError, ValueError) as error:
+            now = self._now()
+            failed = FaultStatus(
+                phase="Failed", message=str(error), started_at=now, ended_at=now, is_undone=True
+            )
+            self._report(fault, failed)
+
+    def _preview(self, fault: Fault) -> None:
+        """Say what would be hit, and hit nothing."""
+        parts = [part for stage in fault.spec.sequence for part in stage.faults]
+        faults = [child(fault, part, "") for part in parts] or [fault]
+        found: dict[str, None] = {}
+        for one in faults:
+            found |= dict.fromkeys(touched(resolve(one, self.levers)))
+        count = len(found)
+        message = f"would touch {count} object{'s' if count != 1 else ''}; nothing was done"
+        status = FaultStatus(
+            phase="Previewed", touched=tuple(found), message=message, ended_at=self._now()
+        )
+        self._report(fault, status)
 
     def _inject(self, fault: Fault) -> None:
-        uid = fault.metadata.uid
-        if uid in self._active:
-            return
-        loop = self.levers.loop
+        watched = [Watched(hypothesis) for hypothesis in fault.spec.steady_state]
+        before = self._look(watched)
+        for result in before:
+            if not result.holds:
+                message = f"not begun: {result.title} does not hold before ({result.found})"
+                raise FaultError(message)
+        entry = _Active(fault, None, watched)
+        seconds = fault.spec.duration_seconds
+        self._active[fault.metadata.uid] = entry
         try:
-            apply = FAULTS.get(fault.spec.type)
-            if apply is None:
-                known = ", ".join(FAULTS)
-                msg = f'"{fault.spec.type}" is not a fault; spec.type is one of {known}'
-                raise FaultError(msg)  # noqa: TRY301 - the answer is the same for all of them
-            target = resolve(fault, self.levers)
-            recovery = apply(fault, target, self.levers)
-        except (FaultError, ApiError) as error:
-            self._report(fault, FaultStatus(phase="Failed", message=str(error)))
-            return
-        log.info("injected fault=%s type=%s", fault.key, fault.spec.type)
-        touched = target.nodes + tuple(pod.key for pod in target.pods)
-        if target.component:
-            touched += (target.component,)
-        now = Time(float(int(loop.now)))
-        if recovery is None:
-            status = FaultStatus(
-                phase="Recovered", touched=touched, started_at=now, ended_at=now, message="done"
+            if fault.spec.sequence:
+                entry.sequence = Sequence(fault, self.levers, self._sequence_ended)
+            else:
+                seconds = self._apply(entry)
+        except BaseException:
+            del self._active[fault.metadata.uid]
+            raise
+        log.info("injected fault=%s type=%s", fault.key, fault.spec.type or "sequence")
+        now = self._now()
+        status = FaultStatus(
+            phase="Active", touched=entry.touched, started_at=now, steady_state=before
+        )
+        if entry.recovery is None and entry.sequence is None:
+            del self._active[fault.metadata.uid]
+            over = attrs.evolve(
+                status, phase="Recovered", ended_at=now, message="done", is_undone=True
             )
-            self._report(fault, status)
+            self._report(fault, over)
             return
-        entry = self._active[uid] = _Active(fault, recovery)
-        if fault.spec.duration_seconds is not None:
-            entry.timer = loop.call_later(
-                fault.spec.duration_seconds, self._recover, uid, "its time was over"
-            )
-        self._report(fault, FaultStatus(phase="Active", touched=touched, started_at=now))
+        if seconds is not None:
+            status = attrs.evolve(status, ends_at=Time(now + float(int(seconds))))
+        entry.fault = attrs.evolve(fault, status=status)
+        self._set_timers(entry, seconds)
+        self._report(fault, status)
+        if entry.sequence is not None:
+            entry.sequence.start()
 
-    def _recover(self, uid: str, why: str, *, is_deleted: bool = False) -> None:
+    def _set_timers(self, entry: _Active, seconds: float | None) -> None:
+        loop, uid = self.levers.loop, entry.fault.metadata.uid
+        if seconds is not None:
+            entry.timers.append(loop.call_later(seconds, self._recover, uid, "its time was over"))
+        if entry.watched:
+            entry.timers.append(loop.call_later(LOOK_SECONDS, self._check_steady_state, uid))
+
+    def _apply(self, entry: _Active) -> float | None:
+        """Pull the lever; for how many seconds, or None for until it is deleted."""
+        fault = entry.fault
+        spec = fault.spec
+        kind, apply = CATALOGUE.get(spec.type), FAULTS.get(spec.type)
+        if apply is None or kind is None:
+            known = ", ".join(FAULTS)
+            raise FaultError(f'"{spec.type}" is not a fault; spec.type is one of {known}')
+        target = resolve(fault, self.levers)
+        entry.touched = touched(target)
+        entry.recovery = apply(fault, target, self.levers)
+        if not kind.is_lasting and spec.duration_seconds is None:
+            return self._at_once(entry)
+        return spec.duration_seconds or kind.default_duration
+
+    def _at_once(self, entry: _Active) -> float | None:
+        """How long a fault without a duration of its own holds its lever."""
+        spec = entry.fault.spec
+        kind = CATALOGUE[spec.type]
+        parameter = kind.parameter("seconds")
+        if parameter is None:
+            return 30.0
+        return float(parameter.read(spec.params.get("seconds", parameter.default)))
+
+    # --- what ends it ---
+
+    def _check_steady_state(self, uid: str) -> None:
+        entry = self._active.get(uid)
+        if entry is None:
+            return
+        now = self.levers.loop.now
+        results = self._look(entry.watched)
+        broken = [watched.is_broken(now) for watched in entry.watched]
+        if any(broken):
+            result = results[broken.index(True)]
+            self._recover(uid, f"{result.title} did not hold ({result.found})", phase="Aborted")
+            return
+        entry.timers.append(
+            self.levers.loop.call_later(LOOK_SECONDS, self._check_steady_state, uid)
+        )
+
+    def _look(self, watched: list[Watched]) -> tuple[HypothesisResult, ...]:
+        now = self.levers.loop.now
+        return tuple(one.look(self.levers.client, now) for one in watched)
+
+    def _sequence_ended(self, fault: Fault, message: str, phase: str) -> None:
+        self._recover(fault.metadata.uid, message, phase=phase)
+
+    def _disturbance_failed(self, disturbance_id: str, message: str) -> None:
+        uid = disturbance_id.rpartition(".")[0]
+        entry = self._active.get(uid)
+        if entry is None:
+            return
+        entry.failures += 1
+        if entry.failures >= max(1, len(entry.touched)):
+            self._recover(uid, message, phase="Failed")
+
+    def _recover(
+        self, uid: str, why: str, *, is_deleted: bool = False, phase: str = "Recovered"
+    ) -> None:
         entry = self._active.pop(uid, None)
         if entry is None:
             return
-        if entry.timer is not None:
-            entry.timer.cancel()
+        for timer in entry.timers:
+            timer.cancel()
+        if entry.sequence is not None:
+            entry.sequence.stop()
         if entry.recovery is not None:
             entry.recovery()
         log.info("recovered fault=%s why=%s", entry.fault.key, why)
         if not is_deleted:
-            self._report_over(entry.fault, why)
+            self._report_over(entry.fault, why, phase, entry.watched)
 
-    def _report_over(self, fault: Fault, why: str) -> None:
-        now = Time(float(int(self.levers.loop.now)))
-        status = attrs.evolve(fault.status, phase="Recovered", message=why, ended_at=now)
+    def _report_over(
+        self,
+        fault: Fault,
+        why: str,
+        phase: str = "Recovered",
+        watched: list[Watched] | None = None,
+    ) -> None:
+        status = attrs.evolve(
+            fault.status,
+            phase=phase,
+            message=why,
+            ended_at=self._now(),
+            ends_at=None,
+            is_undone=True,
+        )
+        if watched and phase != "Aborted":
+            status = attrs.evolve(status, steady_state=self._look(watched))
         self._report(fault, status)
+
+    # --- schedules ---
+
+    def _arm(self, fault: Fault) -> None:
+        """Wait for the next time of the fault's schedule."""
+        loop = self.levers.loop
+        when = parse_schedule(fault.spec.schedule).next_after(loop.now)
+        if when is not None:
+            uid = fault.metadata.uid
+            self._schedules[uid] = loop.call_at(when, self._begin_scheduled, fault)
+
+    def _begin_scheduled(self, fault: Fault) -> None:
+        self._arm(fault)
+        name = f"{fault.metadata.name}-"
+        running = [one for one in self.active if one.metadata.name.startswith(name)]
+        client = self.levers.client
+        if running:
+            return  # one at a time
+        number = int(self.levers.loop.now)
+        spec = attrs.evolve(fault.spec, schedule="")
+        try:
+            client.create(child(fault, spec, str(number)))
+            old = [
+                one
+                for one in client.list(Fault).items
+                if one.metadata.name.startswith(name) and is_over(one)
+            ]
+            for one in sorted(old, key=lambda found: found.metadata.name)[:-3]:
+                client.delete(Fault, one.metadata.name)
+        except ApiError as error:
+            log.warning("scheduled fault=%s not begun: %s", fault.key, error)
+            return
+        status = FaultStatus(
+            phase="Scheduled", message=fault.spec.schedule, last_schedule_at=self._now()
+        )
+        self._report(fault, status)
+
+    # --- telling ---
+
+    def _now(self) -> Time:
+        return Time(float(int(self.levers.loop.now)))
 
     def _report(self, fault: Fault, status: FaultStatus) -> None:
         client = self.levers.client
         try:
             current = client.get(Fault, fault.metadata.name)
+            if current.metadata.uid != fault.metadata.uid:
+                return
+            if is_over(current) and status.phase in ("", "Active"):
+                return
             client.update_status(attrs.evolve(current, status=status))
         except NotFoundError:
             return

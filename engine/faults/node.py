@@ -1,53 +1,180 @@
 """Faults of whole nodes."""
 
 from engine.api.kubarium import Fault
-from engine.faults.fault import FaultError, Levers, Recovery, Target
+from engine.api.node import Node
+from engine.api.pod import Pod
+from engine.apiserver.errors import ApiError, NotFoundError
+from engine.cri.commands import PodIdentity
+from engine.cri.disturbance import Disturbance, DisturbTraffic, Freeze
+from engine.faults.fault import Levers, NodeLevers, Recovery, Target, settings, undo_all
+from engine.faults.pod import disturb_all
+from engine.kernel.loop import Timer
+
+EVICT_SECONDS = 2.0
+MIRROR = "kubernetes.io/config.mirror"
 
 
-def crash(fault: Fault, target: Target, levers: Levers) -> Recovery:
+def crash(_fault: Fault, target: Target, levers: Levers) -> Recovery:
     """Power cut: the kubelet and all containers are gone; recovery boots the node, empty."""
-    nodes = [levers.node(name) for name in _named(fault, target)]
-    for node in nodes:
-        node.kubelet.stop()
-        node.link.cut()
+    recoveries = []
+    for name in target.nodes:
+        node = levers.node(name)
+        recoveries.append(_stop_kubelet(name, node, levers))
+        recoveries.append(_cut(name, node, levers))
         node.runtime.power_off()
+    return undo_all(recoveries)
 
-    def boot() -> None:
-        for node in nodes:
-            node.link.heal()
-            node.kubelet.start()
 
-    return boot
+def reboot(fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """Crash, and boot after `params.seconds` whatever the fault's own duration is."""
+    boot = crash(fault, target, levers)
+    timer = levers.loop.call_later(float(settings(fault)["seconds"]), boot)
+
+    def boot_now() -> None:
+        timer.cancel()
+        boot()
+
+    return boot_now
+
+
+def pause(fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """Everything on the node stands still: its kubelet and its containers."""
+    recoveries = []
+    frozen: list[tuple[NodeLevers, Disturbance]] = []
+    for name in target.nodes:
+        node = levers.node(name)
+        recoveries.append(_stop_kubelet(name, node, levers))
+        for sandbox in node.runtime.list_sandboxes():
+            frozen += [
+                (node, Freeze(id="", pod=sandbox.pod, container_id=container.container_id))
+                for container in sandbox.containers
+                if container.state == "running"
+            ]
+    recoveries.append(disturb_all(frozen, fault))
+    return undo_all(recoveries)
 
 
 def partition(fault: Fault, target: Target, levers: Levers) -> Recovery:
-    """The node cannot reach the control plane; its containers go on serving."""
-    nodes = [levers.node(name) for name in _named(fault, target)]
-    for node in nodes:
-        node.link.cut()
+    """The node cannot reach the control plane, its pods not those of other nodes, or both."""
+    planes = str(settings(fault)["planes"])
+    recoveries = []
+    for name in target.nodes:
+        node = levers.node(name)
+        if planes in ("control", "both"):
+            recoveries.append(_cut(name, node, levers))
+        if planes in ("data", "both"):
+            recoveries.append(disturb_all([(node, _isolation(name, node, levers))], fault))
+    return undo_all(recoveries)
 
-    def heal() -> None:
-        for node in nodes:
-            node.link.heal()
 
-    return heal
-
-
-def stop_kubelet(fault: Fault, target: Target, levers: Levers) -> Recovery:
+def stop_kubelet(_fault: Fault, target: Target, levers: Levers) -> Recovery:
     """The kubelet's process is gone; containers go on, nobody looks after them."""
-    nodes = [levers.node(name) for name in _named(fault, target)]
-    for node in nodes:
-        node.kubelet.stop()
-
-    def start() -> None:
-        for node in nodes:
-            node.kubelet.start()
-
-    return start
+    return undo_all([_stop_kubelet(name, levers.node(name), levers) for name in target.nodes])
 
 
-def _named(fault: Fault, target: Target) -> tuple[str, ...]:
-    if not target.nodes:
-        msg = f"{fault.spec.type} needs spec.target.nodes: the names of one or more nodes"
-        raise FaultError(msg)
-    return target.nodes
+def press(fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """The kubelet measures too little memory, disk or pids: it says so and evicts."""
+    resource = str(settings(fault)["resource"])
+    recoveries = []
+    for name in target.nodes:
+        kubelet = levers.node(name).kubelet
+
+        def press_(kubelet=kubelet) -> None:  # type: ignore[no-untyped-def]
+            kubelet.set_pressure(resource, is_short=True)
+
+        def ease(kubelet=kubelet) -> None:  # type: ignore[no-untyped-def]
+            kubelet.set_pressure(resource, is_short=False)
+
+        recoveries.append(levers.hold(f"pressure/{name}/{resource}", press_, ease))
+    return undo_all(recoveries)
+
+
+def drain(_fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """Cordon the nodes and evict their pods, as far as budgets allow; uncordon at the end."""
+    cordoned = [name for name in target.nodes if _cordon(name, levers, is_cordoned=True)]
+    timer: list[Timer] = []
+
+    def evict() -> None:
+        timer[:] = [levers.loop.call_later(EVICT_SECONDS, evict)]
+        try:
+            pods = levers.client.list(Pod).items
+        except ApiError:
+            return
+        for pod in pods:
+            if pod.spec.node_name in target.nodes and _may_go(pod):
+                try:
+                    levers.client.evict(pod.metadata.name, namespace=pod.metadata.namespace)
+                except ApiError:
+                    continue  # a budget holds it, or it has gone: again later
+
+    evict()
+
+    def uncordon() -> None:
+        timer[0].cancel()
+        for name in cordoned:
+            _uncordon(name, levers)
+
+    return uncordon
+
+
+def skew_clock(fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """The kubelet dates its heartbeats and conditions by a wrong clock."""
+    offset = float(settings(fault)["offset"])
+    kubelets = [levers.node(name).kubelet for name in target.nodes]
+    for kubelet in kubelets:
+        kubelet.set_clock_offset(offset)
+
+    def correct() -> None:
+        for kubelet in kubelets:
+            kubelet.set_clock_offset(0.0)
+
+    return correct
+
+
+def _stop_kubelet(name: str, node: NodeLevers, levers: Levers) -> Recovery:
+    return levers.hold(f"kubelet/{name}", node.kubelet.stop, node.kubelet.start)
+
+
+def _cut(name: str, node: NodeLevers, levers: Levers) -> Recovery:
+    return levers.hold(f"link/kubelet/{name}", node.link.cut, node.link.heal)
+
+
+def _isolation(name: str, node: NodeLevers, levers: Levers) -> DisturbTraffic:
+    return DisturbTraffic(
+        id="",
+        pod=PodIdentity(namespace="", name=f"node {name}", uid=""),
+        action="drop",
+        addresses=(node.pod_cidr,),
+        peers=tuple(
+            other.pod_cidr for key, other in levers.nodes.items() if key != name and other.pod_cidr
+        ),
+    )
+
+
+def _may_go(pod: Pod) -> bool:
+    meta = pod.metadata
+    owners = {owner.kind for owner in meta.owner_references}
+    return (
+        meta.deletion_timestamp is None
+        and MIRROR not in meta.annotations
+        and "DaemonSet" not in owners
+        and pod.status.phase not in ("Succeeded", "Failed")
+    )
+
+
+def _cordon(name: str, levers: Levers, *, is_cordoned: bool) -> bool:
+    """Whether the node was changed."""
+    node = levers.client.get(Node, name)
+    if bool(node.spec.unschedulable) == is_cordoned:
+        return False
+    levers.client.patch(Node, name, {"spec": {"unschedulable": is_cordoned or None}})
+    return True
+
+
+def _uncordon(name: str, levers: Levers) -> None:
+    try:
+        _cordon(name, levers, is_cordoned=False)
+    except NotFoundError:
+        return
+    except ApiError:
+        levers.loop.call_later(1.0, _uncordon, name, levers)

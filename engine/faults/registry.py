@@ -1,16 +1,49 @@
-"""All faults there are, by the name users give."""
+"""All faults there are, by the name users give; `engine.api.fault_catalogue` describes each."""
 
-from engine.faults import control_plane, node, pod
+from engine.faults import control_plane, image, network, node, pod, stress
 from engine.faults.fault import FaultType
 
 FAULTS: dict[str, FaultType] = {
     "pod.kill": pod.kill_pod,
     "container.kill": pod.kill_container,
+    "container.pause": pod.pause_container,
+    "pod.failure": pod.fail_pod,
+    "container.oom": pod.run_out_of_memory,
+    "probe.fail": pod.fail_probes,
     "node.crash": node.crash,
+    "node.reboot": node.reboot,
+    "node.pause": node.pause,
     "node.partition": node.partition,
     "kubelet.stop": node.stop_kubelet,
+    "node.pressure": node.press,
+    "node.drain": node.drain,
+    "clock.skew": node.skew_clock,
+    "net.partition": network.partition,
+    "net.loss": network.lose,
+    "net.delay": network.delay,
+    "net.bandwidth": network.limit,
+    "net.reset": network.reset,
+    "dns.fail": network.fail_dns,
+    "dns.delay": network.delay_dns,
+    "stress.cpu": stress.burn_cpu,
+    "stress.memory": stress.hold_memory,
+    "stress.io": stress.burn_disk,
+    "disk.fill": stress.fill_disk,
     "apiserver.down": control_plane.stop_apiserver,
+    "apiserver.slow": control_plane.slow_apiserver,
+    "apiserver.error": control_plane.refuse_requests,
     "link.cut": control_plane.cut_link,
     "link.delay": control_plane.delay_link,
+    "link.drop": control_plane.drop_on_link,
+    "scheduler.stop": control_plane.stop_scheduler,
+    "controller.stop": control_plane.stop_controller,
     "component.stop": control_plane.stop_component,
+    "store.compact": control_plane.compact_store,
+    "store.slow": control_plane.slow_store,
+    "store.readonly": control_plane.refuse_writes,
+    "store.crash": control_plane.crash_store,
+    "watch.drop": control_plane.drop_watches,
+    "leader.loss": control_plane.lose_leader,
+    "image.pull-fail": image.fail_pulls,
+    "image.pull-slow": image.slow_pulls,
 }

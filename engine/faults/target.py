@@ -3,11 +3,15 @@
 import math
 from typing import TypeVar
 
+import attrs
+
+from engine.api.fault_catalogue import CATALOGUE
 from engine.api.kubarium import Fault, FaultTarget
+from engine.api.node import Node
 from engine.api.pod import Pod
-from engine.api.selectors import matches
+from engine.api.selectors import matches, parse_selector
 from engine.faults.fault import FaultError, Levers, Target
-from engine.kernel.rng import Stream
+from engine.kernel.rng import RandomStreams, Stream
 
 T = TypeVar("T")
 
@@ -17,31 +21,73 @@ def resolve(fault: Fault, levers: Levers) -> Target:
 
     Raises:
         FaultError: it names nothing that exists.
-        UnavailableError: pods were to be looked up and the API server does not answer.
+        UnavailableError: objects were to be looked up and the API server does not answer.
     """
     wanted = fault.spec.target
+    kind = CATALOGUE.get(fault.spec.type)
+    hits_pods = kind is not None and kind.hits == "pods"
+    stream = chance_of(fault, levers)
+    nodes = _nodes(wanted, levers)
+    pods = _pods(wanted, levers, nodes) if hits_pods else ()
+    if hits_pods and not pods:
+        raise FaultError(_nobody(wanted, nodes))
+    if kind is not None and kind.hits == "nodes" and kind.needs_target and not nodes:
+        raise FaultError("no node matches the fault's target")
+    if hits_pods:
+        return Target(pods=choose(pods, wanted, stream))
+    return Target(nodes=choose(nodes, wanted, stream), component=wanted.component)
+
+
+def chance_of(fault: Fault, levers: Levers) -> Stream:
+    """The chance of this fault: by its own seed if it has one, else by the cluster's."""
+    seed = fault.spec.seed
+    if seed is not None:
+        return RandomStreams(seed)["fault"]
+    return levers.random[f"fault/{fault.metadata.name}"]
+
+
+def _nobody(wanted: FaultTarget, nodes: tuple[str, ...]) -> str:
+    where = "any namespace" if wanted.namespace == "*" else f"namespace {_namespace(wanted)}"
+    on = f" on {', '.join(nodes)}" if nodes else ""
+    return f"no pod in {where}{on} matches the fault's target"
+
+
+def _namespace(wanted: FaultTarget) -> str:
+    return wanted.namespace or "default"
+
+
+def _nodes(wanted: FaultTarget, levers: Levers) -> tuple[str, ...]:
     for name in wanted.nodes:
         levers.node(name)
-    stream = levers.random[f"fault/{fault.metadata.name}"]
-    pods = _pods(wanted, levers)
-    if (wanted.pods or wanted.selector is not None) and not pods:
-        msg = f"no pod in namespace {wanted.namespace or 'default'} matches the fault's target"
-        raise FaultError(msg)
-    return Target(
-        nodes=choose(wanted.nodes, wanted, stream),
-        pods=choose(pods, wanted, stream),
-        component=wanted.component,
+    if wanted.nodes:
+        return wanted.nodes
+    if wanted.node_selector is None and not wanted.node_expression:
+        return ()
+    expression = parse_selector(wanted.node_expression)
+    return tuple(
+        node.metadata.name
+        for node in levers.client.list(Node).items
+        if node.metadata.name in levers.nodes
+        and expression.matches(node.metadata.labels)
+        and (wanted.node_selector is None or matches(wanted.node_selector, node.metadata.labels))
     )
 
 
-def _pods(wanted: FaultTarget, levers: Levers) -> tuple[Pod, ...]:
-    if not wanted.pods and wanted.selector is None:
+def _pods(wanted: FaultTarget, levers: Levers, nodes: tuple[str, ...]) -> tuple[Pod, ...]:
+    names_pods = bool(wanted.pods or wanted.selector is not None or wanted.expression)
+    if not names_pods and not nodes:
         return ()
-    namespace = wanted.namespace or "default"
-    found = levers.client.list(Pod, namespace=namespace).items
-    if wanted.pods:
-        return tuple(pod for pod in found if pod.metadata.name in wanted.pods)
-    return tuple(pod for pod in found if matches(wanted.selector, pod.metadata.labels))
+    everywhere = wanted.namespace == "*" or (nodes and not wanted.namespace and not names_pods)
+    namespace = None if everywhere else _namespace(wanted)
+    expression = parse_selector(wanted.expression)
+    return tuple(
+        pod
+        for pod in levers.client.list(Pod, namespace=namespace).items
+        if (not wanted.pods or pod.metadata.name in wanted.pods)
+        and (not nodes or pod.spec.node_name in nodes)
+        and expression.matches(pod.metadata.labels)
+        and (wanted.selector is None or matches(wanted.selector, pod.metadata.labels))
+    )
 
 
 def choose(items: tuple[T, ...], wanted: FaultTarget, stream: Stream) -> tuple[T, ...]:
@@ -62,3 +108,14 @@ def choose(items: tuple[T, ...], wanted: FaultTarget, stream: Stream) -> tuple[T
             raise FaultError(msg)
     hit = sorted(stream.sample(range(len(items)), min(count, len(items))))
     return tuple(items[index] for index in hit)
+
+
+def touched(target: Target) -> tuple[str, ...]:
+    """The target in words."""
+    found = target.nodes + tuple(pod.key for pod in target.pods)
+    return (*found, target.component) if target.component else found
+
+
+def only(target: Target, pods: tuple[Pod, ...]) -> Target:
+    """*target* with other pods."""
+    return attrs.evolve(target, pods=pods)

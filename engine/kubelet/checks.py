@@ -28,12 +28,16 @@ class CheckRunner:
     _waiting: dict[str, Answer] = attrs.field(factory=dict, init=False)
     _count: int = attrs.field(default=0, init=False)
 
-    def run(self, container_id: str, check: Check, *, timeout: float, answer: Answer) -> str:
+    def run(
+        self, container_id: str, check: Check, *, timeout: float, answer: Answer, kind: str = ""
+    ) -> str:
         """Run one check; *answer* is called once, unless it is forgotten first."""
         self._count += 1
         token = f"{container_id[:12]}/{self._count}"
         self._waiting[token] = answer
-        command = RunCheck(token=token, container_id=container_id, check=check, timeout=timeout)
+        command = RunCheck(
+            token=token, container_id=container_id, check=check, timeout=timeout, kind=kind
+        )
         self.runtime.submit(command)
         return token
 

@@ -130,7 +130,11 @@ class Prober:
             self._count(worker, success=event.success, message=event.message)
 
         worker.token = self.checks.run(
-            target.container_id, check, timeout=float(max(1, probe.timeout_seconds)), answer=answer
+            target.container_id,
+            check,
+            timeout=float(max(1, probe.timeout_seconds)),
+            answer=answer,
+            kind=worker.kind.lower(),
         )
 
     def _count(self, worker: _Worker, *, success: bool, message: str) -> None:

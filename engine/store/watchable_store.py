@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -57,6 +58,7 @@ class Store(Generic[V]):
     hub: WatchHub[V] = attrs.field(init=False)
     lessor: Lessor = attrs.field(init=False)
     alarm: str | None = attrs.field(default=None, init=False)
+    write_latency: float = attrs.field(default=0.0, init=False)
     on_alarm_changed: Callable[[str | None], object] | None = attrs.field(default=None, init=False)
     _durable: int = attrs.field(default=0, init=False)
     _waiting: list[tuple[int, int, Callable[[], object]]] = attrs.field(factory=list, init=False)
@@ -295,7 +297,12 @@ class Store(Generic[V]):
     # --- durability ---
 
     def on_durable(self, revision: int, callback: Callable[[], object]) -> None:
-        """Call *callback* once *revision* survives a crash; at once if it does already."""
+        """Call *callback* once *revision* survives a crash; at once if it does already.
+
+        A slow disk (*write_latency*) makes even that take its time.
+        """
+        if self.write_latency and revision > self.durable_revision - 1:
+            callback = partial(self.loop.call_later, self.write_latency, callback)
         if self.log is None or revision <= self._durable:
             callback()
             return

@@ -1,11 +1,13 @@
 """Faults as objects: injected once, undone once, however they end."""
 
+import re
+
 import pytest
 
 from engine.api.frozen import FrozenDict
 from engine.api.kubarium import Fault, FaultTarget
 from engine.api.pod import Pod
-from engine.apiserver.errors import UnavailableError
+from engine.apiserver.errors import InvalidError, UnavailableError
 from engine.cluster import Cluster
 from engine.faults.controls import make_fault
 from tests.builders import make_pod
@@ -91,12 +93,9 @@ def test_killed_containers_are_started_again(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("type_", "target", "words"),
     [
-        ("node.explode", FaultTarget(nodes=("node-1",)), "is not a fault"),
         ("node.crash", FaultTarget(nodes=("node-9",)), 'there is no node "node-9"'),
-        ("node.crash", FaultTarget(), "needs spec.target.nodes"),
         ("pod.kill", FaultTarget(pods=("nobody",)), "no pod in namespace default"),
         ("link.cut", FaultTarget(component="moon"), 'there is no link "moon"'),
-        ("link.delay", FaultTarget(component="scheduler"), "params.seconds"),
         ("component.stop", FaultTarget(component="moon"), 'there is no component "moon"'),
     ],
 )
@@ -109,3 +108,31 @@ def test_a_fault_that_cannot_be_injected_says_why(
     assert fault.status.phase == "Failed"
     assert words in fault.status.message
     assert cluster.injector.active == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "target", "params", "words"),
+    [
+        ("node.explode", FaultTarget(nodes=("node-1",)), {}, "spec.type: Unsupported value"),
+        ("", FaultTarget(nodes=("node-1",)), {}, "spec.type: Required value"),
+        ("node.crash", FaultTarget(), {}, "node.crash needs spec.target.nodes"),
+        ("pod.kill", FaultTarget(), {}, "pod.kill needs pods"),
+        ("link.delay", FaultTarget(component="scheduler"), {}, "spec.params.seconds"),
+        ("link.cut", FaultTarget(), {}, "spec.target.component: Required value"),
+        ("net.loss", FaultTarget(pods=("a",)), {"percent": 120}, "must be 0.1 to 100, not 120"),
+        ("net.loss", FaultTarget(pods=("a",)), {"speed": 1}, "net.loss has no parameter 'speed'"),
+        ("net.delay", FaultTarget(pods=("a",)), {"latency": "soon"}, "a time as 250ms"),
+        ("stress.memory", FaultTarget(pods=("a",)), {"bytes": "lots"}, "a quantity as 64Mi"),
+        ("pod.kill", FaultTarget(pods=("a",), mode="some"), {}, "spec.target.mode"),
+        ("pod.kill", FaultTarget(pods=("a",), mode="fixed"), {}, "spec.target.value"),
+        ("pod.kill", FaultTarget(expression="a in"), {}, "spec.target.expression"),
+    ],
+)
+def test_a_wrong_fault_is_refused(
+    cluster: Cluster, type_: str, target: FaultTarget, params: dict[str, object], words: str
+) -> None:
+    """Before it is stored, with the field and what was expected."""
+    with pytest.raises(InvalidError, match=re.escape(words)):
+        cluster.apply(make_fault("test", type_, target, params=FrozenDict(params)))
+
+    assert not cluster.list(Fault)

@@ -99,6 +99,8 @@ def clean_slot(slot: Slot, *, record: Path = RECORD) -> None:
     if nft is not None:
         with contextlib.suppress(NftError):
             remove_table(nft, slot.table)
+        with contextlib.suppress(NftError):
+            remove_table(nft, f"{slot.table}_faults")
         nft.close()
     with _locked(record):
         if not any(_exists(link_name(Slot(number))) for number in range(COUNT)):

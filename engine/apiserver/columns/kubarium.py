@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.apiserver.columns.column import Columns, age, columns
+from engine.apiserver.columns.column import Columns, age, columns, duration
 
 
 def _decision(obj: Any, now: float) -> tuple[Any, ...]:
@@ -46,3 +46,26 @@ LOADS = Columns(
     ),
     _load,
 )  # fmt: skip
+
+
+def _fault(obj: Any, now: float) -> tuple[Any, ...]:
+    spec, status = obj.spec, obj.status
+    left = "<none>"
+    if status.phase == "Active" and status.ends_at is not None:
+        left = duration(max(0.0, status.ends_at - now))
+    touched = status.touched
+    more = f" and {len(touched) - 3} more" if len(touched) > 3 else ""
+    return (
+        obj.metadata.name,
+        spec.type or "sequence",
+        status.phase or "Pending",
+        ", ".join(touched[:3]) + more or "<none>",
+        left,
+        age(obj.metadata.creation_timestamp, now),
+        status.message or "<none>",
+    )
+
+
+FAULTS = Columns(
+    columns("Name", "Type", "Phase", "Touched", "Left", "Age", wide=("Message",)), _fault
+)

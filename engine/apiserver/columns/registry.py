@@ -35,6 +35,7 @@ COLUMNS: dict[str, Columns] = {
     "endpoints": network.ENDPOINTS,
     "endpointslices.discovery.k8s.io": network.ENDPOINT_SLICES,
     "events": cluster.EVENTS,
+    "faults.kubarium.dev": kubarium.FAULTS,
     "flowschemas.flowcontrol.apiserver.k8s.io": access.FLOW_SCHEMAS,
     "horizontalpodautoscalers.autoscaling": workloads.AUTOSCALERS,
     "ingressclasses.networking.k8s.io": network.INGRESS_CLASSES,

@@ -13,6 +13,7 @@ from engine.apiserver.strategies.configuration import (
 )
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.discovery import EndpointSliceStrategy
+from engine.apiserver.strategies.fault import FaultStrategy
 from engine.apiserver.strategies.lease import LeaseStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
 from engine.apiserver.strategies.networking import (
@@ -65,6 +66,7 @@ STRATEGIES: dict[str, Strategy] = {
     "daemonsets.apps": DaemonSetStrategy(),
     "deployments.apps": DeploymentStrategy(),
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy(),
+    "faults.kubarium.dev": FaultStrategy(),
     "flowschemas.flowcontrol.apiserver.k8s.io": FlowSchemaStrategy(),
     "horizontalpodautoscalers.autoscaling": AutoscalerStrategy(),
     "ingressclasses.networking.k8s.io": IngressClassStrategy(),
