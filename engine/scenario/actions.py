@@ -6,29 +6,33 @@ from typing import Any
 import attrs
 import yaml
 
-from engine.api.apps import Deployment, ReplicaSet
-from engine.api.codec import DecodeError, decode, encode_part
+from engine.api.apps import Deployment
+from engine.api.codec import DecodeError, decode
 from engine.api.frozen import freeze
 from engine.api.kubarium import Fault, FaultTarget
-from engine.api.meta import ApiObject, LabelSelector, controller_of
+from engine.api.load import Load, LoadSpec
+from engine.api.meta import ApiObject, LabelSelector, ObjectMeta
 from engine.api.scheme import SCHEME, Resource
 from engine.apiserver.errors import AlreadyExistsError, NotFoundError
 from engine.client.client import Client
 from engine.faults.controls import make_fault
-from engine.scenario.loader import seconds
-from engine.scenario.schema import (
+from engine.scenario.duration import seconds
+from engine.scenario.history import undo
+from engine.scenario.kubectl import parse_command, perform
+from engine.scenario.schema import ScenarioError, StepBase
+from engine.scenario.stage import Stage
+from engine.scenario.steps import (
     ApplyStep,
     DeleteStep,
     FaultStep,
     FaultTargetSpec,
+    KubectlStep,
+    LoadStep,
     RolloutStep,
     ScaleStep,
-    Scenario,
-    ScenarioError,
-    StepBase,
+    SnapshotStep,
+    ViewStep,
 )
-
-REVISION = "deployment.kubernetes.io/revision"
 
 
 def find_resource(reference: str) -> tuple[Resource, str]:
@@ -75,29 +79,34 @@ def _apply(client: Client, obj: ApiObject, document: dict[str, Any], namespace: 
         )
 
 
-def _do_apply(step: ApplyStep, client: Client, scenario: Scenario) -> str:
-    texts = [manifest.yaml for manifest in scenario.manifest if manifest.id in step.manifests]
+def _do_apply(step: ApplyStep, stage: Stage) -> str:
+    texts = [manifest.yaml for manifest in stage.manifests if manifest.id in step.manifests]
     if step.yaml is not None:
         texts.append(step.yaml)
-    names = [name for text in texts for name in apply_yaml(client, text, step.namespace)]
+    names = [name for text in texts for name in apply_yaml(stage.client, text, step.namespace)]
     return "applied " + ", ".join(names)
 
 
-def _do_delete(step: DeleteStep, client: Client, _scenario: Scenario) -> str:
+def _do_delete(step: DeleteStep, stage: Stage) -> str:
     resource, name = find_resource(step.object)
     namespace = step.namespace if resource.namespaced else ""
-    client.delete(resource.cls, name, namespace=namespace, grace_period_seconds=step.grace)
+    stage.client.delete(resource.cls, name, namespace=namespace, grace_period_seconds=step.grace)
     return f"deleted {step.object}"
 
 
-def _do_scale(step: ScaleStep, client: Client, _scenario: Scenario) -> str:
+def _do_scale(step: ScaleStep, stage: Stage) -> str:
     resource, name = find_resource(step.object)
     patch = {"spec": {"replicas": step.replicas}}
-    client.patch(resource.cls, name, patch, namespace=step.namespace)
+    stage.client.patch(resource.cls, name, patch, namespace=step.namespace)
     return f"scaled {step.object} to {step.replicas}"
 
 
-def _do_rollout(step: RolloutStep, client: Client, _scenario: Scenario) -> str:
+def _do_kubectl(step: KubectlStep, stage: Stage) -> str:
+    return perform(parse_command(step.run, namespace=step.namespace), stage.client)
+
+
+def _do_rollout(step: RolloutStep, stage: Stage) -> str:
+    client = stage.client
     resource, name = find_resource(step.object)
     if resource.cls is not Deployment:
         raise ScenarioError(f"rollout works on deployments, not on {step.object}")
@@ -129,70 +138,75 @@ def _image_patch(step: RolloutStep, deployment: Deployment) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"containers": [{"name": name, "image": step.image}]}}}}
 
 
-def undo(client: Client, deployment: Deployment, to_revision: int = 0) -> str:
-    """Give *deployment* the template of an earlier revision (0: the one before), as kubectl does.
-
-    Raises:
-        ScenarioError: there is no such revision.
-    """
-    namespace = deployment.metadata.namespace
-    owned = [
-        found
-        for found in client.list(ReplicaSet, namespace=namespace).items
-        if (owner := controller_of(found)) is not None and owner.uid == deployment.metadata.uid
-    ]
-    by_revision = {int(found.metadata.annotations.get(REVISION, "0")): found for found in owned}
-    current = int(deployment.metadata.annotations.get(REVISION, "0"))
-    earlier = [revision for revision in by_revision if revision < current]
-    wanted = to_revision or max(earlier, default=0)
-    found = by_revision.get(wanted)
-    if found is None:
-        raise ScenarioError(
-            f"{deployment} has no revision {wanted or 'before the current one'} to go back to"
-        )
-    template = encode_part(found.spec.template)
-    labels = dict(template.get("metadata", {}).get("labels", {}))
-    labels.pop("pod-template-hash", None)
-    template["metadata"] = {**template.get("metadata", {}), "labels": labels}
-    patch = [{"op": "replace", "path": "/spec/template", "value": template}]
-    client.patch(Deployment, deployment.metadata.name, patch, namespace=namespace, type="json")
-    return f"rolled {deployment} back to revision {wanted}"
+def _do_load(step: LoadStep, stage: Stage) -> str:
+    name = stage.unique(step.id)
+    spec = LoadSpec(
+        service=step.service,
+        port=step.port,
+        path=step.path,
+        pattern=step.pattern,
+        rate=step.rate,
+        peak=step.peak,
+        period_seconds=seconds(step.period) if step.period is not None else None,
+        duration_seconds=seconds(step.for_) if step.for_ is not None else None,
+        concurrency=step.concurrency,
+        timeout_seconds=seconds(step.timeout),
+        cpu_millis=step.cpu_millis,
+    )
+    stage.client.create(Load(metadata=ObjectMeta(name=name, namespace=step.namespace), spec=spec))
+    stage.loads[step.id or name] = (name, step.namespace)
+    rate = f"{step.rate:g}" if step.peak is None else f"{step.rate:g} to {step.peak:g}"
+    return f"{rate} requests a second to service/{step.service}"
 
 
-def fault_name(scenario: Scenario, step: StepBase, number: int) -> str:
-    """The name of the Fault object that a step makes."""
-    return f"{scenario.id}-{step.id or number}"
+def _do_view(step: ViewStep, stage: Stage) -> str:
+    stage.screen.show(step.view, step.kind, step.filter)
+    return f"shows {step.view}"
 
 
-def fault_of(scenario: Scenario, step: FaultStep, number: int) -> Fault:
+def _do_snapshot(step: SnapshotStep, stage: Stage) -> str:
+    return stage.screen.snapshot(step.name or step.id or f"snapshot-{len(stage.ended) + 1}")
+
+
+def fault_of(step: FaultStep, name: str, *, is_dry_run: bool = False) -> Fault:
     """The Fault object for a fault step."""
-    return make_fault(
-        fault_name(scenario, step, number),
+    fault = make_fault(
+        name,
         step.fault,
         _target(step.target),
         params=freeze(step.params),
         duration=seconds(step.for_) if step.for_ is not None else None,
     )
+    return attrs.evolve(fault, spec=attrs.evolve(fault.spec, is_dry_run=is_dry_run))
 
 
 def _target(spec: FaultTargetSpec) -> FaultTarget:
-    nodes = (spec.nodes,) if isinstance(spec.nodes, str) else spec.nodes
+    nodes, node_selector = spec.nodes, None
+    if isinstance(nodes, str):
+        node_selector = _selector(nodes)
+        nodes = () if node_selector is not None else (nodes,)
     selector, pods = None, spec.pods
     if isinstance(pods, str):
-        if "=" in pods:
-            labels = dict(part.split("=", 1) for part in pods.split(","))
-            selector, pods = LabelSelector(match_labels=freeze(labels)), ()
-        else:
-            pods = (pods,)
+        selector = _selector(pods)
+        pods = () if selector is not None else (pods,)
     return FaultTarget(
         nodes=nodes,
+        node_selector=node_selector,
         pods=pods,
         selector=selector,
-        namespace=spec.namespace,
+        namespace=spec.namespace if pods or selector is not None else "",
         component=spec.component,
         mode=spec.mode,
         value=spec.value,
     )
+
+
+def _selector(text: str) -> LabelSelector | None:
+    """``app=web,tier=front`` as a selector; None if *text* is a name."""
+    if "=" not in text:
+        return None
+    labels = dict(part.split("=", 1) for part in text.replace("==", "=").split(","))
+    return LabelSelector(match_labels=freeze(labels))
 
 
 def end_fault(client: Client, name: str) -> str:
@@ -204,10 +218,23 @@ def end_fault(client: Client, name: str) -> str:
     return f"ended fault {name}"
 
 
-ACTIONS: dict[type[StepBase], Callable[[Any, Client, Scenario], str]] = {
+def end_load(client: Client, name: str, namespace: str) -> str:
+    """Delete the Load of that name, if it is still there."""
+    try:
+        client.delete(Load, name, namespace=namespace)
+    except NotFoundError:
+        return f"load {name} was over already"
+    return f"ended load {name}"
+
+
+ACTIONS: dict[type[StepBase], Callable[[Any, Stage], str]] = {
     ApplyStep: _do_apply,
     DeleteStep: _do_delete,
+    KubectlStep: _do_kubectl,
     ScaleStep: _do_scale,
     RolloutStep: _do_rollout,
+    LoadStep: _do_load,
+    ViewStep: _do_view,
+    SnapshotStep: _do_snapshot,
 }
 """Steps that act at once and are done. What they return says what they did."""

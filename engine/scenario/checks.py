@@ -22,6 +22,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "contains": lambda found, wanted: wanted in found,
     "matches": lambda found, wanted: re.search(str(wanted), str(found)) is not None,
 }
+OPERATORS = tuple(_COMPARE)
+"""What may stand between a value found and a value wanted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +56,22 @@ class View(Protocol):
         """
         ...
 
+    def dns(self, name: str) -> tuple[str, ...]:
+        """The addresses of a name; none if it does not resolve."""
+        ...
+
+    def log(self, reference: str, container: str, namespace: str) -> str | None:
+        """The log of ``pod/name`` or of a workload's pods; None while it is read."""
+        ...
+
+    def usage(self, reference: str, resource: str, namespace: str) -> str | None:
+        """The cpu or memory that a pod or node uses, as a quantity; None if not measured."""
+        ...
+
+    def violations(self, invariant: str) -> tuple[str, ...]:
+        """How the invariant (``*`` for any) was broken so far, each in words."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class Outcome:
@@ -73,6 +91,10 @@ def evaluate(claim: Predicate, view: View) -> Outcome:
             (claim.rollout is not None, _check_rollout),
             (claim.events is not None, _check_events),
             (claim.http is not None, _check_http),
+            (claim.dns is not None, _check_dns),
+            (claim.log is not None, _check_log),
+            (claim.metric is not None, _check_metric),
+            (claim.invariant is not None, _check_invariant),
             (claim.faults_active is not None, _check_faults),
         )
         if is_asked
@@ -206,3 +228,41 @@ def _check_faults(claim: Predicate, view: View) -> Outcome:
         holds=count == claim.faults_active,
         found=f"{count} faults active (wanted {claim.faults_active})",
     )
+
+
+def _check_dns(claim: Predicate, view: View) -> Outcome:
+    assert claim.dns is not None
+    found = view.dns(claim.dns)
+    if claim.exists is False:
+        return Outcome(holds=not found, found=f"{claim.dns} resolves to {', '.join(found) or '-'}")
+    holds = bool(found) and (claim.value is None or str(claim.value) in found)
+    return Outcome(holds=holds, found=f"{claim.dns}: {', '.join(found) or 'no such name'}")
+
+
+def _check_log(claim: Predicate, view: View) -> Outcome:
+    assert claim.log is not None
+    text = view.log(claim.log, claim.container or "", claim.namespace)
+    if text is None:
+        return Outcome(holds=False, found=f"the log of {claim.log} is being read", is_pending=True)
+    lines = [line for line in text.splitlines() if claim.expect is None or claim.expect in line]
+    value, op = (1, ">=") if claim.value is None else (claim.value, claim.op)
+    return Outcome(
+        holds=compare(len(lines), op, value),
+        found=f"{len(lines)} lines of {claim.log} have {claim.expect or 'anything'!r}",
+    )
+
+
+def _check_metric(claim: Predicate, view: View) -> Outcome:
+    assert claim.metric is not None
+    reference, _, resource = claim.metric.partition(" ")
+    found = view.usage(reference, resource, claim.namespace)
+    return Outcome(
+        holds=found is not None and compare(found, claim.op, claim.value, kind="quantity"),
+        found=f"{claim.metric} is {found or 'not measured'} (wanted {claim.op} {claim.value})",
+    )
+
+
+def _check_invariant(claim: Predicate, view: View) -> Outcome:
+    assert claim.invariant is not None
+    found = view.violations(claim.invariant)
+    return Outcome(holds=not found, found=found[0] if found else f"{claim.invariant} holds")

@@ -5,6 +5,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import attrs
 
+from engine.scenario.hypotheses import Violation
+
 
 @attrs.frozen(kw_only=True)
 class StepResult:
@@ -19,6 +21,7 @@ class StepResult:
     started_at: float
     ended_at: float
     revision: int
+    began_revision: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +36,8 @@ class Report:
     started_at: float
     ended_at: float
     steps: tuple[StepResult, ...]
+    violations: tuple[Violation, ...] = ()
+    variables: dict[str, Any] = attrs.field(factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data."""

@@ -15,7 +15,7 @@ class ScenarioError(EngineError):
 
 @attrs.frozen(kw_only=True)
 class Predicate:
-    """One claim about the cluster. Exactly one of object, rollout, events, http, faults_active.
+    """One claim about the cluster; what it names (object, http, …) must all hold together.
 
     Attributes:
         object: ``kind/name``; with *path*, *op* and *value*, with *condition*, or with *exists*.
@@ -29,8 +29,13 @@ class Predicate:
         rollout: ``deployment/name`` whose rollout must be complete.
         events: which Events to count: ``reason=Killing`` or ``pod/web-1 reason=Started``.
         http: ``service/web:80/path`` that must answer with a status below 400.
-        expect: text that the http answer must contain.
+        expect: text that the http answer or a line of the log must contain.
+        dns: a name that must resolve; with *value*, to that address.
+        log: ``pod/name`` or ``deployment/name`` whose log has *expect* (or any line).
+        container: which container's log.
+        metric: ``pod/name cpu`` or ``node/name memory``, compared as quantities.
         faults_active: how many faults must be in force.
+        invariant: the name of an invariant that nothing may have broken so far.
         namespace: where the object is.
         say: what to tell when the claim does not hold.
     """
@@ -46,14 +51,91 @@ class Predicate:
     events: str | None = None
     http: str | None = None
     expect: str | None = None
+    dns: str | None = None
+    log: str | None = None
+    container: str | None = None
+    metric: str | None = None
     faults_active: int | None = None
+    invariant: str | None = None
     namespace: str = "default"
     say: str | None = None
 
 
 @attrs.frozen(kw_only=True)
+class Probe(Predicate):
+    """A claim that is looked at *every* so often; an answer later than *timeout* is none."""
+
+    every: str = "1s"
+    timeout: str = "5s"
+
+
+@attrs.frozen(kw_only=True)
+class Tolerance:
+    """When a probe's answers are good enough.
+
+    A share of the claims that held in the last *window*, or bounds of the value found.
+    """
+
+    success_ratio_min: float | None = None
+    window: str = "10s"
+    min: float | None = None
+    max: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HypothesisSpec:
+    """Steady state: true before the faults, and in the *phases* (before, during, after) named.
+
+    *on_violation* is record, pause or abort.
+    """
+
+    id: str
+    probe: Probe
+    title: str = ""
+    tolerance: Tolerance = Tolerance()
+    phases: tuple[str, ...] = ("before", "during", "after")
+    on_violation: str = "record"
+
+
+@attrs.frozen(kw_only=True)
+class InvariantsSpec:
+    """Which invariants the run requires (``*`` for all); one that breaks fails the run."""
+
+    enable: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class AbortSpec:
+    """What ends the run early (``hypothesis:ID``, ``key:KEY``, ``violation``) and how it is undone.
+
+    *revert* is newest-first or oldest-first; *grace* passes after the faults are undone.
+    """
+
+    on: tuple[str, ...] = ()
+    revert: str = "newest-first"
+    grace: str = "0s"
+
+
+@attrs.frozen(kw_only=True)
+class PlaybackSpec:
+    """How it is shown: the first view, time per typed letter, where to pause, what to write.
+
+    *pause_on* has note, violation, step or snapshot; *outputs* are files by ending: .cast, .jsonl
+    (one line a step), .json, .xml (JUnit), .svg (the last screen).
+    """
+
+    view: str = ""
+    typing: str = "0ms"
+    pause_on: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class NodeSpec:
-    """One or several nodes; ``{i}`` in the name counts from 1."""
+    """One or several nodes; ``{i}`` in the name counts from 1, ``{i:04}`` with leading zeros.
+
+    *runtime* is sim, podman or auto; *taints* are written ``key=value:Effect``.
+    """
 
     name: str
     count: int = 1
@@ -84,145 +166,33 @@ class ClockSpec:
 
 @attrs.frozen(kw_only=True)
 class StepBase:
-    """What every step may have: a name, a delay before it, and a claim that must hold first."""
+    """What every step may have.
+
+    Attributes:
+        id: a name, by which other steps, `seek` and the player's controls find it.
+        title: what it is called on the screen and in reports.
+        say: narration that is shown while the step is under way.
+        delay: how long to wait before it.
+        when: a claim that must hold first.
+        after: ids of steps that must have ended first; for steps that run in parallel.
+    """
 
     do: str
     id: str = ""
     title: str = ""
+    say: str = ""
     delay: str | None = None
     when: Predicate | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ApplyStep(StepBase):
-    """Create or change objects, as `kubectl apply` does."""
-
-    manifests: tuple[str, ...] = ()
-    yaml: str | None = None
-    namespace: str = "default"
-
-
-@attrs.frozen(kw_only=True)
-class DeleteStep(StepBase):
-    """Delete an object ``kind/name``."""
-
-    object: str
-    namespace: str = "default"
-    grace: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ScaleStep(StepBase):
-    """Set the number of replicas of ``kind/name``."""
-
-    object: str
-    replicas: int
-    namespace: str = "default"
-
-
-@attrs.frozen(kw_only=True)
-class RolloutStep(StepBase):
-    """Act on a deployment's rollout: set-image, undo, restart, pause or resume."""
-
-    action: str
-    object: str
-    image: str | None = None
-    container: str | None = None
-    to_revision: int = 0
-    namespace: str = "default"
-
-
-@attrs.frozen(kw_only=True)
-class FaultTargetSpec:
-    """What a fault hits: nodes by name, pods by name or ``label=value`` selector, a component."""
-
-    nodes: str | tuple[str, ...] = ()
-    pods: str | tuple[str, ...] = ()
-    namespace: str = "default"
-    component: str = ""
-    mode: str = ""
-    value: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class FaultStep(StepBase):
-    """Break something, for a time (``for``) or until an `end` step names this one."""
-
-    fault: str
-    target: FaultTargetSpec = FaultTargetSpec()
-    params: dict[str, Any] = attrs.field(factory=dict)
-    for_: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class EndFaultStep(StepBase):
-    """End the fault that an earlier step began."""
-
-    step: str
-
-
-@attrs.frozen(kw_only=True)
-class WaitStep(StepBase):
-    """Go on once the claim holds; fail when it does not in time."""
-
-    until: Predicate
-    timeout: str = "60s"
-    hold: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class CheckStep(StepBase):
-    """Claims that must hold now."""
-
-    checks: tuple[Predicate, ...]
-
-
-@attrs.frozen(kw_only=True)
-class NoteStep(StepBase):
-    """Tell the audience something."""
-
-    text: str
-    pause: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class SleepStep(StepBase):
-    """Let time pass."""
-
-    seconds: str
-
-
-Step = (
-    ApplyStep
-    | DeleteStep
-    | ScaleStep
-    | RolloutStep
-    | FaultStep
-    | EndFaultStep
-    | WaitStep
-    | CheckStep
-    | NoteStep
-    | SleepStep
-)
-
-STEPS: dict[str, type[StepBase]] = {
-    "apply": ApplyStep,
-    "delete": DeleteStep,
-    "scale": ScaleStep,
-    "rollout": RolloutStep,
-    "fault": FaultStep,
-    "end": EndFaultStep,
-    "wait": WaitStep,
-    "check": CheckStep,
-    "note": NoteStep,
-    "sleep": SleepStep,
-}
-"""The kinds of steps by the word after ``do``."""
+    after: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """A whole file."""
+    """A whole file.
+
+    *needs* is what the machine must have: podman. *vars* are values that ``${name}`` stands for
+    and ``--var name=value`` changes.
+    """
 
     format: str
     id: str
@@ -230,7 +200,12 @@ class Scenario:
     summary: str = ""
     seed: int = 1
     needs: tuple[str, ...] = ()
+    vars: dict[str, Any] = attrs.field(factory=dict)
     clock: ClockSpec = ClockSpec()
+    playback: PlaybackSpec = PlaybackSpec()
     node: tuple[NodeSpec, ...] = ()
     manifest: tuple[Manifest, ...] = ()
+    hypothesis: tuple[HypothesisSpec, ...] = ()
+    invariants: InvariantsSpec = InvariantsSpec()
+    abort: AbortSpec = AbortSpec()
     step: tuple[StepBase, ...] = ()

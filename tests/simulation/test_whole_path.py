@@ -10,7 +10,7 @@ from engine.api.meta import is_true
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.cluster import Cluster
-from engine.scenario.actions import undo
+from engine.scenario.history import undo
 from tests.builders import make_deployment, make_pod, make_service
 
 V2 = "localhost/kubarium/demo:v2"
