@@ -4,6 +4,7 @@ All nodes are on one machine, so a volume is one device, wherever it is mounted:
 another one reads, and a file system is never mounted twice by two kernels.
 """
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Iterable
@@ -77,11 +78,12 @@ class Disks:
             if volume.is_device:
                 return Path(device)
             is_new = images.format_if_needed(image, device)
+            with contextlib.suppress(AdapterError):  # another pod may have it mounted
+                images.grow_file_system(image, device)
             if not place.is_mount():
                 options = volume.attributes.get("mountOptions") or "defaults"
                 images.run("mount", "-t", "ext4", "-o", options, device, str(place))
             images.hide(image)  # that is: once it is unmounted everywhere
-            images.grow_file_system(image, device)
             if is_new and volume.driver == LOCAL.name:
                 place.chmod(0o777)
                 (place / "lost+found").rmdir()

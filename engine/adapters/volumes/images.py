@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.errors import AdapterError
 
-TOOLS = ("losetup", "mkfs.ext4", "resize2fs", "mount", "umount")
+TOOLS = ("losetup", "mkfs.ext4", "resize2fs", "e2fsck", "mount", "umount")
 SUPERBLOCK = 1024
 MAGIC = 0xEF53
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -134,10 +134,30 @@ def format_if_needed(image: Path, device: str) -> bool:
     return True
 
 
+def is_grown(image: Path) -> bool:
+    """Whether the file system in *image* has all of it."""
+    return file_system_size(image) >= image.stat().st_size // 4096 * 4096
+
+
 def grow_file_system(image: Path, device: str) -> None:
-    """Let the mounted file system have all of its image."""
-    if file_system_size(image) < image.stat().st_size // 4096 * 4096:
+    """Let the file system have all of its image: at any time, if we may; else while unmounted.
+
+    Raises:
+        AdapterError: it is mounted, and growing it then needs a capability that we lack.
+    """
+    if is_grown(image):
+        return
+    if not mount_points(image):
+        run("e2fsck", "-f", "-p", device)
+    try:
         run("resize2fs", device)
+    except AdapterError as error:
+        if "Permission denied" not in str(error):
+            raise
+        raise AdapterError(
+            "rpc error: code = FailedPrecondition desc = the file system cannot grow while it is "
+            "mounted (CAP_SYS_RESOURCE is missing here); it does when its pod is restarted"
+        ) from error
 
 
 def file_system_size(image: Path) -> int:

@@ -23,6 +23,7 @@ from engine.kubelet.pod_state import PodState, SandboxStep
 from engine.kubelet.volumes.claim import claim_name
 
 POLL_SECONDS = 2.0
+RETRY_SECONDS = 120.0
 PENDING = "FileSystemResizePending"
 DONE = frozenset((PENDING, "Resizing", "NodeResizeError"))
 
@@ -39,6 +40,7 @@ class FileSystemGrowth:
     states: Mapping[str, PodState]
     _timer: Timer | None = attrs.field(default=None, init=False)
     _asked: dict[tuple[str, str], str] = attrs.field(factory=dict, init=False)
+    _refused: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
 
     def wake(self) -> None:
         """A pod here has volumes of drivers: look at them from now on."""
@@ -58,6 +60,8 @@ class FileSystemGrowth:
         if name is None or pod is None:
             return
         if event.error:
+            again = self.loop.now + RETRY_SECONDS
+            self._refused[event.pod.uid, event.volume] = again
             message = (
                 f'NodeExpandVolume.NodeExpandVolume failed for volume "{name}" : {event.error}'
             )
@@ -85,6 +89,8 @@ class FileSystemGrowth:
 
     def _look(self) -> None:
         self._timer = None
+        for key in [key for key in self._refused if key[0] not in self.states]:
+            del self._refused[key]
         for uid, state in tuple(self.states.items()):
             pod = self.pods.get(uid)
             if pod is None or state.sandbox is not SandboxStep.READY:
@@ -99,6 +105,8 @@ class FileSystemGrowth:
         for volume in pod.spec.volumes:
             known = state.volumes.get(volume.name)
             if known is None or not known.driver or known.is_device:
+                continue
+            if self._refused.get((pod.metadata.uid, volume.name), 0.0) > self.loop.now:
                 continue
             name = claim_name(pod, volume)
             try:
