@@ -5,7 +5,6 @@ import os
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import attrs
 
 from engine.lab.loader import load_lab, parse_lab
 from engine.lab.schema import Lab, LabError
-from engine.scenario.loader import load_scenario, parse_scenario
+from engine.scenario.loader import load_scenario
 from engine.scenario.schema import Scenario, ScenarioError
 
 LANGUAGES = ("en", "ko")
@@ -82,12 +81,17 @@ def entries(kind: str, lang: str = "en") -> list[Entry]:
 
 def translation(kind: str, name: str, lang: str) -> Mapping[str, Any] | None:
     """The words of a scenario or lab in *lang*; None where there are none."""
-    if lang == "en":
+    return _beside(_file(kind, name), lang)
+
+
+def _beside(file: Path, lang: str) -> Mapping[str, Any] | None:
+    words = file.with_suffix(f".{lang}.toml")
+    if lang == "en" or not words.is_file():
         return None
-    file = _folder().joinpath(lang, f"{name}.{kind}.toml")
-    if not file.is_file():
-        return None
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    try:
+        return tomllib.loads(words.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(f"{words}: not TOML: {error}") from error
 
 
 def find_lab(name: str, *, learner: str, lang: str = "en") -> Lab:
@@ -97,7 +101,7 @@ def find_lab(name: str, *, learner: str, lang: str = "en") -> Lab:
         LabError: there is none, or it is not one.
     """
     if _is_path(name):
-        return load_lab(name, learner=learner)
+        return load_lab(name, learner=learner, translation=_beside(Path(name), lang))
     file = _file("lab", name)
     if not file.is_file():
         known = ", ".join(entry.id for entry in entries("lab"))
@@ -110,54 +114,31 @@ def find_lab(name: str, *, learner: str, lang: str = "en") -> Lab:
     )
 
 
-def find_scenario(name: str, *, lang: str = "en") -> Scenario:
+def find_scenario(
+    name: str, *, lang: str = "en", variables: Mapping[str, str] | None = None
+) -> Scenario:
     """The scenario *name* of the course, or in the file of that name.
 
     Raises:
         ScenarioError: there is none, or it is not one.
     """
     if _is_path(name):
-        return load_scenario(name)
+        return load_scenario(name, variables=variables, language=lang)
     file = _file("scenario", name)
     if not file.is_file():
         known = ", ".join(entry.id for entry in entries("scenario"))
         raise ScenarioError(f'there is no scenario "{name}", nor such a file; there are {known}')
-    found = parse_scenario(file.read_text(encoding="utf-8"), name=str(file))
-    return told_in(found, translation("scenario", name, lang) or {})
-
-
-def told_in(scenario: Scenario, words: Mapping[str, Any]) -> Scenario:
-    """*scenario* with its prose from *words*: title, summary, and by step title, text and say.
-
-    A step is named by its id, or by its number from 1.
-    """
-    steps = []
-    for number, step in enumerate(scenario.step, 1):
-        found = words.get("step", {}).get(step.id or str(number), {})
-        changes = {key: found[key] for key in ("title", "text") if key in found}
-        said = list(found.get("say", ()))
-        if said and hasattr(step, "checks"):
-            changes["checks"] = tuple(
-                attrs.evolve(claim, say=said.pop(0)) if claim.say and said else claim
-                for claim in step.checks
-            )
-        steps.append(attrs.evolve(step, **changes) if changes else step)
-    return attrs.evolve(
-        scenario,
-        title=words.get("title", scenario.title),
-        summary=words.get("summary", scenario.summary),
-        step=tuple(steps),
-    )
+    return load_scenario(file, variables=variables, language=lang)
 
 
 def _is_path(name: str) -> bool:
     return name.endswith(".toml") or "/" in name or Path(name).is_file()
 
 
-def _file(kind: str, name: str) -> Traversable:
+def _file(kind: str, name: str) -> Path:
     suffix = ".lab.toml" if kind == "lab" else ".toml"
     return _folder().joinpath(f"{name}{suffix}")
 
 
-def _folder() -> Traversable:
-    return resources.files("scenarios")
+def _folder() -> Path:
+    return Path(str(resources.files("scenarios")))

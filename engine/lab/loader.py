@@ -6,20 +6,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
-import yaml
-from cattrs import ClassValidationError, transform_error
-from cattrs.v import format_exception
+from cattrs import ClassValidationError
 
 from engine.api.quantity import parse_int, parse_millis
-from engine.lab.lines import line_numbers, line_of
 from engine.lab.schema import FORMAT, LEVELS, Lab, LabError, Task
-from engine.lab.variables import draw, fill, seed_of
-from engine.scenario.loader import seconds, structure
-from engine.scenario.schema import Predicate, ScenarioError, StepBase
-
-Place = tuple[str | int, ...]
-_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+from engine.lab.variables import draw, seed_of
+from engine.scenario.check import claim_mistakes, steps_mistakes
+from engine.scenario.duration import seconds
+from engine.scenario.positions import Path as Place
+from engine.scenario.positions import line_at, lines_of
+from engine.scenario.schema import Predicate
+from engine.scenario.structure import mistakes_of, structure
+from engine.scenario.words import VariableError, fill
 
 
 def load_lab(
@@ -54,35 +52,36 @@ def parse_lab(
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
-        raise LabError(f"{name}:{found[1] if found else 1}: not TOML: {error}") from error
-    numbers = line_numbers(text)
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise LabError(f"{name}:{line}: not TOML: {error}") from error
+    lines = lines_of(text)
 
     def at(place: Place, message: str) -> str:
-        where = ".".join(str(part) for part in place if not isinstance(part, int))
-        return f"{name}:{line_of(numbers, place)}: {where}: {message}".replace(": : ", ": ")
+        return f"{name}:{line_at(lines, place)}: {_in_place(place, data)}{message}"
 
     if data.get("format") != FORMAT:
         raise LabError(at(("format",), f'must be "{FORMAT}", not {data.get("format")!r}'))
+    declared = data.get("vars", {})
     try:
-        values = draw(
-            data.get("vars", {}), seed_of(data.get("seed", ""), data.get("id", ""), learner)
-        )
+        seed = seed_of(data.get("seed", ""), str(data.get("id", "")), learner)
+        values = draw(declared if isinstance(declared, dict) else {}, seed)
     except LabError as error:
         raise LabError(at(("vars",), str(error))) from error
     try:
         filled = fill({key: value for key, value in data.items() if key != "vars"}, values)
-    except LabError as error:
-        raise LabError(at(_place_of(data, str(error)), str(error))) from error
-    if translation is not None:
-        filled = translated(filled, fill(dict(translation), values))
+        if translation is not None:
+            filled = translated(filled, fill(dict(translation), values))
+    except VariableError as error:
+        raise LabError(at(error.path, str(error))) from error
     try:
         lab: Lab = structure({**filled, "vars": values}, Lab)
     except ClassValidationError as error:
-        faults = [_reworded(line) for line in transform_error(error, "file", _in_words)]
-        raise LabError("\n".join(at(place, message) for place, message in faults)) from error
-    mistakes = [at(place, message) for place, message in _mistakes(lab)]
+        mistakes = list(mistakes_of(error))
+    else:
+        mistakes = list(_mistakes(lab))
     if mistakes:
-        raise LabError("\n".join(mistakes))
+        mistakes.sort(key=lambda found: line_at(lines, found[0]))
+        raise LabError("\n".join(at(place, message) for place, message in mistakes))
     return lab
 
 
@@ -135,7 +134,7 @@ def _mistakes(lab: Lab) -> Iterable[tuple[Place, str]]:  # noqa: C901 - one case
             parse_int(node.memory)
         except ValueError as error:
             yield ("start", "node", number), str(error)
-    yield from _steps(("start", "step"), lab.start.step)
+    yield from steps_mistakes(lab.start.step, ("start", "step"))
     seen: dict[str, bool] = {}
     for index, task in enumerate(lab.task):
         if task.id in seen:
@@ -169,43 +168,14 @@ def _task_mistakes(place: Place, task: Task) -> Iterable[tuple[Place, str]]:  # 
             yield from _claim((*place, "hint", number), hint.when)
     if task.answer is None and not task.solution.steps:
         yield (*place, "solution"), f"task {task.id!r} has no solution.steps to prove it by"
-    yield from _steps((*place, "start"), task.start)
-    yield from _steps((*place, "on_first_pass"), task.on_first_pass)
-    yield from _steps((*place, "solution", "steps"), task.solution.steps)
-
-
-def _steps(place: Place, steps: tuple[StepBase, ...]) -> Iterable[tuple[Place, str]]:
-    for number, step in enumerate(steps):
-        for field in attrs.fields(type(step)):
-            value = getattr(step, field.name)
-            if isinstance(value, Predicate):
-                yield from _claim((*place, number), value)
-            elif (
-                field.name in ("delay", "timeout", "hold", "for_", "seconds") and value is not None
-            ):
-                yield from _duration((*place, number), str(value))
-            elif field.name == "yaml" and value is not None:
-                try:
-                    list(yaml.safe_load_all(value))
-                except yaml.YAMLError as error:
-                    yield (*place, number), f"not YAML: {' '.join(str(error).split())}"
+    yield from steps_mistakes(task.start, (*place, "start"))
+    yield from steps_mistakes(task.on_first_pass, (*place, "on_first_pass"))
+    yield from steps_mistakes(task.solution.steps, (*place, "solution", "steps"))
 
 
 def _claim(place: Place, claim: Predicate) -> Iterable[tuple[Place, str]]:
-    asked = [
-        getattr(claim, field.name)
-        for field in attrs.fields(Predicate)
-        if field.default is None and field.name not in ("path", "value", "as_", "say", "expect")
-    ]
-    if all(value is None for value in asked):
-        yield place, "a claim needs an object, rollout, events, http or another thing to look at"
-    if claim.object is not None:
-        from engine.scenario.actions import find_resource  # noqa: PLC0415 - actions load labs' schema
-
-        try:
-            find_resource(claim.object)
-        except ScenarioError as error:
-            yield place, str(error)
+    for inner, message in claim_mistakes(claim):
+        yield (*place, *inner), message
 
 
 def _duration(place: Place, text: str) -> Iterable[tuple[Place, str]]:
@@ -215,37 +185,17 @@ def _duration(place: Place, text: str) -> Iterable[tuple[Place, str]]:
         yield place, str(error)
 
 
-def _reworded(line: str) -> tuple[Place, str]:
-    message, _, where = line.rpartition(" @ ")
-    message = message.replace("extra fields found (", "unknown key (")
-    place: list[str | int] = []
-    for name, index in _PART.findall(where.removeprefix("file")):
-        place.append(int(index) if index else name.rstrip("_"))
-    unknown = re.search(r"unknown key \((\w+)", message)
-    if unknown:
-        place.append(unknown[1])
-    return tuple(place), message or line
-
-
-def _place_of(data: Any, message: str) -> Place:
-    """Where the text is that names a variable nobody knows."""
-    name = message.partition("}")[0] + "}"
-
-    def search(part: Any, place: Place) -> Place | None:
-        if isinstance(part, str):
-            return place if name in part else None
-        items = part.items() if isinstance(part, dict) else enumerate(part)
-        if isinstance(part, dict | list):
-            for key, value in items:
-                found = search(value, (*place, key))
-                if found is not None:
-                    return found
-        return None
-
-    return search(data, ()) or ()
-
-
-def _in_words(error: BaseException, type_: type | None) -> str:
-    if isinstance(error, ValueError) and type(error).__module__.startswith("engine"):
-        return str(error)
-    return str(format_exception(error, type_))
+def _in_place(path: Place, data: Any) -> str:
+    """Where *path* is, in words: ``task 3 (up): check 2: op: ``."""
+    words: list[str] = []
+    here, names = data, ""
+    for part in path:
+        if isinstance(part, int):
+            item = here[part] if isinstance(here, list) and part < len(here) else None
+            key = item.get("id") if isinstance(item, dict) else None
+            words.append(f"{names} {part + 1}" + (f" ({key})" if isinstance(key, str) else ""))
+            names, here = "", item
+        else:
+            names = f"{names}.{part}" if names else part
+            here = here.get(part) if isinstance(here, dict) else None
+    return "".join(f"{word}: " for word in [*words, *([names] if names else [])])

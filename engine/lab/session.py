@@ -16,7 +16,7 @@ from engine.lab.reset import Baseline
 from engine.lab.schema import Lab, LabError, Task
 from engine.lab.state import LabState, TaskState
 from engine.scenario.checks import Outcome, View, evaluate
-from engine.scenario.loader import seconds
+from engine.scenario.duration import seconds
 from engine.scenario.player import Player
 from engine.scenario.schema import FORMAT, Predicate, Scenario, ScenarioError, StepBase
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from engine.lab.schema import Lab, Task
-from engine.scenario.loader import seconds
+from engine.scenario.duration import seconds
 
 WAITING, ACTIVE, PASSED, FAILED, SHOWN = "waiting", "active", "passed", "failed", "shown"
 """States of a task; *shown* is passed after its solution was opened."""

@@ -33,6 +33,7 @@ class Player:
         * faults and loads that the scenario began are over when it ends, however it ends;
         * `on_change` is called whenever a step begins or ends, or tells something new.
 
+    With *keeps_faults* they last on: what prepares a lab is over at once, its faults are not.
     With *is_interactive* it pauses where the file says so, and types at the file's pace.
     """
 
@@ -42,6 +43,7 @@ class Player:
     on_change: Callable[["Player"], None] = lambda _player: None
     screen: Screen = attrs.field(factory=NoScreen)
     is_interactive: bool = False
+    keeps_faults: bool = False
     results: list[StepResult] = attrs.field(factory=list, init=False)
     violations: list[Violation] = attrs.field(factory=list, init=False)
     current: int = attrs.field(default=-1, init=False)
@@ -293,7 +295,8 @@ class Player:
         for number in range(len(self.results), len(self.scenario.step)):
             self._add_result(number, self.scenario.step[number], "skipped", "")
         self.message = message
-        self._undo()
+        if not self.keeps_faults:
+            self._undo()
         grace = seconds(self.scenario.abort.grace) if message else 0.0
         self._ended_at = self.stage.loop.now
         if grace:
