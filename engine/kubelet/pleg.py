@@ -204,6 +204,9 @@ class Pleg:
             return
         work = state.work(event.name)
         work.step = Step.NONE
+        if state.sandbox is not SandboxStep.READY:  # it went meanwhile: there will be another
+            self.sync(event.pod.uid, 0.0)
+            return
         if pod is not None:
             self.starter.refuse(pod, work, event.reason, event.message)
         if event.reason == RUN_ERROR:
