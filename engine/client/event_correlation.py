@@ -26,13 +26,14 @@ COMBINED = "(combined from similar events): "
 _KEPT = 4096
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class _Similar:
-    messages: OrderedDict[str, None]
+    messages: tuple[str, ...]
+    """Those of late, each once; nearly always one."""
     last: float
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class _Bucket:
     tokens: float
     since: float
@@ -52,15 +53,23 @@ class EventCorrelator:
         """
         record = self._similar.get(group)
         if record is None or now - record.last > SIMILAR_INTERVAL:
-            record = self._similar[group] = _Similar(OrderedDict(), now)
+            record = self._similar[group] = _Similar((), now)
         self._similar.move_to_end(group)
-        record.messages[message] = None
+        if message not in record.messages:
+            record.messages = (*record.messages, message)
         record.last = now
-        _trim(self._similar)
+        self._forget_old(now)
         if len(record.messages) < MAX_SIMILAR:
             return message, False
-        record.messages.popitem(last=False)
+        record.messages = record.messages[1:]
         return COMBINED + message, True
+
+    def _forget_old(self, now: float) -> None:
+        """What would begin anew is as if it were not there; hundreds of kubelets have one of us."""
+        similar = self._similar
+        while similar and now - next(iter(similar.values())).last > SIMILAR_INTERVAL:
+            similar.popitem(last=False)
+        _trim(similar)
 
     def is_spam(self, about: Hashable, *, now: float) -> bool:
         """Whether the object *about* has had its share of Events for now."""
