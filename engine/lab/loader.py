@@ -19,6 +19,8 @@ from engine.scenario.schema import Predicate
 from engine.scenario.structure import mistakes_of, structure
 from engine.scenario.words import VariableError, fill
 
+_FAULT_NAMES = {"node.down": "node.crash"}
+
 
 def load_lab(
     path: Path | str, *, learner: str = "", translation: Mapping[str, Any] | None = None
@@ -49,7 +51,7 @@ def parse_lab(
         LabError: see `load_lab`.
     """
     try:
-        data = tomllib.loads(text)
+        data = _renamed(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
@@ -174,7 +176,7 @@ def _task_mistakes(place: Place, task: Task) -> Iterable[tuple[Place, str]]:  # 
 
 
 def _claim(place: Place, claim: Predicate) -> Iterable[tuple[Place, str]]:
-    for inner, message in claim_mistakes(claim):
+    for inner, message in claim_mistakes(claim, has_custom=False):
         yield (*place, *inner), message
 
 
@@ -183,6 +185,18 @@ def _duration(place: Place, text: str) -> Iterable[tuple[Place, str]]:
         seconds(text)
     except ValueError as error:
         yield place, str(error)
+
+
+def _renamed(data: Any) -> Any:
+    """*data* with today's names of faults, where a file uses those of an earlier format."""
+    if isinstance(data, dict):
+        return {
+            key: _FAULT_NAMES.get(value, value)
+            if key == "fault" and isinstance(value, str)
+            else _renamed(value)
+            for key, value in data.items()
+        }
+    return [_renamed(item) for item in data] if isinstance(data, list) else data
 
 
 def _in_place(path: Place, data: Any) -> str:

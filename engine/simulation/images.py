@@ -28,6 +28,7 @@ _PUBLIC = {
     "mysql": 170,
     "nginx": 70,
     "node": 340,
+    "pause": 1,
     "perl": 330,
     "postgres": 150,
     "python": 360,
