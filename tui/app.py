@@ -1,5 +1,6 @@
 """KubariumApp: modes, themes and the way around. What views show is in `screens`."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -12,14 +13,18 @@ from engine.api.core import Namespace
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME, Resource
 from engine.errors import EngineError
+from engine.lab.course import Entry
+from engine.lab.state import LabState
 from engine.scenario.player import Player
 from tui.palette import KubariumCommands
 from tui.places import History, Place, inside
+from tui.render.lab import lab_line
 from tui.render.story import story_line
 from tui.screens.acting import Actor
 from tui.screens.detail import DetailScreen
 from tui.screens.events import EventsScreen
 from tui.screens.help import HelpScreen
+from tui.screens.labs import Desk, LabsScreen
 from tui.screens.logs import LogsScreen
 from tui.screens.metrics import MetricsScreen
 from tui.screens.overview import OverviewScreen
@@ -36,7 +41,7 @@ from tui.themes import THEMES, theme_after
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
     "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen, "store": StoreScreen,
-    "scheduling": SchedulingScreen, "metrics": MetricsScreen,
+    "scheduling": SchedulingScreen, "metrics": MetricsScreen, "labs": LabsScreen,
 }  # fmt: skip
 _DETAILS = ("describe", "yaml", "events")
 
@@ -78,6 +83,7 @@ class KubariumApp(App[None]):
         for name, screen in self._screens_by_view.items():
             self.add_mode(name, partial(_given, screen))
         self._history = History()
+        self.next_command: list[str] = []
         if keys:
             self.set_keymap(keys)
 
@@ -88,7 +94,7 @@ class KubariumApp(App[None]):
         except EngineError as error:
             self.exit(return_code=1, message=f"kubarium: {error}")
             return
-        self.go(Place("overview"))
+        self.go(Place("overview" if self._labs.desk is None else "labs"))
         self.set_interval(1.0, self.session.tick)
         if self.notice:
             self.notify(self.notice, timeout=10, markup=False)
@@ -204,6 +210,45 @@ class KubariumApp(App[None]):
         self.session.story = story_line(player)
         if self.is_running:
             self.session.tick()
+
+    # Labs
+
+    @property
+    def lab_desk(self) -> Desk | None:
+        """The lab that is being done, if one is."""
+        return self._labs.desk
+
+    @property
+    def _labs(self) -> LabsScreen:
+        return cast("LabsScreen", self._screens_by_view["labs"])
+
+    def show_course(
+        self, entries: list[Entry], states: Mapping[str, LabState], language: str
+    ) -> None:
+        """Offer the scenarios and labs there are."""
+        self._labs.entries, self._labs.states = entries, states
+        self._labs.language = language
+
+    def show_lab(self, desk: Desk) -> None:
+        """Show a lab that is being done: its tasks beside the cluster, its state on every view."""
+        self._labs.use(desk)
+        self.show_lab_progress()
+
+    def show_lab_progress(self) -> None:
+        """The lab has moved on."""
+        desk = self._labs.desk
+        if desk is None:
+            return
+        self.session.story = lab_line(desk.session, desk.language)
+        if self.is_running:
+            self._labs.show_progress()
+            self.session.tick()
+
+    def open_entry(self, entry: Entry) -> None:
+        """Leave for a scenario or lab of the course: it has a cluster of its own."""
+        words = ["lab", "start"] if entry.kind == "lab" else ["play"]
+        self.next_command = [*words, entry.id]
+        self.exit()
 
     # Actions
 

@@ -38,6 +38,7 @@ class Action:
 _OBJECT = "The selected object"
 _CLUSTER = "The cluster"
 _AROUND = "Around"
+LAB = "The lab"
 
 ACTIONS: tuple[Action, ...] = (
     Action(id="describe", keys="d", title="Describe", group=_OBJECT, kinds=ANY,
@@ -82,6 +83,16 @@ ACTIONS: tuple[Action, ...] = (
            help="Half the speed of the cluster's time", is_change=True, is_shown=False),
     Action(id="faster", keys="greater_than_sign", title="Faster", group=_CLUSTER,
            help="Twice the speed of the cluster's time", is_change=True, is_shown=False),
+    Action(id="lab_hint", keys="h", title="Hint", group=LAB,
+           help="Pay for the next hint of the task"),
+    Action(id="lab_answer", keys="a", title="Answer", group=LAB,
+           help="Type the answer that the task asks for"),
+    Action(id="lab_solution", keys="S", title="Solution", group=LAB,
+           help="Open the solution; the task is worth nothing then", is_shown=False),
+    Action(id="lab_reset", keys="R", title="Reset", group=LAB,
+           help="Put the cluster back to how the task began", is_shown=False),
+    Action(id="traffic", keys="t", title="Traffic", group=_OBJECT, kinds=("Service",),
+           help="Send requests to it, or stop them", is_change=True),
     Action(id="command", keys="colon", title="Command", group=_AROUND,
            help="Go to any kind: :pods, :deploy, :no, :ev kube-system"),
     Action(id="filter", keys="slash", title="Filter", group=_AROUND,

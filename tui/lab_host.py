@@ -31,6 +31,7 @@ class LabHost:
     def __init__(self, lab: Lab, options: argparse.Namespace, progress: Progress) -> None:
         self.lab = lab
         self.learner: str = options.learner
+        self.language: str = getattr(options, "lang", "") or "en"
         self.progress = progress
         self.on_change: Callable[[LabSession], object] = bool
         self.host = Host(lab_options(lab, options))
@@ -93,10 +94,18 @@ class LabHost:
             await asyncio.sleep(ASK_SECONDS)
             for words in self.progress.asked(self.learner, self.lab.id):
                 try:
-                    reply = (True, self.host.cluster.journal.call(CHANNEL, self._asked(words)))
+                    reply = (True, self.ask(words))
                 except EngineError as error:
                     reply = (False, str(error))
                 self.progress.reply(self.learner, self.lab.id, reply)
+
+    def ask(self, words: list[str]) -> str:
+        """Do ``hint``, ``answer TEXT``, ``solution`` or ``reset``; what came of it, in words.
+
+        Raises:
+            EngineError: it cannot be done now.
+        """
+        return str(self.host.cluster.journal.call(CHANNEL, self._asked(words)))
 
     def _asked(self, words: list[str]) -> Callable[[], str]:
         session = self.session

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked; 2 when a file or a name is wrong."""
     from engine.scenario.schema import ScenarioError
 
-    options.learner = options.learner or _login()
+    options.learner = options.learner or login()
     try:
         code: int = options.action(options)
     except ScenarioError as error:
@@ -84,14 +84,16 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _login() -> str:
+def login() -> str:
+    """Who the learner is unless told otherwise."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return "learner"
 
 
-def _progress() -> Any:
+def progress() -> Any:
+    """Where progress is kept."""
     from engine.host import state_folder
     from engine.lab.progress import Progress
 
@@ -102,10 +104,10 @@ def _list(options: argparse.Namespace) -> int:
     from engine.lab.course import entries, language
 
     lang = language(options.lang)
-    progress = _progress()
+    kept = progress()
     found = []
     for entry in entries("lab", lang):
-        state = progress.load(options.learner, entry.id)
+        state = kept.load(options.learner, entry.id)
         done = sum(task.is_over for task in state.tasks) if state is not None else 0
         found.append(
             {
@@ -148,16 +150,15 @@ def _start(options: argparse.Namespace) -> int:
     from engine.lab.course import find_lab, language
 
     lab = find_lab(options.name, learner=options.learner, lang=language(options.lang))
-    return asyncio.run(start_lab(lab, options, _progress(), has_screen=not options.no_screen))
+    options.lang = language(options.lang)
+    return asyncio.run(start_lab(lab, options, progress(), has_screen=not options.no_screen))
 
 
-async def start_lab(
-    lab: Any, options: argparse.Namespace, progress: Any, *, has_screen: bool
-) -> int:
+async def start_lab(lab: Any, options: argparse.Namespace, kept: Any, *, has_screen: bool) -> int:
     """A cluster of the lab's own, with the app or without; what is reached is kept."""
     from tui.lab_host import LabHost
 
-    running = LabHost(lab, options, progress)
+    running = LabHost(lab, options, kept)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(running.stop)
         await running.start()
@@ -176,7 +177,8 @@ async def _on_screen(running: Any) -> None:
     from tui.embedded import EmbeddedSource
 
     app = KubariumApp(EmbeddedSource(running.host), notice=running.host.notice)
-    app.show_lab(running.session)
+    app.show_lab(running)
+    running.on_change = lambda _session: app.show_lab_progress()
     leave_on_signal(app.exit)
     await app.run_async()
 
@@ -226,7 +228,7 @@ def _check(options: argparse.Namespace) -> int:
     from engine.lab.course import find_lab, language
 
     lab = find_lab(options.name, learner=options.learner, lang=language(options.lang))
-    state = _progress().load(options.learner, lab.id)
+    state = progress().load(options.learner, lab.id)
     if state is None:
         print(f"{lab.id} has not been started; start it: kubarium lab start {lab.id}")
         return EXIT_FAILED
@@ -249,13 +251,13 @@ def _ask(options: argparse.Namespace) -> int:
     from engine.lab.course import find_lab
 
     lab = find_lab(options.name, learner=options.learner)
-    progress = _progress()
-    state = progress.load(options.learner, lab.id)
+    kept = progress()
+    state = kept.load(options.learner, lab.id)
     if state is None or not state.is_running:
         print(f"{lab.id} is not running; start it: kubarium lab start {lab.id}", file=sys.stderr)
         return EXIT_FAILED
     words = [options.word, *([options.text] if options.word == "answer" else [])]
-    reply = asyncio.run(_await_reply(progress, options.learner, lab.id, words))
+    reply = asyncio.run(_await_reply(kept, options.learner, lab.id, words))
     if reply is None:
         print("the running lab did not answer; is it still there?", file=sys.stderr)
         return EXIT_FAILED
@@ -263,10 +265,10 @@ def _ask(options: argparse.Namespace) -> int:
     return 0 if reply[0] else EXIT_FAILED
 
 
-async def _await_reply(progress: Any, learner: str, lab: str, words: list[str]) -> Any:
-    answer = progress.path(learner, lab).with_suffix(".answer")
+async def _await_reply(kept: Any, learner: str, lab: str, words: list[str]) -> Any:
+    answer = kept.path(learner, lab).with_suffix(".answer")
     answer.unlink(missing_ok=True)
-    progress.ask(learner, lab, words)
+    kept.ask(learner, lab, words)
     for _ in range(50):
         await asyncio.sleep(0.1)
         if answer.exists():
@@ -330,7 +332,7 @@ def _export(options: argparse.Namespace) -> int:
     from engine.lab.schema import ExportSpec
     from engine.lab.state import as_csv, rows
 
-    states = _progress().all("" if options.all_learners else options.learner)
+    states = progress().all("" if options.all_learners else options.learner)
     fields = ExportSpec().fields
     if options.name:
         lab = find_lab(options.name, learner=options.learner)

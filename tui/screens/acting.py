@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 import attrs
 
 from engine.api.apps import Deployment, ReplicaSet
+from engine.api.core import Service
 from engine.api.kubarium import Fault
-from engine.api.meta import ApiObject
+from engine.api.load import Load, LoadSpec
+from engine.api.meta import ApiObject, ObjectMeta
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.api.replication import ReplicationController
 from engine.api.stateful import StatefulSet
 from engine.errors import EngineError
+from engine.lab.schema import LabError
+from engine.load.profile import Profile
 from tui import operations
 from tui.render import rollouts
 from tui.render.text import plural
@@ -22,8 +26,24 @@ from tui.session import Session
 
 if TYPE_CHECKING:
     from tui.app import KubariumApp
+    from tui.screens.labs import Desk
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0)
+
+
+def traffic_problem(text: str) -> str:
+    """What is wrong with a line such as ``ramp 10 200 60``, or nothing."""
+    words = text.split()
+    if len(words) != 4:
+        return "four words: pattern, rate, peak or -, seconds"
+    try:
+        peak = None if words[2] == "-" else float(words[2])
+        Profile(pattern=words[0], rate=float(words[1]), peak=peak, duration=float(words[3]))
+    except ValueError:
+        return "rate, peak and seconds are numbers"
+    except EngineError as error:
+        return str(error)
+    return ""
 
 
 def named(obj: ApiObject) -> str:
@@ -56,6 +76,75 @@ class Actor:
             return
         if said:
             self.app.notify(said, timeout=4, markup=False)
+
+    # The lab that is being done
+
+    async def do_lab_hint(self, _objects: list[ApiObject]) -> str:
+        """Take the next hint."""
+        return self._lab_desk().ask(["hint"])
+
+    async def do_lab_answer(self, _objects: list[ApiObject]) -> str:
+        """Type an answer."""
+        desk = self._lab_desk()
+        task = desk.session.task
+        title = task.title if task is not None else ""
+        answer = await self.app.push_screen_wait(
+            Ask("Answer", title, "", check=lambda text: "" if text.strip() else "type something")
+        )
+        return "" if answer is None else desk.ask(["answer", answer])
+
+    async def do_lab_solution(self, _objects: list[ApiObject]) -> str:
+        """Open the solution, after asking."""
+        desk = self._lab_desk()
+        text = "The task is worth no points once its solution is open."
+        if not await self.app.push_screen_wait(Confirm("Solution", text, verb="Open")):
+            return ""
+        return desk.ask(["solution"])
+
+    async def do_lab_reset(self, _objects: list[ApiObject]) -> str:
+        """Put the cluster back, after asking."""
+        desk = self._lab_desk()
+        text = "What was made since the lab began is deleted, and its start is made anew."
+        if not await self.app.push_screen_wait(Confirm("Reset", text, verb="Reset")):
+            return ""
+        return desk.ask(["reset"])
+
+    def _lab_desk(self) -> "Desk":
+        desk = self.app.lab_desk
+        if desk is None:
+            raise LabError("no lab is being done; start one: kubarium lab start NAME")
+        return desk
+
+    async def do_traffic(self, objects: list[ApiObject]) -> str:
+        """Send requests to a service, or stop them."""
+        service = objects[0]
+        assert isinstance(service, Service)
+        source, name = self.session.source, service.metadata.name
+        namespace = service.metadata.namespace
+        await self.session.watch(Load)
+        for load in self.session.objects(Load).values():
+            is_here = load.metadata.namespace == namespace and load.spec.service == name
+            if is_here and load.status.get("phase") in (None, "Running"):
+                await source.delete(Load, load.metadata.name, namespace=namespace)
+                return f"traffic to {name} has been stopped"
+        text = (
+            f"Requests to service/{name}: pattern, rate, peak and seconds.\n"
+            "constant 50 - 60,  ramp 10 200 60,  spike 20 200 60,  sine 20 80 120"
+        )
+        answer = await self.app.push_screen_wait(
+            Ask("Traffic", text, "constant 50 - 60", check=traffic_problem)
+        )
+        if answer is None:
+            return ""
+        pattern, rate, peak, seconds = answer.split()
+        spec = LoadSpec(
+            service=name, pattern=pattern, rate=float(rate),
+            port=service.spec.ports[0].port if service.spec.ports else 80,
+            peak=None if peak == "-" else float(peak), duration_seconds=float(seconds),
+        )  # fmt: skip
+        meta = ObjectMeta(generate_name=f"{name}-", namespace=namespace)
+        made = await source.create(Load(metadata=meta, spec=spec))
+        return f"{made.metadata.name}: {pattern} traffic to {name}; t again stops it"
 
     # Workloads
 

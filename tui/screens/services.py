@@ -8,12 +8,14 @@ from textual.widget import Widget
 
 from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
+from engine.api.load import Load
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.api.scheme import SCHEME
 from tui.render.columns import columns_for
+from tui.render.load import load_lines
 from tui.render.service_detail import service_detail
-from tui.render.text import Span
+from tui.render.text import Line, Span
 from tui.screens.view import View
 from tui.session import Delta
 from tui.widgets.object_table import ObjectTable
@@ -45,6 +47,11 @@ class ServicesScreen(View):
         yield ObjectTable(now=lambda: self.session.now, id="rows")
         yield Panel("Service", id="detail")
 
+    def on_mount(self) -> None:
+        """Follow traffic too."""
+        super().on_mount()
+        self.run_worker(self.session.watch(Load), exit_on_error=False)
+
     def rebuild(self) -> None:
         """Show everything as it is now."""
         resource = SCHEME.resource_of(Service)
@@ -64,7 +71,7 @@ class ServicesScreen(View):
                     if not namespace or key.startswith(f"{namespace}/")
                 }
             )
-        if delta.touches(Service, EndpointSlice, Pod):
+        if delta.touches(Service, EndpointSlice, Pod, Load):
             self._show_detail()
 
     def on_second(self) -> None:
@@ -86,4 +93,11 @@ class ServicesScreen(View):
             self.detail.show([[Span("no services here", "faint")]])
             return
         slices = self.session.objects(EndpointSlice).values()
-        self.detail.show(service_detail(obj, slices, self.session.objects(Pod), "cluster.local"))
+        lines: list[Line] = []
+        for load in self.session.objects(Load).values():
+            meta, spec = load.metadata, load.spec
+            if meta.namespace == obj.metadata.namespace and spec.service == obj.metadata.name:
+                what = f"{spec.pattern} {spec.rate:g}/s"
+                lines += [*load_lines(meta.name, what, load.status, self.detail.room[0]), []]
+        pods = self.session.objects(Pod)
+        self.detail.show(lines + service_detail(obj, slices, pods, "cluster.local"))

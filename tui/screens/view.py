@@ -34,6 +34,7 @@ VIEWS = [
     ("store", "F8", "Store"),
     ("scheduling", "F9", "Scheduling"),
     ("metrics", "F10", "Metrics"),
+    ("labs", "F12", "Labs"),
 ]
 
 _COMMAND_NAMES = [
@@ -163,7 +164,7 @@ class View(Screen[None]):
 
     def is_offered(self, action: keymap.Action) -> bool:
         """Whether this view has a use for *action*."""
-        if action.id == "what_if":
+        if action.id == "what_if" or action.group == keymap.LAB:
             return False
         return action.id != "filter" or self.table is not None
 
