@@ -6,7 +6,7 @@ Source: podgc/gc_controller.go, kubernetes v1.34.
 import attrs
 
 from engine.api.codec import encode_part
-from engine.api.meta import Condition
+from engine.api.meta import Condition, condition_of
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.api.wire import Time
@@ -22,6 +22,7 @@ from engine.kernel.loop import Loop, Timer
 QUARANTINE = 40.0
 """Seconds for which a node must be missing before its pods are removed."""
 
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 PERIOD = 20.0
 TERMINATED_THRESHOLD = 12_500
 """Finished pods that are kept."""
@@ -113,6 +114,7 @@ class PodGarbageCollector:
 
     def _collect_finished(self) -> None:
         self._timer = self.loop.call_later(PERIOD, self._collect_finished)
+        self._collect_out_of_service()
         finished = self._pods.indexer.by_index(_FINISHED_INDEX, "yes")
         surplus = len(finished) - self.threshold
         if surplus <= 0:
@@ -123,6 +125,23 @@ class PodGarbageCollector:
                 self._remove(pod, orphaned=False)
             except ApiError:
                 return
+
+    def _collect_out_of_service(self) -> None:
+        """Let go of pods that end on nodes of which a human says that they are off.
+
+        Source: gcTerminating, pkg/controller/podgc, kubernetes v1.34.
+        """
+        for node in self._nodes.lister:
+            ready = condition_of(node.status.conditions, "Ready")
+            is_ready = ready is not None and ready.status == "True"
+            if is_ready or not any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints):
+                continue
+            for pod in self._pods.indexer.by_index(NODE_INDEX, node.metadata.name):
+                if pod.metadata.deletion_timestamp is not None:
+                    try:
+                        self._remove(pod, orphaned=False)
+                    except ApiError:
+                        return
 
     def _on_node(self, key: str, _old: Node | None, new: Node | None) -> None:
         if new is None or key in self._missing:
