@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from engine.api.codec import decode_stored, encode_json
-from engine.api.kubarium import Decision, UsageSeries, WhatIf
+from engine.api.kubarium import Decision, Invariant, UsageSeries, WhatIf
 from engine.api.load import Load
 from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
@@ -35,6 +35,7 @@ from engine.faults.controls import Controls
 from engine.faults.fault import Levers, NodeLevers, Startable
 from engine.faults.gate import RuntimeGate
 from engine.faults.injector import Injector
+from engine.faults.invariants.monitor import InvariantAnswers, Monitor
 from engine.faults.processes import NamedController
 from engine.kernel.journal import Journal
 from engine.kernel.loop import Loop
@@ -68,8 +69,8 @@ from engine.telemetry.trace import decode_origin, encode_origin
 
 T = TypeVar("T", bound=ApiObject)
 
-RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime]
-"""Makes the container runtime of a node, given its place in the list of nodes."""
+RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime | None]
+"""Makes the container runtime of a node, given its place in the list; None for a simulated one."""
 
 StorageFactory = Callable[[Answer], StorageBackend]
 """Makes the storage of a cluster, given where its answers go."""
@@ -133,6 +134,7 @@ class Cluster:
     metrics: MetricsServer = attrs.field(init=False)
     proxier: Proxier = attrs.field(init=False)
     loads: LoadController = attrs.field(init=False)
+    monitor: Monitor = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
 
@@ -193,6 +195,13 @@ class Cluster:
             self.nodes[node.name] = self._make_node(node, index)
         self.loads = self._make_loads()
         self.injector = self._make_injector()
+        self.monitor = Monitor(
+            self.loop,
+            self.store,
+            {name: node.gate for name, node in self.nodes.items()},
+            lambda: bool(self.injector.active),
+        )
+        self.server.computed[Invariant] = InvariantAnswers(self.monitor)
 
     def client(
         self, name: str, *, user: str = "", groups: tuple[str, ...] = ("system:authenticated",)
@@ -211,6 +220,7 @@ class Cluster:
         """Create the objects a cluster begins with and let every part work."""
         client = self.client("bootstrap", groups=("system:masters",))
         bootstrap(client, self.config, self.server.identity.ca)
+        self.monitor.start()
         self.compactor.start()
         self.injector.informers.start()
         self.injector.start()
@@ -232,6 +242,7 @@ class Cluster:
         self.proxier.stop()
         for elector in reversed(self.electors):
             elector.stop()
+        self.monitor.stop()
         self.compactor.stop()
         self.store.close()
 
@@ -341,15 +352,14 @@ class Cluster:
             groups=("system:nodes", "system:authenticated"),
         )
         channel = f"runtime/{config.name}"
-        if self.make_runtime is None:
-            runtime: Runtime = self._simulated(
+        runtime = self.make_runtime and self.make_runtime(
+            config, index, lambda event: self.journal.post(channel, event)
+        )
+        if runtime is None:
+            runtime = self._simulated(
                 config,
                 channel,
                 lambda event: gate.on_event(event),  # noqa: PLW0108 - made below
-            )
-        else:
-            runtime = self.make_runtime(
-                config, index, lambda event: self.journal.post(channel, event)
             )
         gate = RuntimeGate(
             loop=self.loop,

@@ -8,7 +8,7 @@ from engine.api.coordination import Lease
 from engine.api.core import ConfigMap, Endpoints, Namespace, Secret, Service, ServiceAccount
 from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
-from engine.api.kubarium import Decision, Fault, Metric, UsageSeries, WhatIf
+from engine.api.kubarium import Decision, Fault, Invariant, Metric, UsageSeries, WhatIf
 from engine.api.load import Load
 from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
@@ -48,6 +48,7 @@ TYPED: tuple[type[ApiObject], ...] = (
     Endpoints,
     Event,
     Fault,
+    Invariant,
     HorizontalPodAutoscaler,
     Ingress,
     IngressClass,

@@ -214,3 +214,18 @@ class UsageSeries(ApiObject):
     KIND: ClassVar[str] = "UsageSeries"
 
     status: FrozenDict[str, Json] = EMPTY
+
+
+@attrs.frozen(kw_only=True)
+class Invariant(ApiObject):
+    """One promise of the cluster, checked at every revision. Worked out, not stored.
+
+    *spec* says it in words (``promise``); *status* has ``holds``, the number of ``violations``, and
+    of the last one ``revision``, ``message``, ``objects``, ``actor`` and ``cause``.
+    """
+
+    API_VERSION: ClassVar[str] = "kubarium.dev/v1"
+    KIND: ClassVar[str] = "Invariant"
+
+    spec: FrozenDict[str, Json] = EMPTY
+    status: FrozenDict[str, Json] = EMPTY

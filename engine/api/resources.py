@@ -54,6 +54,7 @@ flowcontrol.apiserver.k8s.io/v1 FlowSchema flowschemas - s
 flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration prioritylevelconfigurations - s
 kubarium.dev/v1 Decision decisions dec n
 kubarium.dev/v1 Fault faults - s
+kubarium.dev/v1 Invariant invariants inv -
 kubarium.dev/v1 Load loads - ns
 kubarium.dev/v1 Metric metrics - n
 kubarium.dev/v1 UsageSeries usageseries - n

@@ -158,6 +158,7 @@ def _subresources(kind: str, flags: str) -> tuple[str, ...]:
 _FEWER_VERBS = {
     "ComponentStatus": ("get", "list"),
     "Decision": ("get", "list"),
+    "Invariant": ("get", "list"),
     "NodeMetrics": ("get", "list"),
     "PodMetrics": ("get", "list"),
     "UsageSeries": ("get", "list"),

@@ -164,7 +164,7 @@ system:aggregate-to-view
   R -:bindings,events,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status
   R -:namespaces
   R discovery.k8s.io:endpointslices
-  get,list kubarium.dev:decisions,usageseries
+  get,list kubarium.dev:decisions,invariants,usageseries
   R kubarium.dev:loads,metrics
   get,list metrics.k8s.io:pods,nodes
   create kubarium.dev:whatifs

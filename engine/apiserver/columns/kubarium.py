@@ -66,6 +66,19 @@ def _fault(obj: Any, now: float) -> tuple[Any, ...]:
     )
 
 
+def _invariant(obj: Any, now: float) -> tuple[Any, ...]:
+    del now
+    status = obj.status
+    return (
+        obj.metadata.name,
+        "holds" if status.get("holds") else "BROKEN",
+        int(status.get("violations") or 0),
+        int(status.get("revision") or 0) or "<none>",
+        status.get("message") or obj.spec.get("promise", ""),
+    )
+
+
+INVARIANTS = Columns(columns("Name", "State", "Violations#", "Revision", "Message"), _invariant)
 FAULTS = Columns(
     columns("Name", "Type", "Phase", "Touched", "Left", "Age", wide=("Message",)), _fault
 )

@@ -40,6 +40,7 @@ COLUMNS: dict[str, Columns] = {
     "horizontalpodautoscalers.autoscaling": workloads.AUTOSCALERS,
     "ingressclasses.networking.k8s.io": network.INGRESS_CLASSES,
     "ingresses.networking.k8s.io": network.INGRESSES,
+    "invariants.kubarium.dev": kubarium.INVARIANTS,
     "ipaddresses.networking.k8s.io": network.ADDRESSES,
     "jobs.batch": workloads.JOBS,
     "leases.coordination.k8s.io": cluster.LEASES,

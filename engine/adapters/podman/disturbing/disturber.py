@@ -155,10 +155,9 @@ class Disturber:
                 self._records.write(name, active.undo)
                 freezer.freeze(switch)
             case BurnCpu() | HoldMemory() | BurnDisk():
-                active.undo["stress"] = []
+                active.undo["stress"] = True
                 self._records.write(name, active.undo)
-                active.undo["stress"] = await stress.start(disturbance, container, name)
-                self._records.write(name, active.undo)
+                await stress.start(disturbance, container, name)
             case FillDisk():
                 await self._fill(name, active, disturbance, container)
 
@@ -232,7 +231,7 @@ async def undo_effect(name: str, undo: dict[str, Any], *, folder: int = -1) -> N
     if "freeze" in undo:
         freezer.thaw(Path(undo["freeze"]))
     if "stress" in undo:
-        stress.end(undo["stress"] or stress_left(name), name)
+        await stress.end(name)
     if "file" in undo:
         place, file = undo["file"]
         if folder < 0 and os.path.isdir(place):  # noqa: ASYNC240, PTH112 - local, and rare
@@ -252,18 +251,3 @@ async def undo_effect(name: str, undo: dict[str, Any], *, folder: int = -1) -> N
 def name_of(disturbance_id: str) -> str:
     """A short name for rules, files and processes."""
     return hashlib.sha256(disturbance_id.encode()).hexdigest()[:16]
-
-
-def stress_left(name: str) -> list[int]:
-    """The stress processes of that name, whoever started them."""
-    mark = f"{stress.MARK}={name}".encode()
-    found = []
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names only
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/environ", "rb") as file:  # noqa: PTH123
-                    if mark in file.read().split(b"\0"):
-                        found.append(int(entry))
-            except OSError:
-                continue
-    return found

@@ -16,6 +16,7 @@ MARK = "KUBARIUM_STRESS"
 PROGRAM = str(Path(__file__).with_name("stress_main.py"))
 SPARE = 256 * 2**20
 START_SECONDS = 5.0
+END_TRIES = 200
 UNLIMITED = 1 << 60
 
 
@@ -52,8 +53,8 @@ def memory_limit(container: Container) -> int | None:
 
 async def start(
     disturbance: BurnCpu | HoldMemory | BurnDisk, container: Container, name: str
-) -> list[int]:
-    """Start the processes; their numbers. The environment of each says *name*.
+) -> None:
+    """Start the processes; the environment of each says *name*, by which `end` finds it.
 
     Raises:
         AdapterError: the container cannot be entered.
@@ -71,19 +72,11 @@ async def start(
             count, arguments = disturbance.workers, ["disk", "0", "0"]
     cgroups = ":".join(sorted({str(path / "cgroup.procs") for path in container.cgroup.values()}))
     kind, *numbers = arguments
-    started: list[int] = []
-    try:
-        for _ in range(count):
-            started.append(  # noqa: PERF401 - what has started is ended if the next one fails
-                await _spawn([kind, str(container.pid), cgroups, *numbers], name)
-            )
-    except AdapterError:
-        end(started, name)
-        raise
-    return started
+    for _ in range(count):
+        await _spawn([kind, str(container.pid), cgroups, *numbers], name)
 
 
-async def _spawn(arguments: list[str], name: str) -> int:
+async def _spawn(arguments: list[str], name: str) -> None:
     process = subprocess.Popen(  # noqa: S603, ASYNC220 - vfork: back within a millisecond
         [sys.executable, "-I", "-S", PROGRAM, *arguments],
         stdin=subprocess.DEVNULL,
@@ -111,15 +104,23 @@ async def _spawn(arguments: list[str], name: str) -> int:
         words = said.decode(errors="replace").strip().splitlines()
         raise AdapterError(words[-1] if words else "the container cannot be entered")
     process.returncode = 0  # it is ended by `end`, not by this object
-    return process.pid
 
 
-def end(pids: list[int], name: str) -> None:
-    """Kill what `start` started; what has ended, or is somebody else's by now, is left alone."""
-    for pid in pids:
-        if not processes.kill(pid, marker=f"{MARK}={name}".encode()):
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+async def end(name: str) -> None:
+    """Kill all that `start` started under *name*, whoever did; return when they are gone."""
+    mark = f"{MARK}={name}".encode()
+    for _ in range(END_TRIES):
+        left = _marked(mark)
+        if not left:
+            return
+        for pid in left:
+            processes.kill(pid, marker=mark)
+        await asyncio.sleep(0.01)
+
+
+def _marked(mark: bytes) -> list[int]:
+    numbers = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())  # noqa: PTH208
+    return [pid for pid in numbers if processes.has_marker(pid, mark)]
 
 
 def _prefer(container: Container) -> None:
