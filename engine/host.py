@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.network.stack import NetworkStack
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import client_credentials, load_identity, server_context
+from engine.adapters.podman.given import preflight_given
 from engine.adapters.podman.host import PodmanHost
-from engine.adapters.podman.preflight import inspect_host
+from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
 from engine.api.core import Service
@@ -42,6 +43,7 @@ from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
 from engine.cri.runtime import Emit, LogOptions, Runtime
 from engine.errors import ConfigError, EngineError
 from engine.load.profile import Profile
+from engine.proxy.dns_zone import DnsZone
 from engine.scenario.actions import apply_yaml
 from engine.scenario.checks import HttpAnswer
 from engine.scenario.player import Player
@@ -75,6 +77,7 @@ class HostOptions:
     Attributes:
         workers: nodes beside the control plane.
         runtime: auto, podman or simulated.
+        podman_url: the Podman service to use; empty for one of our own.
         data: where the cluster is kept; None for a cluster that ends with the process.
         store: the etcd in which the cluster is kept instead, led by one of us at a time.
         listen: host and port of the API server; port 0 for any free one.
@@ -89,10 +92,13 @@ class HostOptions:
         audit_log: where each request is put down; None for nowhere.
         audit_policy: what is put down; None for the policy we come with.
         shape: turns the usual nodes into those a lab or scenario asks for.
+        simulated: names of nodes whose containers are simulated beside real ones.
+        journal: where every input from outside is put down; None for nowhere.
     """
 
     workers: int = 3
     runtime: str = "auto"
+    podman_url: str = ""
     data: Path | None = None
     store: StoreOptions | None = None
     listen: tuple[str, int] = ("127.0.0.1", 6443)
@@ -107,6 +113,8 @@ class HostOptions:
     audit_log: Path | None = None
     audit_policy: Path | None = None
     shape: Callable[[tuple[NodeConfig, ...]], tuple[NodeConfig, ...]] | None = None
+    simulated: frozenset[str] = frozenset()
+    journal: Path | None = None
 
 
 def state_folder() -> Path:
@@ -151,6 +159,8 @@ class Host:
     _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
     _load_processes: list[load_process.LoadProcess] = attrs.field(factory=list, init=False)
+    _reading: set["asyncio.Task[str]"] = attrs.field(factory=set, init=False)
+    _dns: DnsZone | None = attrs.field(default=None, init=False)
     _is_started: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -317,7 +327,7 @@ class Host:
 
     def view(self, client: Client) -> ClusterView:
         """What claims are made about, asked through *client*."""
-        return ClusterView(client, self._fetch)
+        return ClusterView(client, self._fetch, self._read_log, self._resolve)
 
     async def play(self, player: Player, *, is_virtual: bool = False) -> None:
         """Play to the end: by the pacer's time, or as fast as it goes.
@@ -423,20 +433,25 @@ class Host:
                 raise ConfigError("--speed works with simulated containers only: time is real here")
             self.notice = "kubarium: --speed was given, so containers are simulated"
             return
-        found = inspect_host()
+        data = self.options.data
+        name = data.resolve().name if data is not None else str(os.getpid())
+        state = data.resolve() / "podman" if data is not None else state_folder() / "run" / name
+        address = self.options.podman_url
+        try:
+            found = await preflight_given(address, state) if address else inspect_host()
+        except EngineError as error:
+            found = Preflight(usable=False, reason=str(error))
         if not found.usable:
             if wanted == "podman":
                 raise ConfigError(f"containers cannot be run here: {found.reason}")
             self.notice = f"kubarium: containers are simulated: {found.reason}"
             return
-        data = self.options.data
-        name = data.resolve().name if data is not None else str(os.getpid())
-        state = data.resolve() / "podman" if data is not None else state_folder() / "run" / name
         podman = PodmanHost(
             instance=f"{name}-{abs(hash(str(state))) % 10_000}" if data is None else name,
             state=state,
             keeps=data is not None,
             preflight=found,
+            address=address,
         )
         self.podman = podman
         try:
@@ -519,8 +534,10 @@ class Host:
     def _shaped(self, nodes: tuple[NodeConfig, ...]) -> tuple[NodeConfig, ...]:
         return nodes if self.options.shape is None else self.options.shape(nodes)
 
-    def _make_runtime(self, node: NodeConfig, index: int, emit: Emit) -> Runtime:
+    def _make_runtime(self, node: NodeConfig, index: int, emit: Emit) -> Runtime | None:
         assert self.podman is not None
+        if node.name in self.options.simulated:
+            return None
         return self.podman.runtime(node.name, index, emit)
 
     def _send_load(self, load: Load, profile: Profile) -> load_process.LoadProcess:
@@ -535,6 +552,49 @@ class Host:
         )
         self._load_processes.append(process)
         return process
+
+    def _read_log(
+        self, namespace: str, pod: str, container: str, done: Callable[[str], None]
+    ) -> None:
+        """Read a log to its present end, and call back in a step of the loop."""
+
+        async def read() -> str:
+            try:
+                chunks = self.logs(namespace, pod, container, LogOptions())
+                return b"".join([chunk async for chunk in chunks]).decode(errors="replace")
+            except EngineError as error:
+                return str(error)
+
+        if self.podman is None:
+            self.cluster.loop.call_soon(done, _at_once(read()))
+            return
+        journal = self.cluster.journal
+        journal.register("scenario/log", lambda found: found[0](found[1]))
+        task = asyncio.get_running_loop().create_task(read())
+        self._reading.add(task)
+
+        def tell(task: "asyncio.Task[str]") -> None:
+            self._reading.discard(task)
+            if not task.cancelled():
+                journal.post("scenario/log", (done, task.result()))
+
+        task.add_done_callback(tell)
+
+    def _resolve(self, name: str) -> tuple[str, ...]:
+        """The addresses of a name in the cluster's DNS."""
+        domain = self.cluster.config.cluster_domain
+        for full in (name.rstrip("."), f"{name}.svc.{domain}", f"{name}.default.svc.{domain}"):
+            answer = self._zone.lookup(full)
+            if answer is not None and answer.a:
+                return answer.a
+        return ()
+
+    @property
+    def _zone(self) -> DnsZone:
+        if self._dns is None:
+            informers = self.cluster.proxier.informers
+            self._dns = DnsZone(informers=informers, domain=self.cluster.config.cluster_domain)
+        return self._dns
 
     def _fetch(self, url: str, done: Callable[[HttpAnswer], None]) -> None:
         """Ask a service: over the network where there is one, else by its modelled endpoints."""
@@ -554,6 +614,16 @@ class Host:
 def _reachable(host: str) -> str:
     """Where a server that listens on *host* is found from this machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared
+
+
+def _at_once(coroutine: Coroutine[Any, Any, str]) -> str:
+    """The result of a coroutine that waits for nothing, as reads of simulated containers do."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return str(stop.value)
+    coroutine.close()
+    return ""
 
 
 async def _look_again() -> None:

@@ -87,14 +87,12 @@ def make_parser() -> argparse.ArgumentParser:
     attach.set_defaults(run=_attach)
 
     play = commands.add_parser("play", help="play a scenario")
-    play.add_argument("file", type=Path, metavar="FILE", help="a scenario (TOML)")
-    play.add_argument(
-        "--headless", action="store_true", help="no screen: print progress and a verdict"
-    )
-    play.add_argument("--report", type=Path, metavar="PATH", help="write the result as JSON")
-    play.add_argument("--junit", type=Path, metavar="PATH", help="write the result as JUnit XML")
+    _add_play_options(play)
     _add_cluster_options(play, is_scenario=True)
     play.set_defaults(run=_play)
+
+    scenario = commands.add_parser("scenario", help="check scenario files; their JSON Schema")
+    _add_scenario_actions(scenario)
 
     load = commands.add_parser("load", help="send requests to a URL or a service and measure")
     _add_load_options(load)
@@ -135,6 +133,13 @@ def _add_cluster_options(parser: argparse.ArgumentParser, *, is_scenario: bool =
         choices=("auto", "podman", "simulated"),
         default="auto",
         help="real containers where Podman can be used (auto), or one of both",
+    )
+    parser.add_argument(
+        "--podman-url",
+        metavar="URL",
+        default="",
+        help="use this Podman service instead of one of our own: unix://PATH, tcp://HOST:PORT or"
+        " ssh://USER@HOST/PATH, on this machine (CONTAINER_HOST)",
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="keep the cluster here and resume what is there"
@@ -318,6 +323,18 @@ def _attach(options: argparse.Namespace) -> int:
     from tui.commands.attach import run
 
     return run(options)
+
+
+def _add_play_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.play import add_options
+
+    add_options(parser)
+
+
+def _add_scenario_actions(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.scenario import add_actions
+
+    add_actions(parser)
 
 
 def _play(options: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
     return HostOptions(
         workers=options.nodes or 3,
         runtime=options.runtime,
+        podman_url=getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST", ""),
         data=options.data,
         store=store_options(options),
         listen=options.listen,

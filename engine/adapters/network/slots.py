@@ -21,12 +21,16 @@ RESOLV = Path("/etc/resolv.conf")
 
 @attrs.frozen(kw_only=True)
 class SlotRecord:
-    """Who holds or held a slot. With *is_kept* its containers are to survive its process."""
+    """Who holds or held a slot. With *is_kept* its containers are to survive its process.
+
+    *address* is the Podman service it was told to use; empty for one of its own.
+    """
 
     instance: str
     state: str
     pid: int
     is_kept: bool = False
+    address: str = ""
 
 
 @attrs.define(eq=False)

@@ -7,14 +7,16 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 from engine.adapters.network.host import clean_slot
 from engine.adapters.network.slots import Slot, abandoned, forget
-from engine.adapters.podman import processes
+from engine.adapters.podman import exits, processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.disturbing.disturber import undo_records
+from engine.adapters.podman.given import GivenPodman
 from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker
@@ -65,6 +67,34 @@ def kill_pauses(state: Path) -> int:
     return count
 
 
+def kill_containers(state: Path) -> int:
+    """Kill the containers whose monitors (conmon) have their files below *state*; how many.
+
+    For containers that no Podman knows any more, because the folder with its books is gone.
+    """
+    mark, count = f"{state}/".encode(), 0
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes()
+            if not command.split(b"\0", 1)[0].endswith(b"conmon") or mark not in command:
+                continue
+            children = (folder / "task" / folder.name / "children").read_text().split()
+        except OSError:
+            continue
+        for pid in (*children, folder.name):
+            cgroups = exits.cgroups(int(pid)) if Path(f"/proc/{pid}").exists() else {}
+            with contextlib.suppress(OSError):
+                os.kill(int(pid), signal.SIGKILL)
+            for place in cgroups.values():
+                if "libpod" in str(place):
+                    with contextlib.suppress(OSError):
+                        place.rmdir()
+        count += 1
+    return count
+
+
 def wipe(state: Path) -> None:
     """Remove an instance's files: all of *state*, and what is in memory."""
     shutil.rmtree(memory_folder(state), ignore_errors=True)
@@ -89,14 +119,28 @@ def unmount_below(state: Path) -> None:
         subprocess.run(["umount", "-l", mount], check=False, capture_output=True)  # noqa: S603, S607
 
 
-async def cleanup(instance: str, state: Path, *, preflight: Preflight | None = None) -> None:
+async def cleanup(
+    instance: str, state: Path, *, address: str = "", preflight: Preflight | None = None
+) -> None:
     """Remove what a dead *instance* with its files in *state* left: containers, networks, files.
 
+    They are found by label in its Podman service, at *address* or its own; if its own has lost its
+    files, what still runs of it is found by its processes.
+
     Raises:
-        AdapterError: its Podman service cannot be started to remove the containers.
+        AdapterError: its Podman service cannot be reached to remove the containers.
     """
     end_leftover(state)
-    if (state / "storage.conf").exists():
+    if address:
+        given = GivenPodman(address, state)
+        client = PodmanClient(given.url)
+        try:
+            await given.start()
+            await remove_containers(client, instance)
+        finally:
+            await client.close()
+            await given.stop()
+    elif (state / "storage.conf").exists():
         found = preflight or inspect_host()
         if found.usable:
             service = PodmanService.for_host(state, found)
@@ -108,6 +152,7 @@ async def cleanup(instance: str, state: Path, *, preflight: Preflight | None = N
                 await client.close()
                 await service.stop()
     await undo_records(state / "disturbances")
+    kill_containers(state)
     kill_pauses(state)
     wipe(state)
 
@@ -121,7 +166,7 @@ async def clean_abandoned(folder: Path | None = None) -> list[str]:
     cleaned = []
     for path, record in abandoned(folder):
         with contextlib.suppress(AdapterError, OSError):
-            await cleanup(record.instance, Path(record.state))
+            await cleanup(record.instance, Path(record.state), address=record.address)
             await asyncio.to_thread(clean_slot, Slot(int(path.name)))
             forget(path)
             cleaned.append(record.instance)

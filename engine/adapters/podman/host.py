@@ -28,6 +28,7 @@ from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.disturbing.disturber import Disturber
+from engine.adapters.podman.given import GivenPodman, check_address
 from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
@@ -60,7 +61,8 @@ INTERFACE_TRIES = 300
 class PodmanHost:
     """Podman for one cluster: *instance* is its name in labels, *state* its folder.
 
-    With *keeps* the containers go on when the cluster stops, and the next start adopts them.
+    The Podman service at *address* is used, or one of our own. With *keeps* the containers go on
+    when the cluster stops, and the next start adopts them.
 
     Promises:
         * `start` returns when containers can be made; images are loaded meanwhile (`images_ready`);
@@ -74,8 +76,9 @@ class PodmanHost:
     clock: Callable[[], float] = time.time
     preflight: Preflight = attrs.field(factory=inspect_host)
     slots: Path | None = None
+    address: str = ""
     _slot: Slot | None = attrs.field(default=None, init=False)
-    service: PodmanService = attrs.field(init=False)
+    service: PodmanService | GivenPodman = attrs.field(init=False)
     client: PodmanClient = attrs.field(init=False)
     images_ready: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     runtimes: dict[str, PodmanRuntime] = attrs.field(factory=dict, init=False)
@@ -94,7 +97,11 @@ class PodmanHost:
     def __attrs_post_init__(self) -> None:
         if not self.preflight.usable:
             raise AdapterError(self.preflight.reason)
-        self.service = PodmanService.for_host(self.state, self.preflight)
+        self.service = (
+            GivenPodman(check_address(self.address), self.state)
+            if self.address
+            else PodmanService.for_host(self.state, self.preflight)
+        )
         self.client = PodmanClient(self.service.url)
         self._pulls = ImagePulls(self.client)
         has_images = not missing_tools()
@@ -129,7 +136,11 @@ class PodmanHost:
         await clean_abandoned(self.slots)
         self.state.mkdir(parents=True, exist_ok=True)
         record = SlotRecord(
-            instance=self.instance, state=str(self.state), pid=os.getpid(), is_kept=self.keeps
+            instance=self.instance,
+            state=str(self.state),
+            pid=os.getpid(),
+            is_kept=self.keeps,
+            address=self.address,
         )
         self._slot = acquire(record, folder=self.slots)
         self._strategy = (
@@ -300,6 +311,8 @@ class PodmanHost:
         except PodmanError as error:  # one of them has just been removed: look again later
             log.debug("images not listed error=%s", error)
             return
+        if self.address:  # none of them is ours to remove
+            found = tuple(attrs.evolve(image, is_pinned=True) for image in found)
         self._images = found
         for runtime in self.runtimes.values():
             if runtime.images != found:

@@ -68,16 +68,19 @@ def inspect_host() -> Preflight:
     runtime, hides = choose_runtime()
     if not runtime:
         return Preflight(usable=False, reason=f"neither runc nor crun is installed (try {INSTALL})")
-    is_routed = all(map(find_tool, (*ROUTED_TOOLS, "catatonit")))
-    if not is_routed and find_tool("iptables") is None:
+    found = local_tools(
+        Preflight(usable=True, podman=podman, version=version, runtime=runtime, hides_cgroup2=hides)
+    )
+    if not found.is_routed and find_tool("iptables") is None:
         return Preflight(usable=False, reason=f"iptables is not installed (try {INSTALL})")
-    return Preflight(
-        usable=True,
-        podman=podman,
-        version=version,
-        runtime=runtime,
-        hides_cgroup2=hides,
-        is_routed=is_routed,
+    return found
+
+
+def local_tools(found: Preflight) -> Preflight:
+    """*found*, with what the tools on this machine let us do ourselves."""
+    return attrs.evolve(
+        found,
+        is_routed=all(map(find_tool, (*ROUTED_TOOLS, "catatonit"))),
         enters=find_tool("nsenter") is not None,
     )
 
