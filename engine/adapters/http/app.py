@@ -19,6 +19,7 @@ from engine.adapters.http.audit_log import AuditLog
 from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
 from engine.adapters.http.custom_metrics import answer as metric_answer
 from engine.adapters.http.custom_metrics import group_document, metric_path
+from engine.adapters.http.deadlines import SilenceGuard, request_seconds
 from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.incoming import read_request
@@ -42,6 +43,7 @@ from engine.apiserver.errors import (
     ApiError,
     InternalError,
     NotFoundError,
+    TimeoutApiError,
     UnavailableError,
 )
 from engine.apiserver.request import RequestInfo
@@ -55,6 +57,8 @@ from engine.store.watchable_store import Store
 log = logging.getLogger(__name__)
 
 _CHANNEL = "http"
+# What the log of others calls an answer that nobody waits for any more.
+_CLIENT_GONE = 499
 # Bytes of a long answer that are handed to a connection at once.
 _PIECE = 256 * 1024
 
@@ -93,6 +97,7 @@ class HttpServer:
     _streams: dict[int, "asyncio.Task[Any]"] = attrs.field(factory=dict, init=False)
     _authenticator: Authenticator = attrs.field(init=False)
     _gateway: StreamGateway | None = attrs.field(default=None, init=False)
+    _guard: SilenceGuard | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._encoder = Encoder(self.objects)
@@ -119,6 +124,8 @@ class HttpServer:
         server = web.Server(self._handle, access_log=None, keepalive_timeout=self.limits.idle_time)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
+        self._guard = SilenceGuard(server, self.limits.head_time)
+        self._guard.start()
         try:
             await self.listen(host, port)
         except AdapterError:
@@ -151,11 +158,16 @@ class HttpServer:
             task.cancel()
         if self._gateway is not None:
             await self._gateway.stop()
+        if self._guard is not None:
+            await self._guard.stop()
+            self._guard = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        if self._guard is not None:
+            self._guard.heard(http)
         if self.audit is None:
             return await self._guarded(http)
         response = None
@@ -171,8 +183,11 @@ class HttpServer:
             return await self._answer(http)
         except ApiError as error:
             return self._response(self._verbs.refusal(error))
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             raise
+        except ConnectionError:
+            log.debug("client went away method=%s path=%s", http.method, http.path)
+            return web.Response(status=_CLIENT_GONE)
         except Exception:
             log.exception("request failed method=%s path=%s", http.method, http.path)
             failure = InternalError(
@@ -222,6 +237,7 @@ class HttpServer:
                 return await self._send_watch(http, request)
         with self._in_flight.request(http.method, user):
             request = await read_request(http, target, user, self.limits)
+            request_seconds(request.query, self.limits)
             if self.audit is not None:
                 self.audit.read(http, request)
             return await self._packed(http, await self._carry_out(request))
@@ -236,8 +252,18 @@ class HttpServer:
                 return answer
         else:
             answer = cast("ApiResponse", self.journal.call(_CHANNEL, request))
-        await durable(self.store, answer.revision)
+        if answer.revision > self.store.durable_revision:
+            await self._until_durable(answer.revision, request_seconds(request.query, self.limits))
         return answer
+
+    async def _until_durable(self, revision: int, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await durable(self.store, revision)
+        except TimeoutError:
+            raise TimeoutApiError(
+                "Timeout: request did not complete within the allotted timeout"
+            ) from None
 
     async def _send_stream(
         self, http: web.BaseRequest, target: Target, user: UserInfo

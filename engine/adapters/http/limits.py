@@ -29,7 +29,9 @@ class Limits:
     watches: int = 20_000
     body: int = 3 * 2**20
     request_time: float = 60.0
-    # A connection on which nothing is asked, or half a request, is closed after this time.
+    # The longest a TLS handshake, and then the head of the first request, may take.
+    head_time: float = 32.0
+    # A connection on which nothing more is asked is closed after this time.
     idle_time: float = 120.0
 
 
