@@ -42,6 +42,7 @@ class WorkQueue:
     _waiting: dict[str, object] = attrs.field(factory=dict, init=False)
     _delayed: dict[str, Timer] = attrs.field(factory=dict, init=False)
     _is_scheduled: bool = attrs.field(default=False, init=False)
+    _free_at: float = attrs.field(default=0.0, init=False)
     _is_shut_down: bool = attrs.field(default=False, init=False)
 
     def __len__(self) -> int:
@@ -94,6 +95,8 @@ class WorkQueue:
     def _schedule(self, delay: float) -> None:
         if not self._is_scheduled and self._waiting and not self.is_paused:
             self._is_scheduled = True
+            if self.cost:
+                delay = max(delay, self._free_at - self.loop.now)
             self.loop.call_later(delay, self._serve)
 
     def _serve(self) -> None:
@@ -112,4 +115,5 @@ class WorkQueue:
             self.backoff.forget(key)
             if result is not None and result.requeue_after is not None:
                 self.add_after(key, result.requeue_after)
+        self._free_at = self.loop.now + self.cost
         self._schedule(self.cost)
