@@ -116,6 +116,12 @@ def make_parser() -> argparse.ArgumentParser:
     explained.set_defaults(run=_explain)
 
     doctor = commands.add_parser("doctor", help="say what works on this machine")
+    doctor.add_argument(
+        "--podman-url",
+        metavar="URL",
+        default="",
+        help="look at this Podman service (CONTAINER_HOST)",
+    )
     doctor.set_defaults(run=_doctor)
     return parser
 

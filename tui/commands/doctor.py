@@ -3,18 +3,25 @@
 import argparse
 import os
 
-from engine.adapters.podman.preflight import inspect_host
+from engine.adapters.podman.doctor import Verdict, is_usable, look
+
+SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.NO: "NO"}
 
 
-def run(_options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Print the findings; 0 if containers can be run here."""
-    found = inspect_host()
-    if not found.usable:
-        print(f"containers: no. {found.reason}")
+    address = getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST", "")
+    findings = look(address)
+    usable = is_usable(findings)
+    blocking = next((item for item in findings if item.verdict is Verdict.NO), None)
+    if blocking is None:
+        print("containers: yes, real ones can be run here")
+    else:
+        print(f"containers: no. {blocking.text}")
         print("Kubarium runs simulated containers until that is mended.")
-        return 1
-    print(f"containers: yes, with podman {found.version} and {found.runtime}")
-    print(f"privileges: {'root' if os.geteuid() == 0 else 'rootless'}")
-    network = "routed pods, services on nftables" if found.is_routed else "a bridge per node"
-    print(f"network:    {network}")
-    return 0
+    width = max(len(finding.name) for finding in findings) + 1
+    for finding in findings:
+        print(f"  {SIGNS[finding.verdict]:<5} {finding.name + ':':<{width}} {finding.text}")
+        if finding.mend:
+            print(f"        {'':<{width}} -> {finding.mend}")
+    return 0 if usable else 1
