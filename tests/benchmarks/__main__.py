@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("cluster", "live", "store", "pods", "proxy", "scheduler", "apiserver")
+BENCHMARKS = (
+    "cluster",
+    "live",
+    "store",
+    "pods",
+    "kubelet",
+    "soak",
+    "proxy",
+    "scheduler",
+    "apiserver",
+)
 
 
 def main() -> int:
