@@ -21,6 +21,7 @@ from engine.adapters.encoded import EncodedObjects
 from engine.adapters.fetch import FetchAnswer, Fetcher
 from engine.adapters.http.app import HttpServer
 from engine.adapters.http.audit_log import AuditLog, open_audit_log
+from engine.adapters.http.component_metrics import ComponentMetrics
 from engine.adapters.http.kubeconfig import write_kubeconfig
 from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.network.stack import NetworkStack
@@ -225,6 +226,9 @@ class Host:
             audit=self._audit(),
             observer=self.cluster.observer,
             objects=self._objects,
+        )
+        self.http.metrics.sources.append(
+            ComponentMetrics(self.cluster.scheduler, self.cluster.manager)
         )
         host, port = self.options.listen
         await self.http.start(host, port)

@@ -39,6 +39,9 @@ class WorkQueue:
     backoff: Backoff[str] = attrs.field(factory=lambda: Backoff(base=0.005, cap=1000.0))
     on_error: Callable[[str, ApiError], None] | None = None
     is_paused: bool = attrs.field(default=False, init=False)
+    # How many keys were added that did not wait already, and how many came back after an error.
+    adds: int = attrs.field(default=0, init=False)
+    retries: int = attrs.field(default=0, init=False)
     _waiting: dict[str, object] = attrs.field(factory=dict, init=False)
     _delayed: dict[str, Timer] = attrs.field(factory=dict, init=False)
     _is_scheduled: bool = attrs.field(default=False, init=False)
@@ -52,6 +55,7 @@ class WorkQueue:
         """Have *key* reconciled soon. What made us add it becomes the cause of what follows."""
         if self._is_shut_down:
             return
+        self.adds += key not in self._waiting
         # The newest cause wins, the place in the queue stays.
         self._waiting[key] = self.loop.context
         self._schedule(0.0)
@@ -110,6 +114,7 @@ class WorkQueue:
         except ApiError as error:
             if self.on_error is not None:
                 self.on_error(key, error)
+            self.retries += 1
             self.add_after(key, self.backoff.next_delay(key))
         else:
             self.backoff.forget(key)

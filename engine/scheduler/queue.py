@@ -36,6 +36,10 @@ class QueuedPod:
     info: PodInfo | None = None
     tried: float = 0.0
     backoff_until: float = 0.0
+    # When it first waited; *added* moves on with each attempt.
+    created: float = attrs.field(
+        default=attrs.Factory(lambda self: self.added, takes_self=True), init=False
+    )
 
 
 Helps = Callable[[QueuedPod], bool]

@@ -16,6 +16,7 @@ from engine.client.client import Client
 from engine.client.informer import InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.kernel.loop import Loop, Timer
+from engine.scheduler.attempts import AttemptCounts
 from engine.scheduler.caches import Caches
 from engine.scheduler.columns import Mask
 from engine.scheduler.configuration import SchedulerSettings
@@ -57,6 +58,7 @@ class Scheduler:
     table: NodeTable = attrs.field(factory=NodeTable, init=False)
     queue: SchedulingQueue = attrs.field(init=False)
     decisions: DecisionLog = attrs.field(factory=DecisionLog, init=False)
+    attempts: AttemptCounts = attrs.field(factory=AttemptCounts, init=False)
     nominator: Nominator = attrs.field(factory=Nominator, init=False)
     volumes: VolumeView = attrs.field(init=False)
     profiles: dict[str, Profile] = attrs.field(init=False)
@@ -168,6 +170,7 @@ class Scheduler:
         except ApiError as error:
             self._give_back(queued, info, str(error))
         else:
+            self.attempts.scheduled(decision.profile, self.loop.now - queued.created)
             self._reporter.scheduled(info.pod, decision.profile, decision.chosen)
 
     def _give_back(self, queued: QueuedPod, info: PodInfo, why: str) -> None:
@@ -177,6 +180,7 @@ class Scheduler:
         self.queue.add_backoff(queued, self.loop.now)
         self._arm_backoff()
         profile = info.pod.spec.scheduler_name or DEFAULT_SCHEDULER
+        self.attempts.count("error", profile)
         self._reporter.failed(info.pod, profile, why, reason="SchedulerError")
 
     def _refuse(self, queued: QueuedPod, info: PodInfo, decision: Decision) -> None:
@@ -200,6 +204,7 @@ class Scheduler:
         decision.message = self.decider.message(decision, reasons, preemption)
         self.queue.note_attempt(queued, self.loop.now)
         self.queue.add_unschedulable(queued)
+        self.attempts.count("unschedulable", decision.profile)
         self._reporter.failed(info.pod, decision.profile, decision.message, nominee=nominee)
 
     def _preempt(
