@@ -13,7 +13,7 @@ from engine.api.codec import DecodeError, decode_as, encode_thawed, format_time
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.apply import apply
-from engine.apiserver.errors import BadRequestError, InvalidError, NotFoundError
+from engine.apiserver.errors import ApiError, BadRequestError, InvalidError, NotFoundError
 from engine.apiserver.managed_fields import Manager
 from engine.apiserver.patch import APPLY_PATCH, patched
 from engine.apiserver.request import PatchBody
@@ -22,6 +22,7 @@ from engine.apiserver.schema.node import Node, of_kind
 from engine.apiserver.schema.reading import read
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.strategy import Surroundings
+from engine.apiserver.validation import invalid
 
 
 @attrs.define(eq=False)
@@ -59,7 +60,10 @@ class Patcher:
             # Nobody has said how the lists of a custom resource merge strategically.
             merging = None if resource.custom is not None else node
             document = patched(patch.type, live, patch.data, merging)
-        new = _read(resource, document, node, patch.field_validation, warn)
+        try:
+            new = _read(resource, document, node, patch.field_validation, warn)
+        except BadRequestError as error:
+            raise _of_patch(error, patch) from error
         _check_name(resource, new, name, namespace)
         return new, old is None
 
@@ -129,6 +133,14 @@ class Patcher:
                 _read(resource, document, node, patch.field_validation)
             ),
         )
+
+
+def _of_patch(error: BadRequestError, patch: PatchBody) -> ApiError:
+    """*error*, or what Kubernetes says instead when a strict patch names unknown fields."""
+    _, mark, words = error.message.partition("strict decoding error: ")
+    if not mark or patch.type.startswith(APPLY_PATCH):
+        return error
+    return InvalidError.of("", "", [invalid("patch", patch.data, mark + words)])
 
 
 def _read(

@@ -95,8 +95,8 @@ class CustomVersion:
         """
         self._check_metadata(value)
         kept, lost = pruned(value, self.schema)
-        strays = [_unknown(path, self.node) for path in lost]
-        strays += [one for one in duplicates if not any(_is_below(one.path, path) for path in lost)]
+        # The body is read first and pruned then, so what is repeated is told before what is lost.
+        strays = [*duplicates, *(_unknown(path, self.node) for path in sorted(lost))]
         said = tuple(str(one) for one in strays)
         if said and field_validation == "Strict":
             raise BadRequestError(
@@ -223,10 +223,6 @@ def _unknown(path: str, node: Node) -> Finding:
         known = known.item if part.startswith("[") else known.child(part)
     hint = closest(name, known.fields) if known is not None and known.shape == "object" else ""
     return Finding("unknown", path, f'unknown field "{path}"', hint)
-
-
-def _is_below(path: str, above: str) -> bool:
-    return path == above or path.startswith((above + ".", above + "["))
 
 
 def _cell(value: Any, type_: str, path: str, now: float) -> Any:

@@ -102,9 +102,10 @@ class ApprovalStrategy(SigningRequestStrategy):
     """The decision on a signing request."""
 
     def prepare_for_update(self, new: Any, old: Any, around: Surroundings) -> Any:
-        """The conditions alone."""
+        """The conditions alone, and the metadata."""
         conditions = with_times(new.status.conditions, old.status.conditions, around)
-        return attrs.evolve(old, status=attrs.evolve(old.status, conditions=conditions))
+        status = attrs.evolve(old.status, conditions=conditions)
+        return attrs.evolve(old, metadata=new.metadata, status=status)
 
     def validate(self, obj: Any) -> list[Cause]:
         """One decision, and it is final."""

@@ -20,6 +20,7 @@ class ServiceStrategy(WithoutGeneration):
     def prepare_for_update(self, new: Any, old: Any, around: Surroundings) -> Any:
         """Addresses and ports that the client left away stay as they are."""
         new = super().prepare_for_update(new, old, around)
+        new = attrs.evolve(new, spec=_without_leftovers(new.spec, old.spec))
         spec, was = new.spec, old.spec
         if spec.type == "ExternalName" or was.type == "ExternalName":
             return new
@@ -86,6 +87,36 @@ class ServiceStrategy(WithoutGeneration):
         else:
             spec = _without_node_ports(spec, old)
         return obj if spec == obj.spec else attrs.evolve(obj, spec=spec)
+
+
+def _without_leftovers(spec: Any, was: Any) -> Any:
+    """*spec* without what only the former type had, where the client just sent it back.
+
+    Source: pkg/registry/core/service/storage, dropTypeDependentFields, kubernetes v1.34.
+    """
+    changes: dict[str, Any] = {}
+    if spec.type == "ExternalName" and was.type != "ExternalName":
+        if spec.cluster_ip == was.cluster_ip:
+            changes = {"cluster_ip": "", "cluster_ips": ()}
+        if spec.ip_families == was.ip_families:
+            changes |= {"ip_families": (), "ip_family_policy": None}
+    if was.type in _WITH_NODE_PORTS and spec.type not in _WITH_NODE_PORTS:
+        if spec.external_traffic_policy == was.external_traffic_policy:
+            changes["external_traffic_policy"] = _unset(spec, "external_traffic_policy")
+        had = {port.node_port for port in was.ports}
+        if {port.node_port for port in spec.ports} <= had:
+            changes["ports"] = tuple([attrs.evolve(port, node_port=0) for port in spec.ports])
+    if was.type == "LoadBalancer" and spec.type != "LoadBalancer":
+        extra = spec.extra
+        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"):
+            if name in extra and extra[name] == was.extra.get(name):
+                extra = extra.without(name)
+        changes["extra"] = extra
+    return attrs.evolve(spec, **changes) if changes else spec
+
+
+def _unset(spec: Any, name: str) -> Any:
+    return attrs.fields_dict(type(spec))[name].default
 
 
 def _port(port: ServicePort) -> ServicePort:
