@@ -331,7 +331,9 @@ class Host:
 
     def view(self, client: Client) -> ClusterView:
         """What claims are made about, asked through *client*."""
-        return ClusterView(client, self._fetch, self._read_log, self._resolve)
+        return ClusterView(
+            client, self._fetch, self._read_log, self._resolve, self.cluster.monitor.broken
+        )
 
     async def play(self, player: Player, *, is_virtual: bool = False) -> None:
         """Play to the end: by the pacer's time, or as fast as it goes.

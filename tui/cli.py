@@ -111,6 +111,11 @@ def make_parser() -> argparse.ArgumentParser:
     _add_encryption_actions(encryption)
     encryption.set_defaults(run=_encryption)
 
+    soak = commands.add_parser(
+        "soak", help="run random workloads and faults in virtual time and check the invariants"
+    )
+    _add_soak_options(soak)
+    soak.set_defaults(run=_soak)
     explained = commands.add_parser("explain", help="say why a pod is where it is, or nowhere")
     _add_explain_options(explained)
     explained.set_defaults(run=_explain)
@@ -297,6 +302,18 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
 
 def _load(options: argparse.Namespace) -> int:
     from tui.commands.load import run
+
+    return run(options)
+
+
+def _add_soak_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.soak import add_options
+
+    add_options(parser)
+
+
+def _soak(options: argparse.Namespace) -> int:
+    from tui.commands.soak import run
 
     return run(options)
 

@@ -116,6 +116,12 @@ class Monitor:
         if self._timer is not None:
             self._timer.cancel()
 
+    def broken(self, invariant: str) -> tuple[str, ...]:
+        """How *invariant* (``*`` for any) was broken so far, each in words."""
+        return tuple(
+            str(found) for found in self.violations if invariant in ("*", found.invariant)
+        )
+
     def _on_batch(self, batch: WatchBatch[Any]) -> None:
         for change in batch.changes:
             self._look(change)
