@@ -1,6 +1,6 @@
 """KubariumApp: modes, themes and the way around. What views show is in `screens`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,9 +19,11 @@ from engine.scenario.player import Player
 from tui.palette import KubariumCommands
 from tui.places import History, Place, inside
 from tui.render.lab import lab_line
+from tui.render.past import difference_lines
 from tui.render.story import story_line
 from tui.screens.acting import Actor
 from tui.screens.detail import DetailScreen
+from tui.screens.difference import DifferenceScreen
 from tui.screens.events import EventsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.labs import Desk, LabsScreen
@@ -36,7 +38,10 @@ from tui.screens.store import StoreScreen
 from tui.screens.view import VIEWS, View
 from tui.session import Session
 from tui.source import Source
+from tui.terminal import terminal_text
 from tui.themes import THEMES, theme_after
+from tui.transport import go_to_step, transport
+from tui.widgets.time_bar import TimeBar
 
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
@@ -84,6 +89,8 @@ class KubariumApp(App[None]):
             self.add_mode(name, partial(_given, screen))
         self._history = History()
         self.next_command: list[str] = []
+        self.player: Player | None = None
+        self.on_frame: Callable[[str], None] | None = None
         if keys:
             self.set_keymap(keys)
 
@@ -96,6 +103,8 @@ class KubariumApp(App[None]):
             return
         self.go(Place("overview" if self._labs.desk is None else "labs"))
         self.set_interval(1.0, self.session.tick)
+        if self.on_frame is not None:
+            self.set_interval(0.2, self._record)
         if self.notice:
             self.notify(self.notice, timeout=10, markup=False)
 
@@ -211,6 +220,44 @@ class KubariumApp(App[None]):
         if self.is_running:
             self.session.tick()
 
+    # Time
+
+    def show_time(self, revision: int | None) -> None:
+        """Show every view as it was at *revision*, or (None) as it is."""
+        view = self.screen
+        if revision is None:
+            self.run_worker(self.close_time(), exit_on_error=False)
+        elif isinstance(view, View):
+            bar = view.open_time()
+            self.call_after_refresh(bar.go, revision)
+
+    async def close_time(self) -> None:
+        """Back to the present, on every view."""
+        await self.session.travel(None)
+        for screen in self._screens_by_view.values():
+            if screen.is_running:
+                await screen.query(TimeBar).remove()
+        if isinstance(self.screen, View):
+            self.screen.focus_body()
+
+    def show_difference(self, old: int, new: int) -> None:
+        """Show what differs between two revisions."""
+        self.run_worker(self._show_difference(old, new), exit_on_error=False)
+
+    async def _show_difference(self, old: int, new: int) -> None:
+        try:
+            changes = await self.session.difference(old, new)
+        except EngineError as error:
+            self.notify(str(error), title="Diff", severity="warning", markup=False)
+            return
+        title = f"From revision {old} to {new}"
+        self.push_screen(DifferenceScreen(title, difference_lines(changes)))
+
+    def _record(self) -> None:
+        """Hand the screen, as a terminal gets it, to the recording."""
+        if self.on_frame is not None and self.is_running:
+            self.on_frame(terminal_text(self))
+
     # Labs
 
     @property
@@ -252,7 +299,7 @@ class KubariumApp(App[None]):
 
     # Actions
 
-    def perform(self, name: str, chosen: list[ApiObject]) -> None:
+    def perform(self, name: str, chosen: list[ApiObject]) -> None:  # noqa: C901 - one case an action
         """Carry out an action of the keymap."""
         view = self.screen
         if name in _DETAILS and chosen:
@@ -273,6 +320,12 @@ class KubariumApp(App[None]):
             self._travel(-1 if name == "history_back" else 1)
         elif name == "last_view":
             self._travel(-1 if self._history.is_at_end else 1)
+        elif name == "time" and isinstance(view, View):
+            view.open_time()
+        elif name in ("play_pause", "play_step") and self.player is not None:
+            transport(self.player, name)
+        elif name == "play_to" and self.player is not None:
+            self.run_worker(go_to_step(self, self.player), exit_on_error=False)
         elif name == "theme":
             self.theme = theme_after(self.theme)
         else:

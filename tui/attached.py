@@ -132,6 +132,12 @@ class AttachedSource:
         answer = await self._call("GET", _path(cls))
         return tuple(decode_as(cls, item) for item in answer.get("items") or ())
 
+    async def at(self, cls: type[T], revision: int) -> tuple[T, ...]:
+        """All objects of a kind as they were at *revision*, as far as the server remembers."""
+        params = {"resourceVersion": str(revision), "resourceVersionMatch": "Exact"}
+        answer = await self._call("GET", _path(cls), params=params)
+        return tuple(decode_as(cls, item) for item in answer.get("items") or ())
+
     async def create(self, obj: T) -> T:
         """Store a new object."""
         path = _path(type(obj), obj.metadata.namespace)

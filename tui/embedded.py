@@ -86,6 +86,16 @@ class EmbeddedSource:
         """All objects of a kind that is not watched."""
         return self.client.list(cls).items
 
+    async def at(self, cls: type[T], revision: int) -> tuple[T, ...]:
+        """All objects of a kind as they were at *revision*, from the store's history."""
+        found = self.host.cluster.server.list(
+            cls,
+            resource_version=str(revision),
+            resource_version_match="Exact",
+            request=self.client.request_info(),
+        )
+        return found.items
+
     async def create(self, obj: T) -> T:
         """Store a new object."""
         return cast("T", self._call("create", obj))

@@ -39,6 +39,7 @@ _OBJECT = "The selected object"
 _CLUSTER = "The cluster"
 _AROUND = "Around"
 LAB = "The lab"
+SCENARIO = "The scenario"
 
 ACTIONS: tuple[Action, ...] = (
     Action(id="describe", keys="d", title="Describe", group=_OBJECT, kinds=ANY,
@@ -93,6 +94,14 @@ ACTIONS: tuple[Action, ...] = (
            help="Put the cluster back to how the task began", is_shown=False),
     Action(id="traffic", keys="t", title="Traffic", group=_OBJECT, kinds=("Service",),
            help="Send requests to it, or stop them", is_change=True),
+    Action(id="time", keys="H", title="Time", group=_CLUSTER,
+           help="A slider over revisions: every view shows the cluster as it was"),
+    Action(id="play_pause", keys="comma", title="Play/pause", group=SCENARIO,
+           help="Let the scenario go on, or hold it after this step"),
+    Action(id="play_step", keys="full_stop", title="Step", group=SCENARIO,
+           help="Play one step, then hold"),
+    Action(id="play_to", keys="J", title="Go to step", group=SCENARIO,
+           help="See a step as it was, or play on until it comes", is_shown=False),
     Action(id="command", keys="colon", title="Command", group=_AROUND,
            help="Go to any kind: :pods, :deploy, :no, :ev kube-system"),
     Action(id="filter", keys="slash", title="Filter", group=_AROUND,
@@ -138,6 +147,6 @@ def key_label(keys: str) -> str:
     names = {
         "colon": ":", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
         "right_square_bracket": "]", "minus": "-", "less_than_sign": "<",
-        "greater_than_sign": ">", "escape": "esc",
+        "greater_than_sign": ">", "escape": "esc", "comma": ",", "full_stop": ".",
     }  # fmt: skip
     return " ".join(names.get(key, key.replace("+", "-")) for key in keys.split(","))

@@ -22,6 +22,7 @@ from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.store.status import StoreStatus
+from tui.past import Caches, Changes, Moment, changes_between, info_then, moment_of, read_past
 from tui.render.events import last_seen
 from tui.render.text import Line
 from tui.source import ClusterInfo, Controls, Source
@@ -75,6 +76,9 @@ class Session:
     _pending: dict[type[ApiObject], dict[str, tuple[ApiObject | None, ApiObject | None]]] = (
         attrs.field(factory=dict, init=False)
     )
+    past: Moment | None = attrs.field(default=None, init=False)
+    _present: Caches = attrs.field(factory=dict, init=False)
+    _was_readonly: bool = attrs.field(default=False, init=False)
     _is_scheduled: bool = attrs.field(default=False, init=False)
     _events: deque[float] = attrs.field(factory=deque, init=False)
 
@@ -106,10 +110,52 @@ class Session:
         """Tell the screens that a second has passed, so that ages move on."""
         self.ticks.publish(self.now)
 
+    async def travel(self, revision: int | None) -> None:
+        """Show everything as it was at *revision*, or (None) as it is. The past is read-only.
+
+        Raises:
+            EngineError: the history does not reach there; what was shown stays.
+        """
+        if revision is None:
+            if self.past is not None:
+                self.past, self.is_readonly = None, self._was_readonly
+                self._replace(self._present)
+                self._present = {}
+            return
+        caches = await read_past(self.source, list(self._caches), revision)
+        moment = await moment_of(self.source, revision, self.source.info.now)
+        if self.past is None:
+            self._present, self._was_readonly = self._caches, self.is_readonly
+        self.past, self.is_readonly = moment, True
+        self._replace(caches)
+
+    async def difference(self, old: int, new: int) -> Changes:
+        """What differs between two revisions, of the kinds that are kept here.
+
+        Raises:
+            EngineError: the history does not reach there.
+        """
+        kinds = list(self._caches)
+        before = await read_past(self.source, kinds, old)
+        return changes_between(before, await read_past(self.source, kinds, new))
+
+    def _replace(self, caches: Caches) -> None:
+        changes = changes_between(self._caches, caches)
+        self._caches = {cls: caches.get(cls, {}) for cls in dict.fromkeys((*self._caches, *caches))}
+        self._pending = {}
+        self.deltas.publish(Delta(changes))
+        self.tick()
+
+    @property
+    def newest(self) -> int:
+        """The newest revision, whichever is shown."""
+        return self.source.info.revision
+
     @property
     def info(self) -> ClusterInfo:
-        """What the source says of itself at this moment."""
-        return self.source.info
+        """What the source says of itself at the moment that is shown."""
+        info = self.source.info
+        return info if self.past is None else info_then(info, self.past)
 
     @property
     def controls(self) -> Controls | None:
@@ -119,7 +165,7 @@ class Session:
     @property
     def now(self) -> float:
         """The cluster's own time."""
-        return self.source.info.now
+        return self.info.now
 
     async def fetch_all(self, cls: type[T]) -> tuple[T, ...]:
         """All objects of a kind that is worked out on request and cannot be watched.
@@ -162,6 +208,13 @@ class Session:
     def _on_change(
         self, cls: type[ApiObject], key: str, old: ApiObject | None, new: ApiObject | None
     ) -> None:
+        if self.past is not None:
+            present = self._present.setdefault(cls, {})
+            if new is None:
+                present.pop(key, None)
+            else:
+                present[key] = new
+            return
         cache = self._caches.setdefault(cls, {})
         known = cache.get(key)
         if new is None:

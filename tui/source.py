@@ -86,6 +86,9 @@ class Source(Protocol):
     async def list(self, cls: type[T]) -> tuple[T, ...]:
         """All objects of a kind that is not watched."""
 
+    async def at(self, cls: type[T], revision: int) -> tuple[T, ...]:
+        """All objects of a kind as they were at *revision* of the store."""
+
     async def create(self, obj: T) -> T:
         """Store a new object."""
 

@@ -5,26 +5,80 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
 
 from engine.host import Host, HostOptions
+from engine.lab.machine import node_configs
 from engine.scenario.loader import load_scenario
 from engine.scenario.player import Player
+from engine.scenario.report import Report
 from engine.scenario.schema import Scenario, ScenarioError
+from tui.cast import Cast
 from tui.cli import EXIT_FAILED, EXIT_USAGE
 from tui.commands.open import leave_on_signal
 from tui.commands.serve import host_options
+from tui.language import language_of
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What `play` takes beside the options of its cluster."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a scenario (TOML)")
+    parser.add_argument(
+        "--headless", action="store_true", help="no screen: print progress and a verdict"
+    )
+    parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a variable of the scenario; may be repeated",
+    )
+    parser.add_argument("--lang", metavar="LANGUAGE", help="language of the prose: en, ko (locale)")
+    parser.add_argument("--report", type=Path, metavar="PATH", help="write the result as JSON")
+    parser.add_argument("--junit", type=Path, metavar="PATH", help="write the result as JUnit XML")
+    parser.add_argument("--cast", type=Path, metavar="PATH", help="record it for asciinema")
+    parser.add_argument(
+        "--screenshot-dir", type=Path, metavar="DIR", help="where snapshot steps put their SVGs"
+    )
+    parser.add_argument(
+        "--journal", type=Path, metavar="PATH", help="put down every input, for `kubarium replay`"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Play; 0 when all checks held, 1 when one failed, 2 when the file is wrong."""
     try:
-        scenario = load_scenario(options.file)
+        scenario = load_scenario(
+            options.file,
+            variables=variables_of(options.var),
+            language=language_of(options.lang),
+        )
+        settings = options_for(scenario, options)
+        _see_places(options)
     except ScenarioError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    if options.headless:
-        return asyncio.run(play_headless(scenario, options))
-    return asyncio.run(play_on_screen(scenario, options))
+    if options.headless and options.screenshot_dir is None:
+        return asyncio.run(play_headless(scenario, settings, options))
+    return asyncio.run(play_on_screen(scenario, settings, options))
+
+
+def variables_of(given: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` words as a mapping.
+
+    Raises:
+        ScenarioError: a word has no equals sign.
+    """
+    found = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ScenarioError(f"--var: NAME=VALUE was expected, not {word!r}")
+        found[name] = value
+    return found
 
 
 def options_for(scenario: Scenario, options: argparse.Namespace) -> HostOptions:
@@ -36,72 +90,146 @@ def options_for(scenario: Scenario, options: argparse.Namespace) -> HostOptions:
     runtime = options.runtime
     if "podman" in scenario.needs:
         if runtime == "simulated":
-            raise ScenarioError(f"{scenario.id} needs real containers; leave --runtime away")
+            raise ScenarioError(
+                f"{options.file}: needs real containers (needs = podman); leave --runtime away"
+            )
         runtime = "podman"
+    elif scenario.node and all(spec.runtime.startswith("sim") for spec in scenario.node):
+        runtime = "simulated"
     if scenario.clock.mode == "virtual":
         runtime = "simulated"
+    shaped = bool(scenario.node) and options.nodes is None
     options.nodes = options.nodes or sum(node.count for node in scenario.node) or 3
     options.seed = scenario.seed if options.seed is None else options.seed
     options.speed = options.speed if options.speed != 1.0 else scenario.clock.speed
     options.runtime = runtime
-    return host_options(options, demo=False)
+    simulated = frozenset(
+        spec.name.format(i=i)
+        for spec in scenario.node
+        if spec.runtime.startswith("sim")
+        for i in range(1, spec.count + 1)
+    )
+    return attrs.evolve(
+        host_options(options, demo=False),
+        shape=(lambda base: node_configs(scenario.node, base)) if shaped else None,
+        simulated=simulated if shaped else frozenset(),
+        journal=options.journal,
+    )
 
 
-async def play_headless(scenario: Scenario, options: argparse.Namespace) -> int:
+def _see_places(options: argparse.Namespace) -> None:
+    """Refuse, before anything is started, what could not be written in the end."""
+    for path in (options.report, options.junit, options.cast, options.journal):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ScenarioError(f"{path} cannot be written: there is no folder {path.parent}")
+    if options.screenshot_dir is not None:
+        try:
+            options.screenshot_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ScenarioError(f"--screenshot-dir {options.screenshot_dir}: {error}") from error
+
+
+async def play_headless(
+    scenario: Scenario, settings: HostOptions, options: argparse.Namespace
+) -> int:
     """Play and print what happens; the exit code."""
-    host = Host(options_for(scenario, options))
+    host = Host(settings)
+    cast = Cast(options.cast) if options.cast is not None else None
     async with contextlib.AsyncExitStack() as stack:
+        if cast is not None:
+            stack.callback(cast.close)
         stack.push_async_callback(host.stop)
-        await host.start(is_driven=scenario.clock.mode == "wall")
+        is_virtual = scenario.clock.mode == "virtual"
+        await host.start(is_driven=not is_virtual)
+        tell = _Printer(host, cast)
         if host.notice:
-            print(host.notice, flush=True)
-        print(f"{scenario.title} ({scenario.id}, seed {scenario.seed})", flush=True)
-        player = host.make_player(scenario, on_change=_Printer())
-        await host.play(player, is_virtual=scenario.clock.mode == "virtual")
+            tell.line(host.notice)
+        tell.line(f"{scenario.title} ({scenario.id}, seed {scenario.seed})")
+        player = host.make_player(scenario, on_change=tell)
+        await host.play(player, is_virtual=is_virtual)
         report = player.report()
-    if options.report is not None:
-        options.report.write_text(json.dumps(report.as_json(), indent=2) + "\n")
-    if options.junit is not None:
-        options.junit.write_text(report.as_junit())
-    took = report.ended_at - report.started_at
+        tell.line(verdict(report))
+    write_reports(report, options)
+    return 0 if report.passed else EXIT_FAILED
+
+
+def verdict(report: Report) -> str:
+    """The last line of a run."""
     if report.passed:
-        print(f"PASSED {len(report.steps)} steps in {took:.1f} s")
-        return 0
-    print(f"FAILED {report.message}")
-    return EXIT_FAILED
+        return f"PASSED {len(report.steps)} steps in {report.ended_at - report.started_at:.1f} s"
+    return f"FAILED {report.message}"
 
 
-async def play_on_screen(scenario: Scenario, options: argparse.Namespace) -> int:
-    """Play in the terminal app; the exit code is the scenario's."""
+def write_reports(report: Report, options: argparse.Namespace) -> None:
+    """Write the files that the command line asks for."""
+    if options.report is not None:
+        text = json.dumps(report.as_json(), indent=2, ensure_ascii=False)
+        options.report.write_text(text + "\n", encoding="utf-8")
+    if options.junit is not None:
+        options.junit.write_text(report.as_junit(), encoding="utf-8")
+
+
+async def play_on_screen(
+    scenario: Scenario, settings: HostOptions, options: argparse.Namespace
+) -> int:
+    """Play in the terminal app; the exit code is the scenario's.
+
+    With --headless the app runs without a terminal, for the pictures, and ends with the scenario.
+    """
     from tui.app import KubariumApp
     from tui.embedded import EmbeddedSource
+    from tui.stage_screen import StageScreen
 
-    host = Host(options_for(scenario, options))
+    host = Host(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(host.stop)
         await host.start()
         app = KubariumApp(EmbeddedSource(host), notice=host.notice)
         player = host.make_player(scenario, on_change=app.show_player)
+        player.is_interactive = not options.headless
+        player.screen = StageScreen(app, options.screenshot_dir or Path.cwd())
+        app.player = player
+        if options.cast is not None:
+            cast = Cast(options.cast)
+            stack.callback(cast.close)
+            app.on_frame = cast.screen
         playing = asyncio.create_task(host.play(player))
         leave_on_signal(app.exit)
-        await app.run_async()
+        if options.headless:
+            playing.add_done_callback(lambda _task: app.call_later(app.exit))
+            await app.run_async(headless=True, size=(160, 50))
+        else:
+            await app.run_async()
         playing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await playing
-    return 0 if player.report().passed else EXIT_FAILED
+        report = player.report()
+    write_reports(report, options)
+    print(verdict(report) if player.is_done else "stopped before the end")
+    return 0 if report.passed else EXIT_FAILED
 
 
 class _Printer:
-    """Prints each step once, when it has ended."""
+    """Prints each step once, when it has ended, and puts it into the recording."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host, cast: Cast | None) -> None:
         self._printed = 0
+        self._host = host
+        self._cast = cast
 
     def __call__(self, player: Player) -> None:
         for result in player.results[self._printed :]:
             mark = {"passed": "✓", "failed": "✗", "skipped": "-"}[result.state]
             took = result.ended_at - result.started_at
             name = result.title or result.id or result.do
-            print(f"  {mark} {result.number:>2}. {name}  [{took:.1f} s]  {result.message}")
+            step = player.scenario.step[result.number - 1]
+            if step.say and result.state != "skipped":
+                self.line(f"     {step.say}")
+            self.line(f"  {mark} {result.number:>2}. {name}  [{took:.1f} s]  {result.message}")
         self._printed = len(player.results)
-        sys.stdout.flush()
+
+    def line(self, text: str) -> None:
+        """Print one line."""
+        print(text, flush=True)
+        if self._cast is not None:
+            self._cast.write(text.replace("\n", "\r\n") + "\r\n", at=self._host.cluster.loop.now)

@@ -19,7 +19,9 @@ from tui.session import Delta, Session
 from tui.widgets.command_line import CommandLine
 from tui.widgets.header import ClusterHeader
 from tui.widgets.object_table import ObjectTable
+from tui.widgets.script_pane import ScriptPane
 from tui.widgets.tabs import ViewTabs
+from tui.widgets.time_bar import TimeBar
 
 if TYPE_CHECKING:
     from tui.app import KubariumApp
@@ -85,6 +87,8 @@ class View(Screen[None]):
         yield ViewTabs(VIEWS, self.NAME, self.crumbs)
         yield from self.body()
         yield CommandLine(_COMMAND_NAMES, self._namespaces)
+        if self.kubarium.player is not None:
+            yield ScriptPane(self.kubarium.player)
         yield Footer(show_command_palette=False)
 
     def body(self) -> Iterator[Widget]:
@@ -99,6 +103,8 @@ class View(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened meanwhile."""
+        if self.session.past is not None and not self.query(TimeBar):
+            self.open_time()
         if self._is_stale:
             self._is_stale = False
             self.rebuild()
@@ -166,6 +172,8 @@ class View(Screen[None]):
         """Whether this view has a use for *action*."""
         if action.id == "what_if" or action.group == keymap.LAB:
             return False
+        if action.group == keymap.SCENARIO:
+            return self.kubarium.player is not None
         return action.id != "filter" or self.table is not None
 
     async def action_do(self, name: str) -> None:
@@ -207,6 +215,23 @@ class View(Screen[None]):
         target = self.table or next(iter(self.query("NodeBoard, TextView")), None)
         if target is not None:
             target.focus()
+
+    def open_time(self) -> TimeBar:
+        """The slider over revisions, below this view."""
+        for bar in self.query(TimeBar):
+            bar.focus()
+            return bar
+        bar = TimeBar(self.session)
+        self.mount(bar)
+        return bar
+
+    @on(TimeBar.Closed)
+    async def _on_time_closed(self) -> None:
+        await self.kubarium.close_time()
+
+    @on(TimeBar.Diff)
+    def _on_diff(self, event: TimeBar.Diff) -> None:
+        self.kubarium.show_difference(event.old, event.new)
 
     @on(ViewTabs.Chosen)
     def _on_tab(self, event: ViewTabs.Chosen) -> None:
