@@ -139,8 +139,10 @@ class NodeLifecycleController:
         for node in self._nodes.lister:
             name = node.metadata.name
             heartbeat = self._heartbeats.get(name)
-            if heartbeat is not None and is_silent(
-                node, heartbeat, now=self.loop.now, grace=self.grace_period
+            if (
+                heartbeat is not None
+                and not _is_unknown(node)
+                and is_silent(node, heartbeat, now=self.loop.now, grace=self.grace_period)
             ):
                 self._silent.add(node.key)
             if name in self._unready_pods_of:
@@ -231,6 +233,12 @@ class NodeLifecycleController:
 def index_pods_by_node(pods: Informer[Pod]) -> None:
     """Let pods be found by node, under `NODE_INDEX`."""
     pods.add_index(NODE_INDEX, lambda pod: (pod.spec.node_name,) if pod.spec.node_name else ())
+
+
+def _is_unknown(node: Node) -> bool:
+    """Whether it is said already that nobody knows."""
+    ready = condition_of(node.status.conditions, "Ready")
+    return ready is not None and ready.status == "Unknown"
 
 
 def _taint_facts(node: Node) -> tuple[object, ...]:
