@@ -12,6 +12,7 @@ BENCHMARKS = (
     "soak",
     "proxy",
     "scheduler",
+    "scale",
     "apiserver",
 )
 

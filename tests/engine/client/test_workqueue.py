@@ -1,5 +1,7 @@
 """The four properties of the work queue, and the link."""
 
+from itertools import pairwise
+
 import pytest
 
 from engine.apiserver.errors import ConflictError, UnavailableError
@@ -129,3 +131,16 @@ def test_what_is_under_way_when_a_link_is_cut_is_lost() -> None:
     loop.run_for(5.0)
 
     assert seen == ["arrives"]
+
+
+def test_keys_that_come_one_by_one_are_served_at_the_same_pace() -> None:
+    """The cost of a key is waited for even when nothing waited behind it."""
+    loop = Loop()
+    served: list[float] = []
+    queue = WorkQueue(loop, lambda _key: served.append(loop.now), cost=1.0)
+    for number in range(3):
+        loop.call_at(loop.now + number * 0.1, queue.add, f"key-{number}")
+
+    loop.run_for(10.0)
+
+    assert [round(later - earlier, 6) for earlier, later in pairwise(served)] == [1.0, 1.0]
