@@ -91,7 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cluster_options(play, is_scenario=True)
     play.set_defaults(run=_play)
 
-    scenario = commands.add_parser("scenario", help="check scenario files; their JSON Schema")
+    scenario = commands.add_parser("scenario", help="list the course; check files; their JSON Schema")
     _add_scenario_actions(scenario)
 
     load = commands.add_parser("load", help="send requests to a URL or a service and measure")

@@ -9,7 +9,7 @@ from typing import Any
 from cattrs import ClassValidationError
 
 from engine.api.quantity import parse_int, parse_millis
-from engine.lab.schema import FORMAT, LEVELS, Lab, LabError, Task
+from engine.lab.schema import FORMAT, LEVELS, PER_LEARNER, Lab, LabError, Task
 from engine.lab.variables import draw, seed_of
 from engine.scenario.check import claim_mistakes, steps_mistakes
 from engine.scenario.duration import seconds
@@ -65,7 +65,7 @@ def parse_lab(
         raise LabError(at(("format",), f'must be "{FORMAT}", not {data.get("format")!r}'))
     declared = data.get("vars", {})
     try:
-        seed = seed_of(data.get("seed", ""), str(data.get("id", "")), learner)
+        seed = seed_of(data.get("seed", PER_LEARNER), str(data.get("id", "")), learner)
         values = draw(declared if isinstance(declared, dict) else {}, seed)
     except LabError as error:
         raise LabError(at(("vars",), str(error))) from error

@@ -11,8 +11,8 @@ from pathlib import Path
 import attrs
 
 from engine.host import Host, HostOptions
+from engine.lab.course import find_scenario
 from engine.lab.machine import node_configs
-from engine.scenario.loader import load_scenario
 from engine.scenario.player import Player
 from engine.scenario.report import Report
 from engine.scenario.schema import Scenario, ScenarioError
@@ -25,7 +25,9 @@ from tui.language import language_of
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What `play` takes beside the options of its cluster."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a scenario (TOML)")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="a scenario (TOML), or its name in the course"
+    )
     parser.add_argument(
         "--headless", action="store_true", help="no screen: print progress and a verdict"
     )
@@ -51,10 +53,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Play; 0 when all checks held, 1 when one failed, 2 when the file is wrong."""
     try:
-        scenario = load_scenario(
-            options.file,
+        scenario = find_scenario(
+            str(options.file),
             variables=variables_of(options.var),
-            language=language_of(options.lang),
+            lang=language_of(options.lang),
         )
         settings = options_for(scenario, options)
         _see_places(options)

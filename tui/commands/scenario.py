@@ -1,11 +1,13 @@
-"""`kubarium scenario check|schema`: for those who write scenarios."""
+"""`kubarium scenario list|check|schema`: for those who write scenarios."""
 
 import argparse
 import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
+from engine.lab.course import entries, language
 from engine.lab.loader import load_lab
 from engine.lab.schema import FORMAT as LAB_FORMAT
 from engine.scenario.json_schema import json_schema
@@ -22,8 +24,35 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a scenario or a lab")
     check.add_argument("--var", action="append", default=[], metavar="NAME=VALUE")
     check.set_defaults(run=_check)
+    listed = actions.add_parser("list", help="the course's scenarios, in order")
+    listed.add_argument("--lang", default="", metavar="LANGUAGE", help="en or ko (the locale's)")
+    listed.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    listed.set_defaults(run=_list)
     schema = actions.add_parser("schema", help="print the JSON Schema of the format, for editors")
     schema.set_defaults(run=_schema)
+
+
+def _list(options: argparse.Namespace) -> int:
+    """Chapter by chapter: what can be played by name."""
+    from tui.commands.lab import print_course
+
+    try:
+        lang = language(options.lang)
+    except ScenarioError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    found: list[dict[str, Any]] = [
+        {
+            "id": entry.id, "chapter": entry.chapter, "title": entry.title, "level": entry.level,
+            "minutes": entry.minutes, "runsOn": entry.runs_on, "summary": entry.summary,
+        }
+        for entry in entries("scenario", lang)
+    ]  # fmt: skip
+    if options.output == "json":
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print_course(found, lang)
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """Labs in lines: the course with progress, and the task pane of a lab that is being done."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from rich.cells import cell_len
 
@@ -117,15 +117,27 @@ def lab_line(session: LabSession, lang: str) -> Line:
         if state.is_done:
             line.append(Span(f"✔ {WORDS[lang]['done']}", "ok", is_bold=True))
         return line
-    line.append(Span(task.title))
+    line.append(Span(task.title.replace("`", "")))
     missing = _state_of(session, task.id).missing
     if missing:
         line.append(Span(f"  ○ {missing[0]}", "wait"))
     return line
 
 
-def pane(session: LabSession, lang: str, told: Iterable[str], cells: int) -> list[Line]:
-    """The task pane: score and time, tasks with ticks, the text, what is missing, hints."""
+def marked(text: str, tone: str = "") -> Line:
+    """*text* with what stands in backticks in another tone."""
+    return [
+        Span(part, "info" if number % 2 else tone)
+        for number, part in enumerate(text.split("`"))
+        if part
+    ]
+
+
+def pane(session: LabSession, lang: str, cells: int, *, is_short: bool = False) -> list[Line]:
+    """The task pane: score and time, tasks with ticks, the text, what is missing, hints.
+
+    On a short screen only the task at hand is named.
+    """
     words, state, lab = WORDS[lang], session.state, session.lab
     score: Line = [
         Span(f"{state.points}", "ok" if state.is_passed else "accent", is_bold=True),
@@ -134,21 +146,26 @@ def pane(session: LabSession, lang: str, told: Iterable[str], cells: int) -> lis
     lines: list[Line] = [
         between(score, [Span(f"{words['time']} {clock(state.seconds)}", "dim")], cells), [],
     ]  # fmt: skip
+    if is_short:
+        lines = lines[:1]
     for task, found in zip(lab.task, state.tasks, strict=True):
+        if is_short and found.state in ("waiting", "passed", "shown"):
+            continue
         mark, tone = _MARKS[found.state]
         got = found.points if found.is_over else task.points
         lines.append(
             between(
                 [
                     Span(f"{mark} ", tone, is_bold=True),
-                    Span(task.title, "" if found.state != "waiting" else "dim",
+                    Span(task.title.replace("`", ""), "" if found.state != "waiting" else "dim",
                          is_bold=found.state == "active"),
                 ],
                 [Span(f"{got}", tone)],
                 cells,
             )
         )  # fmt: skip
-    lines.append([])
+    if not is_short:
+        lines.append([])
     if session.problem:
         lines.append([Span(words["problem"], "bad", is_bold=True)])
         return lines + [[Span(line, "bad")] for line in wrap(session.problem, cells)]
@@ -156,14 +173,12 @@ def pane(session: LabSession, lang: str, told: Iterable[str], cells: int) -> lis
     if current is None:
         return lines + _after(session, words, cells)
     found = _state_of(session, current.id)
-    lines += [[Span(line)] for line in wrap(current.text, cells)]
+    lines += [marked(line) for line in wrap(current.text, cells)]
     lines += _missing(session, found, words, cells)
     for number in found.hints:
         lines += _titled(words["hint"], current.hint[number].text, "wait", cells)
     if found.is_solution_open:
         lines += _titled(words["solution"], current.solution.text, "wait", cells)
-    for text in told:
-        lines += [[], *[[Span(line, "info")] for line in wrap(text, cells)]]
     lines += _learnt(session, words, cells)
     return lines
 
@@ -211,7 +226,7 @@ def _learnt(session: LabSession, words: Mapping[str, str], cells: int) -> list[L
 
 def _titled(title: str, text: str, tone: str, cells: int) -> list[Line]:
     lines: list[Line] = [[], [Span(line, "title", is_bold=True) for line in wrap(title, cells)[:1]]]
-    return lines + [[Span(line, tone)] for line in wrap(text, cells)]
+    return lines + [marked(line, tone) for line in wrap(text, cells)]
 
 
 def _state_of(session: LabSession, task: str) -> TaskState:

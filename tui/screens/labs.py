@@ -152,7 +152,9 @@ class LabsScreen(View):
     def _show_task(self) -> None:
         if self.desk is not None and self.is_mounted:
             cells = max(20, self.pane.scrollable_content_region.width - 1)
-            self.pane.show(render.pane(self.desk.session, self.language, (), cells))
+            is_short = self.size.height < 32
+            lines = render.pane(self.desk.session, self.language, cells, is_short=is_short)
+            self.pane.show(lines)
 
     def _show_course(self) -> None:
         cells = max(40, self.course.content_size.width - 3)
