@@ -39,6 +39,8 @@ from engine.kernel.loop import Loop
 
 BY_CLAIM, BY_VOLUME = "claim", "volume"
 RETRY_SECONDS = 5.0
+OWN_PREFIX = "csi-"
+"""What the names of attachments begin with that are made here."""
 
 
 @attrs.define(eq=False)
@@ -89,7 +91,12 @@ class AttachDetachController:
             self._report(name)
             return None
         volume = self._volumes.lister.get(name)
-        attachments = self._attachments.lister.by_index(BY_VOLUME, name)
+        attachments = tuple(
+            one
+            for one in self._attachments.lister.by_index(BY_VOLUME, name)
+            # What somebody else made by hand is his.
+            if one.metadata.name.startswith(OWN_PREFIX)
+        )
         if volume is None:
             for one in attachments:
                 self._detach(one)
