@@ -45,8 +45,8 @@ def ask(path: str, patch: dict[str, Any] | None = None) -> dict[str, Any]:
     return {}
 
 
-def wait_for_nodes() -> None:
-    """Return when all four nodes are Ready."""
+def wait_for_nodes(count: int = 4) -> None:
+    """Return when *count* nodes are there, and Ready."""
     while True:
         nodes = ask("/api/v1/nodes").get("items", [])
         conditions = [node["status"].get("conditions", []) for node in nodes]
@@ -54,7 +54,7 @@ def wait_for_nodes() -> None:
             any(c["type"] == "Ready" and c["status"] == "True" for c in found)
             for found in conditions
         ]
-        if len(ready) == 4 and all(ready):
+        if len(ready) == count and all(ready):
             return
         time.sleep(0.02)
 
