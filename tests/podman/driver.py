@@ -96,5 +96,5 @@ class Driver:
     def _take(self, event: events.RuntimeEvent) -> None:
         self.seen.append(event)
         # Usage is measured every few seconds, whatever a test is about.
-        if not isinstance(event, events.UsageMeasured):
+        if not isinstance(event, events.UsageMeasured | events.NodeMeasured):
             self._fresh.put_nowait(event)

@@ -82,11 +82,16 @@ class GivenPodman:
             self.tunnel.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(self.tunnel.wait, 3.0)
-            self.tunnel = None
+            self._forget_tunnel()
             (self.state / "podman.sock").unlink(missing_ok=True)
 
     def _has_tunnel(self) -> bool:
         return self.tunnel is not None and self.tunnel.poll() is None
+
+    def _forget_tunnel(self) -> None:
+        if self.tunnel is not None and self.tunnel.stderr is not None:
+            self.tunnel.stderr.close()
+        self.tunnel = None
 
     async def _open_tunnel(self) -> None:
         socket = self.state / "podman.sock"
@@ -106,6 +111,7 @@ class GivenPodman:
             if self.tunnel.poll() is not None:
                 assert self.tunnel.stderr is not None
                 said = self.tunnel.stderr.read().decode(errors="replace").strip()
+                self._forget_tunnel()
                 raise AdapterError(f"{self.address}: {said or 'ssh ended at once'}")
             await asyncio.sleep(0.05)
         raise AdapterError(f"{self.address}: ssh made no tunnel within 10 seconds")

@@ -5,9 +5,11 @@ It knows how to start, watch and stop the process; not what is asked of it.
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Self
 
@@ -66,6 +68,8 @@ insecure = true
 HIDE_CGROUP2 = 'umount /sys/fs/cgroup/unified && exec "$@"'
 OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave")  # ours, also later ones, reach it
 START_SECONDS = 20.0
+LONGEST_ADDRESS = 107
+SOCKETS = Path("/run/kubarium/sockets")
 
 
 @attrs.define(eq=False)
@@ -103,7 +107,7 @@ class PodmanService:
     @property
     def socket(self) -> Path:
         """The service's socket; short enough for a unix address wherever *state* is."""
-        return self.state / "podman.sock"
+        return socket_of(self.state)
 
     @property
     def url(self) -> str:
@@ -192,8 +196,22 @@ class PodmanService:
                     self.process.kill()
                 await self.process.wait()
         self.process = None
-        for name in ("service.pid", "podman.sock"):
-            (self.state / name).unlink(missing_ok=True)
+        for path in (self.state / "service.pid", self.socket):
+            path.unlink(missing_ok=True)
+
+
+def socket_of(state: Path) -> Path:
+    """Where the service of *state* listens.
+
+    A unix address holds 107 bytes: a longer path is exchanged for a short one made of its digest.
+    """
+    path = state / "podman.sock"
+    if len(os.fsencode(path)) <= LONGEST_ADDRESS:
+        return path
+    folder = SOCKETS if os.geteuid() == 0 else Path(tempfile.gettempdir())
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
+    return folder / f"kubarium-{digest}.sock"
 
 
 def registries_conf(system: Path = REGISTRIES) -> str:
@@ -218,7 +236,7 @@ def end_leftover(state: Path) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return False
-    if str(state / "podman.sock").encode() not in command:
+    if str(socket_of(state)).encode() not in command:
         return False  # the number belongs to somebody else by now
     with contextlib.suppress(ProcessLookupError):
         descriptor = os.pidfd_open(pid)
