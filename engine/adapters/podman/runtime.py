@@ -185,7 +185,11 @@ class PodmanRuntime:
     def measure(self) -> None:
         """Measure what the containers use now, for `usage`."""
         self._usage = self._meter.measure(self.machine.containers.by_id.values())
-        self.machine.report(UsageMeasured(usage=self._usage, time=self.around.clock()))
+        # A rate of which only the end is known would tell autoscalers that nothing happens.
+        known = tuple(
+            one for one in self._usage if (one.pod.uid, one.name) not in self._meter.fresh
+        )
+        self.machine.report(UsageMeasured(usage=known, time=self.around.clock()))
 
     def measure_room(self) -> NodeMeasured:
         """What the node has left."""

@@ -14,11 +14,14 @@ from engine.cri.status import ContainerUsage
 class Meter:
     """Measures containers; a rate needs two looks at the same one, so the first gives 0."""
 
+    fresh: set[tuple[str, str]] = attrs.field(factory=set, init=False)
+    """Pod uid and name of the containers that the last look was the first at."""
     _seen: dict[str, tuple[float, float]] = attrs.field(factory=dict, init=False)
 
     def measure(self, containers: Iterable[Container]) -> tuple[ContainerUsage, ...]:
         """CPU since the last look and memory now, of those that run."""
         before, self._seen = self._seen, {}
+        self.fresh.clear()
         found = []
         for container in containers:
             if not container.is_running or not container.cgroup:
@@ -30,6 +33,8 @@ class Meter:
             now = time.monotonic()
             at, then = before.get(container.id, (now, seconds))
             self._seen[container.id] = (now, seconds)
+            if container.id not in before:
+                self.fresh.add((container.sandbox.pod.uid, container.name))
             rate = (seconds - then) / (now - at) if now > at else 0.0
             found.append(
                 ContainerUsage(
