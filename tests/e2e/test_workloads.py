@@ -1,7 +1,7 @@
 """Jobs, StatefulSets, DaemonSets and CronJobs as a user has them, on real containers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -24,7 +24,7 @@ def _job_spec(script: str, **spec: object) -> dict[str, object]:
     return {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}, **spec}
 
 
-def _apply(served: Served, kind: str, name: str, spec: dict[str, object], group: str) -> None:
+def _apply(served: Served, kind: str, name: str, spec: Mapping[str, object], group: str) -> None:
     body = {"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec}
     served.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 

@@ -13,6 +13,7 @@ from engine.adapters.podman.cleanup import clean_abandoned
 from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import Preflight
 from engine.adapters.podman.records import marker
+from engine.adapters.podman.service import PodmanService
 from engine.cri import commands as cri
 from engine.cri import events
 from tests.podman.driver import Driver
@@ -127,6 +128,7 @@ async def test_death_of_the_service_is_told_and_healed(
     node = Driver(host, "node-1", 1)
     _, container = await node.run()
     pod = node.pod()
+    assert isinstance(host.service, PodmanService)
     assert host.service.process is not None
 
     host.service.process.kill()

@@ -97,7 +97,7 @@ def test_pods_go_before_what_they_may_need(plant: Plant) -> None:
 
     plant.client.delete(Namespace, "team")
     plant.run(2.0)
-    assert plant.get(ConfigMap, "settings", "team")
+    assert plant.get(ConfigMap, "settings", "team").metadata.name == "settings"
     remaining = condition_of(
         plant.get(Namespace, "team", "").status.conditions, "NamespaceContentRemaining"
     )

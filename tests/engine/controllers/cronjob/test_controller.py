@@ -92,7 +92,7 @@ def test_a_job_is_made_each_minute_under_a_name_of_its_time(plant: Plant) -> Non
     assert job.metadata.owner_references[0].name == "tick"
     status = plant.get(CronJob, "tick").status
     assert [reference.name for reference in status.active] == [job.metadata.name]
-    assert status.last_schedule_time == minute * 60
+    assert status.last_schedule_time == Time(minute * 60)
     _end_all(plant)
     assert plant.get(CronJob, "tick").status.active == ()
     assert plant.get(CronJob, "tick").status.last_successful_time is not None

@@ -14,6 +14,7 @@ from engine.api.persistent import (
 )
 from engine.api.pod import Pod, PodSpec, PodStatus
 from engine.api.storage import VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentSpec
+from engine.api.wire import Time
 from engine.controllers.storage.attachment_plan import (
     FORCE_DETACH_SECONDS,
     AttachmentPlan,
@@ -138,7 +139,7 @@ def test_volume_of_a_node_that_is_gone_is_detached() -> None:
 def test_attachment_that_goes_already_is_left_alone() -> None:
     """A deletion is asked for once."""
     going = attachment("a")
-    going = attrs.evolve(going, metadata=attrs.evolve(going.metadata, deletion_timestamp=1.0))
+    going = attrs.evolve(going, metadata=attrs.evolve(going.metadata, deletion_timestamp=Time(1.0)))
 
     found = plan(volume(), [], [going], {"a": node("a")}, unwanted_since={}, now=NOW)
 

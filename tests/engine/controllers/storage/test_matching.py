@@ -15,6 +15,7 @@ from engine.api.persistent import (
     PersistentVolumeStatus,
     VolumeResourceRequirements,
 )
+from engine.api.wire import Time
 from engine.controllers.storage.matching import find_match, mismatch
 
 RWO, RWX = ("ReadWriteOnce",), ("ReadWriteOnce", "ReadWriteMany")
@@ -122,7 +123,7 @@ def test_delayed_claim_takes_only_what_is_reserved_for_it() -> None:
 def test_volume_that_is_being_deleted_is_not_given() -> None:
     """A volume with a deletion timestamp is on its way out."""
     going = volume("a")
-    going = attrs.evolve(going, metadata=attrs.evolve(going.metadata, deletion_timestamp=1.0))
+    going = attrs.evolve(going, metadata=attrs.evolve(going.metadata, deletion_timestamp=Time(1.0)))
 
     assert find_match(claim(), [going], is_delayed=False) is None
 
