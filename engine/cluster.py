@@ -31,6 +31,7 @@ from engine.controllers.storage.operations import StorageOperations
 from engine.cri.events import RuntimeEvent, UsageMeasured
 from engine.cri.runtime import Emit, Runtime
 from engine.cri.storage import Answer, StorageBackend
+from engine.faults.components import Components
 from engine.faults.controls import Controls
 from engine.faults.fault import Levers, NodeLevers, Startable
 from engine.faults.gate import RuntimeGate
@@ -134,6 +135,7 @@ class Cluster:
     metrics: MetricsServer = attrs.field(init=False)
     proxier: Proxier = attrs.field(init=False)
     loads: LoadController = attrs.field(init=False)
+    components: Components = attrs.field(init=False)
     monitor: Monitor = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
@@ -195,12 +197,25 @@ class Cluster:
             self.nodes[node.name] = self._make_node(node, index)
         self.loads = self._make_loads()
         self.injector = self._make_injector()
+        self.components = Components(
+            self.injector.levers,
+            {elector.name: elector for elector in self.electors},
+            self.proxier,
+        )
+        if config.has_component_pods:
+            self.components.place(
+                {
+                    name: (node.gate, node.kubelet, node.config.is_control_plane)
+                    for name, node in self.nodes.items()
+                }
+            )
         self.monitor = Monitor(
             self.loop,
             self.store,
             {name: node.gate for name, node in self.nodes.items()},
             lambda: bool(self.injector.active),
         )
+        self.monitor.listeners.append(self.components.on_change)
         self.server.computed[Invariant] = InvariantAnswers(self.monitor)
 
     def client(
@@ -260,7 +275,7 @@ class Cluster:
             raise InternalError(f"{where}: i/o timeout")
         if parts.kubelet.workers is None:
             raise InternalError(f"{where}: connect: connection refused")
-        return parts.runtime
+        return parts.gate
 
     def run_for(self, seconds: float) -> None:
         """Let *seconds* pass in virtual time."""

@@ -1,6 +1,7 @@
 """Settings of a cluster: frozen, checked, every knob with its unit."""
 
 import ipaddress
+from string import ascii_lowercase
 
 import attrs
 
@@ -10,6 +11,7 @@ from engine.errors import ConfigError
 
 # 2026-01-01T00:00:00Z: when simulated time begins, the same in every run.
 SIMULATED_EPOCH = 1_767_225_600.0
+REGION = "local"
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +24,7 @@ class NodeConfig:
         memory: allocatable memory in bytes.
         pods: how many pods it takes.
         zone: value of topology.kubernetes.io/zone; empty for none.
+        region: value of topology.kubernetes.io/region; empty for none.
         is_control_plane: labelled and tainted as a control plane node.
         labels: labels beside the usual ones.
         taints: taints it registers with.
@@ -34,6 +37,7 @@ class NodeConfig:
     memory: int = 8 * 2**30
     pods: int = 110
     zone: str = ""
+    region: str = ""
     is_control_plane: bool = False
     labels: FrozenDict[str, str] = EMPTY
     taints: tuple[Taint, ...] = ()
@@ -55,6 +59,7 @@ class ClusterConfig:
         name: what the cluster is called in kubeconfig and on screens.
         eviction_seconds: how long pods without a toleration of their own stay on an unreachable
             node (tolerationSeconds that admission adds).
+        has_component_pods: whether the control plane is shown as static pods of its nodes.
         scheduler: a KubeSchedulerConfiguration as YAML gives it; None for the default profile.
         scheduler_source: where it was read, for messages.
         kubelet: a KubeletConfiguration as YAML gives it; None for the defaults.
@@ -69,6 +74,7 @@ class ClusterConfig:
     cluster_domain: str = "cluster.local"
     name: str = "kubarium"
     eviction_seconds: int = 300
+    has_component_pods: bool = False
     scheduler: object = None
     scheduler_source: str = "the scheduler's configuration"
     kubelet: object = None
@@ -93,8 +99,11 @@ def make_nodes(
     has_control_plane: bool = True,
     cpu: int = 4_000,
     memory: int = 8 * 2**30,
+    zones: int = 0,
 ) -> tuple[NodeConfig, ...]:
     """One control plane node and *workers* nodes ``node-1`` …, each with a /24 of *pod_cidr*.
+
+    With *zones* they lie in so many zones ``local-a`` … of the region ``local``, in turn.
 
     Raises:
         ConfigError: *workers* is negative, or there are more than *pod_cidr* has room for.
@@ -118,6 +127,8 @@ def make_nodes(
             cpu=cpu,
             memory=memory,
             is_control_plane=name == "control-plane",
+            zone=f"{REGION}-{ascii_lowercase[index % zones]}" if zones else "",
+            region=REGION if zones else "",
             pod_cidr=f"{ipaddress.ip_address(base + index * step)}/{prefix}",
             address=str(addresses[10 + index]),
         )

@@ -9,10 +9,10 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,9 +27,6 @@ from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.network.stack import NetworkStack
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import client_credentials, load_identity, server_context
-from engine.adapters.podman.given import preflight_given
-from engine.adapters.podman.host import PodmanHost
-from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.storage.choose import LeadershipLostError, Storage, StoreOptions
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
 from engine.api.core import Service
@@ -43,8 +40,10 @@ from engine.cluster import OBJECT_CODEC, Cluster
 from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
 from engine.cri.runtime import Emit, LogOptions, Runtime
 from engine.errors import ConfigError, EngineError
+from engine.faults.component_pods import DNS
 from engine.load.profile import Profile
 from engine.proxy.dns_zone import DnsZone
+from engine.replay.recording import Recording
 from engine.scenario.actions import apply_yaml
 from engine.scenario.checks import HttpAnswer
 from engine.scenario.player import Player
@@ -68,6 +67,10 @@ GENTLE_KUBELET = {
     "serializeImagePulls": False,
     "maxParallelImagePulls": 4,
 }
+
+if TYPE_CHECKING:
+    from engine.adapters.podman.host import PodmanHost
+
 LOOK_SECONDS = 0.1  # how often who follows a simulated container looks again
 
 
@@ -77,6 +80,7 @@ class HostOptions:
 
     Attributes:
         workers: nodes beside the control plane.
+        zones: in how many zones the nodes lie; 0 for no zones.
         runtime: auto, podman or simulated.
         podman_url: the Podman service to use; empty for one of our own.
         data: where the cluster is kept; None for a cluster that ends with the process.
@@ -90,14 +94,17 @@ class HostOptions:
         kubelet: the file and the content of a KubeletConfiguration, if there is one.
         retention: how much history is kept.
         manifests: a folder of static pods; None for none.
+        has_component_pods: whether the control plane is shown as pods that can be killed.
         audit_log: where each request is put down; None for nowhere.
         audit_policy: what is put down; None for the policy we come with.
         shape: turns the usual nodes into those a lab or scenario asks for.
         simulated: names of nodes whose containers are simulated beside real ones.
+        scenario: the text and variables of what is played, for the journal.
         journal: where every input from outside is put down; None for nowhere.
     """
 
     workers: int = 3
+    zones: int = 0
     runtime: str = "auto"
     podman_url: str = ""
     data: Path | None = None
@@ -111,10 +118,12 @@ class HostOptions:
     kubelet: tuple[str, object] | None = None
     retention: Retention = KEEP_A_SESSION
     manifests: Path | None = None
+    has_component_pods: bool = True
     audit_log: Path | None = None
     audit_policy: Path | None = None
     shape: Callable[[tuple[NodeConfig, ...]], tuple[NodeConfig, ...]] | None = None
     simulated: frozenset[str] = frozenset()
+    scenario: Mapping[str, Any] | None = None
     journal: Path | None = None
 
 
@@ -150,7 +159,7 @@ class Host:
     notice: str = attrs.field(default="", init=False)
     cluster: Cluster = attrs.field(init=False)
     pacer: Pacer = attrs.field(init=False)
-    podman: PodmanHost | None = attrs.field(default=None, init=False)
+    podman: "PodmanHost | None" = attrs.field(default=None, init=False)
     failed: "asyncio.Task[None]" = attrs.field(init=False)
     http: HttpServer | None = attrs.field(default=None, init=False)
     network: NetworkStack | None = attrs.field(default=None, init=False)
@@ -160,6 +169,9 @@ class Host:
     _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
     _load_processes: list[load_process.LoadProcess] = attrs.field(factory=list, init=False)
+    _recording: Recording | None = attrs.field(default=None, init=False)
+    _log_readers: dict[int, Callable[[str], None]] = attrs.field(factory=dict, init=False)
+    _log_reads: int = attrs.field(default=0, init=False)
     _reading: set["asyncio.Task[str]"] = attrs.field(factory=set, init=False)
     _dns: DnsZone | None = attrs.field(default=None, init=False)
     _is_started: bool = attrs.field(default=False, init=False)
@@ -235,13 +247,19 @@ class Host:
         if self.podman is not None:
             await self.podman.adopt()
         if self.network is not None:
+            self.network.dns_is_up = lambda: self.cluster.components.is_up(DNS)
             self.network.connect(self.cluster.proxier.informers)
             await self.network.start()
         self.cluster.journal.register(load_process.CHANNEL, load_process.take)
+        if self.options.journal is not None:
+            self._recording = Recording.begin(
+                self.options.journal, self.cluster, scenario=self.options.scenario
+            )
         self._is_started = True
         self.cluster.start()
         address = await self._listen_for_pods()
         self.http.advertise(_reachable(address))
+        self._note("publish", (address, self.http.port))
         publish_apiserver(self.cluster.admin, address, self.http.port)
         self._start_manifests()
         self.failed = asyncio.create_task(self._drive(), name="pacer")
@@ -262,6 +280,8 @@ class Host:
             # What the pacer died of is raised by who watches `failed`.
             await asyncio.wait({self.failed})
             self.cluster.stop()
+            if self._recording is not None:
+                self._recording.close()
             for process in self._load_processes:
                 await process.close()
         if self.fetcher is not None:
@@ -289,8 +309,13 @@ class Host:
         )
         self._manifests.start()
 
+    def _note(self, what: str, payload: Any) -> None:
+        if self._recording is not None:
+            self._recording.note(what, payload)
+
     def deploy_demo(self) -> None:
         """Create the demo application in the namespace default, unless it is there."""
+        self._note("demo", None)
         text = resources.files("scenarios").joinpath("demo.yaml").read_text(encoding="utf-8")
         apply_yaml(self.cluster.admin, text, "default")
 
@@ -317,7 +342,7 @@ class Host:
         if not container_id:
             when = "before" if previous else "yet"
             raise BadRequestError(f'container "{container}" in pod "{pod}" has not run {when}')
-        return node.runtime.logs(container_id, options)
+        return node.gate.logs(container_id, options)
 
     def _node_logs(self, node: str, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         return self.cluster.reach(node).logs(container_id, options)
@@ -350,15 +375,17 @@ class Host:
                 ended.set()
 
         player.on_change = on_change
-        self.cluster.loop.call_soon(player.start)
+        journal = self.cluster.journal
+        journal.register("play", lambda _payload: player.start())
+        journal.register("player", lambda action: getattr(player, action)())
+        player.enter = lambda action: journal.call("player", action)
+        journal.post("play", None)
         if is_virtual:
             loop = self.cluster.loop
             while not player.is_done:
                 following = loop.next_time()
                 loop.run_until(loop.now + 1.0 if following is None else following)
             return
-        self.cluster.journal.register("play", lambda _payload: None)
-        self.cluster.journal.post("play", None)
         waiting = asyncio.create_task(_until(ended))
         await asyncio.wait((waiting, self.failed), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -439,6 +466,11 @@ class Host:
                 raise ConfigError("--speed works with simulated containers only: time is real here")
             self.notice = "kubarium: --speed was given, so containers are simulated"
             return
+        # A simulated cluster starts a tenth of a second sooner without all this.
+        from engine.adapters.podman.given import preflight_given  # noqa: PLC0415
+        from engine.adapters.podman.host import PodmanHost  # noqa: PLC0415
+        from engine.adapters.podman.preflight import Preflight, inspect_host  # noqa: PLC0415
+
         data = self.options.data
         name = data.resolve().name if data is not None else str(os.getpid())
         state = data.resolve() / "podman" if data is not None else state_folder() / "run" / name
@@ -494,9 +526,13 @@ class Host:
         log = self._storage.open(asyncio.get_running_loop().call_soon_threadsafe)
         start_time = time.time() if is_live else SIMULATED_EPOCH
         if self.podman is None:
-            nodes = self._shaped(make_nodes(options.workers))
+            nodes = self._shaped(make_nodes(options.workers, zones=options.zones))
             config = ClusterConfig(
-                nodes=nodes, seed=options.seed, start_time=start_time, **self._component_options()
+                nodes=nodes,
+                seed=options.seed,
+                start_time=start_time,
+                has_component_pods=options.has_component_pods,
+                **self._component_options(),
             )
             return Cluster(
                 config=config,
@@ -520,6 +556,7 @@ class Host:
             nodes=nodes,
             seed=options.seed,
             start_time=start_time,
+            has_component_pods=options.has_component_pods,
             service_cidr=slot.service_cidr,
             pod_cidr=slot.pod_cidr,
             **self._component_options(),
@@ -575,14 +612,17 @@ class Host:
             self.cluster.loop.call_soon(done, _at_once(read()))
             return
         journal = self.cluster.journal
-        journal.register("scenario/log", lambda found: found[0](found[1]))
+        number = self._log_reads
+        self._log_reads += 1
+        self._log_readers[number] = done
+        journal.register("scenario/log", lambda found: self._log_readers.pop(found[0])(found[1]))
         task = asyncio.get_running_loop().create_task(read())
         self._reading.add(task)
 
         def tell(task: "asyncio.Task[str]") -> None:
             self._reading.discard(task)
             if not task.cancelled():
-                journal.post("scenario/log", (done, task.result()))
+                journal.post("scenario/log", (number, task.result()))
 
         task.add_done_callback(tell)
 

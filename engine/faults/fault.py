@@ -43,6 +43,10 @@ class NodeAgent(Startable, Protocol):
         """Measure too little of memory, disk or pid, or enough again."""
         ...
 
+    def shut_down(self, seconds: float, done: Callable[[], None]) -> None:
+        """End all pods within so many seconds, take no new ones, then call *done*."""
+        ...
+
     def set_clock_offset(self, seconds: float) -> None:
         """Let its clock be so far ahead."""
         ...

@@ -12,6 +12,7 @@ from engine.cri.image_name import full_name
 from engine.cri.runtime import Emit, LogOptions, Runtime
 from engine.cri.status import ContainerUsage, NodeImage, ObservedSandbox, RuntimeInfo
 from engine.cri.streams import StreamIO, StreamOptions
+from engine.faults.component_runtime import ComponentRuntime
 from engine.kernel.loop import Loop
 
 PullRule = Callable[[PullImage], str | float | None]
@@ -31,6 +32,7 @@ class RuntimeGate:
     loop: Loop
     runtime: Runtime
     emit: Emit
+    components: ComponentRuntime | None = attrs.field(default=None)
     on_failed: Callable[[str, str], object] = attrs.field(default=lambda _id, _message: None)
     pull_rules: dict[str, PullRule] = attrs.field(factory=dict, init=False)
     check_rules: dict[str, CheckRule] = attrs.field(factory=dict, init=False)
@@ -44,7 +46,9 @@ class RuntimeGate:
 
     def submit(self, command: Command) -> None:
         """Have *command* done, unless a rule says otherwise."""
-        if isinstance(command, PullImage) and self.pull_rules:
+        if self.components is not None and self.components.owns(command):
+            self.components.submit(command)
+        elif isinstance(command, PullImage) and self.pull_rules:
             self._pull(command)
         elif isinstance(command, RunCheck) and any(
             rule(command) for rule in self.check_rules.values()
@@ -80,6 +84,8 @@ class RuntimeGate:
 
     def power_off(self) -> None:
         """Kill and forget everything at once."""
+        if self.components is not None:
+            self.components.power_off()
         self.runtime.power_off()
 
     def begin(self, disturbance: Disturbance) -> None:
@@ -92,11 +98,13 @@ class RuntimeGate:
 
     def list_sandboxes(self) -> tuple[ObservedSandbox, ...]:
         """What this node has."""
-        return self.runtime.list_sandboxes()
+        found = self.runtime.list_sandboxes()
+        return found if self.components is None else (*self.components.list_sandboxes(), *found)
 
     def list_images(self) -> tuple[NodeImage, ...]:
         """The images of this node."""
-        return self.runtime.list_images()
+        found = self.runtime.list_images()
+        return found if self.components is None else (*self.components.images(), *found)
 
     def usage(self) -> tuple[ContainerUsage, ...]:
         """What the running containers use."""
@@ -104,10 +112,14 @@ class RuntimeGate:
 
     def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         """The container's log."""
+        if self.components is not None and self.components.has(container_id):
+            return self.components.logs(container_id, options)
         return self.runtime.logs(container_id, options)
 
     async def exec(self, container_id: str, options: StreamOptions, io: StreamIO) -> int:
         """Run a command in the container."""
+        if self.components is not None and self.components.has(container_id):
+            return await self.components.exec(container_id, options, io)
         return await self.runtime.exec(container_id, options, io)
 
     async def attach(self, container_id: str, options: StreamOptions, io: StreamIO) -> None:

@@ -37,6 +37,33 @@ def reboot(fault: Fault, target: Target, levers: Levers) -> Recovery:
     return boot_now
 
 
+def shut_down(fault: Fault, target: Target, levers: Levers) -> Recovery:
+    """The node ends its pods in order, ordinary ones first, and goes down; recovery boots it."""
+    seconds = float(settings(fault)["seconds"])
+    recoveries: list[Recovery] = []
+    nodes = {name: levers.node(name) for name in target.nodes}
+    leaving = dict(nodes)
+
+    def go_down(name: str) -> None:
+        node = leaving.pop(name, None)
+        if node is not None:
+            recoveries.append(_stop_kubelet(name, node, levers))
+            recoveries.append(_cut(name, node, levers))
+            node.runtime.power_off()
+
+    for name, node in nodes.items():
+        node.kubelet.shut_down(seconds, lambda name=name: go_down(name))  # type: ignore[misc]
+
+    def boot() -> None:
+        for node in leaving.values():  # it is called off
+            node.kubelet.stop()
+            node.kubelet.start()
+        leaving.clear()
+        undo_all(recoveries)()
+
+    return boot
+
+
 def pause(fault: Fault, target: Target, levers: Levers) -> Recovery:
     """Everything on the node stands still: its kubelet and its containers."""
     recoveries = []

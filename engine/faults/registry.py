@@ -12,6 +12,7 @@ FAULTS: dict[str, FaultType] = {
     "probe.fail": pod.fail_probes,
     "node.crash": node.crash,
     "node.reboot": node.reboot,
+    "node.shutdown": node.shut_down,
     "node.pause": node.pause,
     "node.partition": node.partition,
     "kubelet.stop": node.stop_kubelet,

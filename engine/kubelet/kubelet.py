@@ -48,6 +48,7 @@ class Kubelet:
     dns_ip: str = ""
     cluster_domain: str = "cluster.local"
     settings: KubeletSettings = KubeletSettings()
+    own_pods: tuple[Pod, ...] = ()
     forced: dict[str, None] = attrs.field(factory=dict, init=False)
     clock_offset: float = attrs.field(default=0.0, init=False)
     workers: PodWorkers | None = attrs.field(default=None, init=False)
@@ -115,15 +116,15 @@ class Kubelet:
         pods.add_handler(self._pod_changed)
         self._reporter.start()
         informers.start()
-        if self._manifests:
-            static.replace(self._manifests)
+        if self._manifests or self.own_pods:
+            static.replace((*self.own_pods, *self._manifests))
         self._remove_orphans(pods)
 
     def set_manifests(self, pods: tuple[Pod, ...]) -> None:
         """Run exactly these pods beside those of the API: what the node's own manifests say."""
         self._manifests = pods
         if self._static is not None:
-            self._static.replace(pods)
+            self._static.replace((*self.own_pods, *pods))
 
     def stop(self) -> None:
         """Do nothing more. Stopping twice is once."""

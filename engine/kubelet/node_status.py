@@ -58,6 +58,8 @@ class NodeSettings(Protocol):
     @property
     def zone(self) -> str: ...  # noqa: D102
     @property
+    def region(self) -> str: ...  # noqa: D102
+    @property
     def is_control_plane(self) -> bool: ...  # noqa: D102
     @property
     def labels(self) -> FrozenDict[str, str]: ...  # noqa: D102
@@ -81,6 +83,8 @@ def make_node(name: str, config: NodeSettings, info: RuntimeInfo) -> Node:
     taints = config.taints
     if config.zone:
         labels["topology.kubernetes.io/zone"] = config.zone
+    if config.region:
+        labels["topology.kubernetes.io/region"] = config.region
     if config.is_control_plane:
         labels[CONTROL_PLANE] = ""
         own = Taint(key=CONTROL_PLANE, effect="NoSchedule")

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class DnsServer:
     zone: DnsZone = attrs.field(repr=False)
     address: str
     port: int = 53
+    is_up: Callable[[], bool] = lambda: True
     resolvers: Sequence[str] = attrs.field(factory=host_resolvers)
     counts: dict[str, int] = attrs.field(
         factory=lambda: {"answered": 0, "nxdomain": 0, "forwarded": 0, "failed": 0}, init=False
@@ -105,7 +106,9 @@ class DnsServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def answer(self, query: bytes, *, is_udp: bool) -> bytes | None:
-        """The reply to *query*; None if it is no query at all."""
+        """The reply to *query*; None if it is no query at all, or DNS is down."""
+        if not self.is_up():
+            return None
         reply = self.answer_locally(query, is_udp=is_udp)
         if reply is not None or len(query) < 12 or query[2] & 0x80:
             return reply
@@ -168,6 +171,8 @@ class DnsServer:
 
     def take_datagram(self, query: bytes, client: tuple[str, int]) -> None:
         """Answer one UDP query, at once if the zone can."""
+        if not self.is_up():
+            return
         reply = self.answer_locally(query, is_udp=True)
         if reply is not None:
             self._send(reply, client)

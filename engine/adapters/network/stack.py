@@ -5,7 +5,7 @@ The composition of this adapter; the work is done elsewhere.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -39,6 +39,7 @@ class NetworkStack:
     node_addresses: Sequence[str]
     is_privileged: bool
     domain: str = "cluster.local"
+    dns_is_up: Callable[[], bool] = lambda: True
     sink: RuleSink = attrs.field(init=False, repr=False)
     zone: DnsZone | None = attrs.field(default=None, init=False, repr=False)
     dns: DnsServer | None = attrs.field(default=None, init=False)
@@ -69,7 +70,7 @@ class NetworkStack:
         source = self.node_addresses[0] if self.node_addresses else ""
         await asyncio.to_thread(self.sink.open, local_source=source, own=[dns_ip])
         if self.zone is not None:
-            self.dns = DnsServer(zone=self.zone, address=dns_ip)
+            self.dns = DnsServer(zone=self.zone, address=dns_ip, is_up=self.dns_is_up)
             await self.dns.start()
 
     async def stop(self) -> None:

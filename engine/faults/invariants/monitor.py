@@ -65,6 +65,7 @@ class Monitor:
     invariants: tuple[Invariant, ...] = attrs.field(init=False)
     revision: int = attrs.field(default=0, init=False)
     on_violation: Callable[[Violation], object] = attrs.field(default=bool, init=False)
+    listeners: list[Callable[[Change[Any]], object]] = attrs.field(factory=list, init=False)
     _change: Change[Any] | None = attrs.field(default=None, init=False)
     _reporters: tuple[Callable[..., None], ...] = attrs.field(init=False)
     _quiet_since: float = attrs.field(default=0.0, init=False)
@@ -118,13 +119,13 @@ class Monitor:
 
     def broken(self, invariant: str) -> tuple[str, ...]:
         """How *invariant* (``*`` for any) was broken so far, each in words."""
-        return tuple(
-            str(found) for found in self.violations if invariant in ("*", found.invariant)
-        )
+        return tuple(str(found) for found in self.violations if invariant in ("*", found.invariant))
 
     def _on_batch(self, batch: WatchBatch[Any]) -> None:
         for change in batch.changes:
             self._look(change)
+            for listener in self.listeners:
+                listener(change)
         self.revision = batch.revision
 
     def _look(self, change: Change[Any], *, is_present: bool = False) -> None:

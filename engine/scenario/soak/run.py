@@ -139,12 +139,12 @@ def do(cluster: Cluster, action: Action, number: int) -> None:
             if action.do == "delete":
                 client.delete(cls, name, namespace="default")
             elif action.do == "scale":
-                patch = {"spec": {"replicas": action.replicas}}
-                client.patch(cls, name, patch, namespace="default")
+                scaled = {"spec": {"replicas": action.replicas}}
+                client.patch(cls, name, scaled, namespace="default")
             else:
                 container = {"name": "web", "image": action.text}
                 template = {"spec": {"containers": [container]}}
-                patch = {"spec": {"template": template}}
+                patch: dict[str, object] = {"spec": {"template": template}}
                 client.patch(cls, name, patch, namespace="default", type="strategic")
 
 

@@ -1,0 +1,110 @@
+"""The components of the control plane: what stopping each means, and where they are shown."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import attrs
+
+from engine.api.pod import Pod
+from engine.faults.component_pods import (
+    APISERVER,
+    COMPONENT,
+    DNS,
+    ETCD,
+    MANAGER,
+    PROXY,
+    SCHEDULER,
+    component_pods,
+)
+from engine.faults.component_runtime import ComponentRuntime, Stop
+from engine.faults.control_plane import hold_apiserver
+from engine.faults.fault import Levers, Recovery, Startable
+from engine.faults.gate import RuntimeGate
+from engine.kubelet.kubelet import Kubelet
+from engine.store.kv import Change
+from engine.telemetry.trace import Origin
+
+_ACTORS = {"scheduler": SCHEDULER, "kube-scheduler": SCHEDULER}
+
+
+@attrs.define(eq=False)
+class Components:
+    """Which components are stopped, and their pods.
+
+    *stopped* has the names of those that do not work now.
+    """
+
+    levers: Levers
+    leaders: Mapping[str, Startable]
+    proxier: Startable
+    stopped: dict[str, int] = attrs.field(factory=dict, init=False)
+    _runtimes: dict[str, ComponentRuntime] = attrs.field(factory=dict, init=False)
+
+    def place(self, nodes: Mapping[str, tuple[RuntimeGate, Kubelet, bool]]) -> None:
+        """Show the components as static pods of the nodes, before the kubelets start."""
+        stops: dict[str, Stop] = {
+            name: partial(self.stop, name)
+            for name in (ETCD, APISERVER, MANAGER, SCHEDULER, DNS, PROXY)
+        }
+        for name, (gate, kubelet, is_control_plane) in nodes.items():
+            pods = component_pods(name, is_control_plane=is_control_plane)
+            gate.components = self._runtimes[name] = ComponentRuntime(
+                loop=self.levers.loop, node=name, stops=stops, emit=gate.emit, pods=pods
+            )
+            kubelet.own_pods = pods
+
+    def stop(self, component: str) -> Recovery:
+        """Stop a component; what is returned starts it again."""
+        recovery = self._stop(component)
+        self.stopped[component] = self.stopped.get(component, 0) + 1
+
+        def start() -> None:
+            self.stopped[component] -= 1
+            if not self.stopped[component]:
+                del self.stopped[component]
+            recovery()
+
+        return start
+
+    def is_up(self, component: str) -> bool:
+        """Whether it works."""
+        return component not in self.stopped
+
+    def on_change(self, change: Change[Any]) -> None:
+        """Write a component's log, and end it when somebody deletes the pod that shows it."""
+        if not self._runtimes:
+            return
+        origin = change.origin
+        actor = origin.actor if isinstance(origin, Origin) else ""
+        key = change.kv.key.decode(errors="replace").removeprefix("/registry/")
+        component = _ACTORS.get(actor) or (MANAGER if actor.endswith("-controller") else APISERVER)
+        cause = f" cause={origin.cause}" if isinstance(origin, Origin) and origin.cause else ""
+        line = f"{change.type} {key} revision={change.revision}{cause}"
+        if component == APISERVER:
+            line += f" by={actor or 'unknown'}"
+        for runtime in self._runtimes.values():
+            runtime.note(component, line)
+            runtime.note(ETCD, f"applied {change.type} {key} revision={change.revision}")
+        if change.type == "delete" and change.prev_kv is not None:
+            pod = change.prev_kv.value
+            if isinstance(pod, Pod) and not actor.startswith("kubelet"):
+                name = pod.metadata.annotations.get(COMPONENT, "")
+                found = self._runtimes.get(pod.spec.node_name)
+                if name and found is not None:
+                    self.levers.loop.call_soon(found.kill, name)
+
+    def _stop(self, component: str) -> Recovery:
+        levers = self.levers
+        if component in (ETCD, APISERVER):
+            return hold_apiserver(levers)
+        if component in (MANAGER, SCHEDULER):
+            leader = self.leaders[component]
+            return levers.hold(f"leader/{component}", leader.stop, leader.start)
+        if component == PROXY:
+            return levers.hold("proxy", self.proxier.stop, self.proxier.start)
+        return _nothing
+
+
+def _nothing() -> None:
+    """DNS asks `Components.is_up` before each answer."""
