@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engine.errors import EngineError
+from tui.late_parser import LateParser
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -43,7 +44,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-demo", action="store_true", help="start without the demo application")
     parser.set_defaults(run=_open)
     _add_history_options(parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", parser_class=LateParser
+    )
 
     serve = commands.add_parser("serve", help="run a cluster without a screen, for kubectl")
     _add_cluster_options(serve)
@@ -87,37 +90,37 @@ def make_parser() -> argparse.ArgumentParser:
     attach.set_defaults(run=_attach)
 
     play = commands.add_parser("play", help="play a scenario")
-    _add_play_options(play)
+    play.later(_add_play_options)
     _add_cluster_options(play, is_scenario=True)
     play.set_defaults(run=_play)
 
     scenario = commands.add_parser("scenario", help="list the course; check files; their JSON Schema")
-    _add_scenario_actions(scenario)
+    scenario.later(_add_scenario_actions)
 
     load = commands.add_parser("load", help="send requests to a URL or a service and measure")
-    _add_load_options(load)
+    load.later(_add_load_options)
     load.set_defaults(run=_load)
 
     lab = commands.add_parser("lab", help="learn by doing: tasks with live checks and hints")
-    _add_lab_actions(lab)
+    lab.later(_add_lab_actions)
 
     saved = commands.add_parser("snapshot", help="save, restore or check a cluster's store")
-    _add_snapshot_actions(saved)
+    saved.later(_add_snapshot_actions)
     saved.set_defaults(run=_snapshot)
 
     encryption = commands.add_parser(
         "encryption", help="the keys that encrypt a cluster's secrets on disk"
     )
-    _add_encryption_actions(encryption)
+    encryption.later(_add_encryption_actions)
     encryption.set_defaults(run=_encryption)
 
     soak = commands.add_parser(
         "soak", help="run random workloads and faults in virtual time and check the invariants"
     )
-    _add_soak_options(soak)
+    soak.later(_add_soak_options)
     soak.set_defaults(run=_soak)
     explained = commands.add_parser("explain", help="say why a pod is where it is, or nowhere")
-    _add_explain_options(explained)
+    explained.later(_add_explain_options)
     explained.set_defaults(run=_explain)
 
     doctor = commands.add_parser("doctor", help="say what works on this machine")
@@ -349,7 +352,7 @@ def _attach(options: argparse.Namespace) -> int:
 
 
 def _add_play_options(parser: argparse.ArgumentParser) -> None:
-    from tui.commands.play import add_options
+    from tui.commands.play_options import add_options
 
     add_options(parser)
 
