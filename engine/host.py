@@ -471,11 +471,6 @@ class Host:
         from engine.adapters.podman.host import PodmanHost  # noqa: PLC0415
         from engine.adapters.podman.preflight import Preflight, inspect_host  # noqa: PLC0415
 
-        # A simulated cluster starts a tenth of a second sooner without all this.
-        from engine.adapters.podman.given import preflight_given
-        from engine.adapters.podman.host import PodmanHost
-        from engine.adapters.podman.preflight import Preflight, inspect_host
-
         data = self.options.data
         name = data.resolve().name if data is not None else str(os.getpid())
         state = data.resolve() / "podman" if data is not None else state_folder() / "run" / name
