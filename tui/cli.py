@@ -8,7 +8,9 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from tui.late_parser import LateParser
+from tui.late_parser import LateParser
 
+MOST_ZONES = 26
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
@@ -58,12 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
     )
-    serve.add_argument(
-        "--kubelet-config",
-        type=_kubelet_config,
-        metavar="FILE",
-        help="a KubeletConfiguration (YAML): reserved resources, eviction, images, shutdown",
-    )
+    _add_node_options(serve)
     serve.add_argument(
         "--pod-manifest-path",
         type=Path,
@@ -78,6 +75,9 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="PATH",
         help="what is put down: an audit.k8s.io/v1 Policy (bodies of writes, but of no secrets)",
+    )
+    serve.add_argument(
+        "--journal", type=Path, metavar="PATH", help="put down every input, for `kubarium replay`"
     )
     serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
     serve.set_defaults(run=_serve)
@@ -94,8 +94,14 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cluster_options(play, is_scenario=True)
     play.set_defaults(run=_play)
 
-    scenario = commands.add_parser("scenario", help="list the course; check files; their JSON Schema")
+    scenario = commands.add_parser(
+        "scenario", help="list the course; check files; their JSON Schema"
+    )
     scenario.later(_add_scenario_actions)
+
+    replay = commands.add_parser("replay", help="run a journal again, without the outside world")
+    replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what --journal wrote")
+    replay.set_defaults(run=_replay)
 
     load = commands.add_parser("load", help="send requests to a URL or a service and measure")
     load.later(_add_load_options)
@@ -250,6 +256,29 @@ def _scheduler_config(text: str) -> tuple[str, object]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--zones",
+        type=_zones,
+        metavar="N",
+        default=0,
+        help="spread the nodes over N zones, local-a and so on, of the region local (none)",
+    )
+    parser.add_argument(
+        "--kubelet-config",
+        type=_kubelet_config,
+        metavar="FILE",
+        help="a KubeletConfiguration (YAML): reserved resources, eviction, images, shutdown",
+    )
+
+
+def _zones(text: str) -> int:
+    if not text.isdigit() or int(text) > MOST_ZONES:
+        msg = f"a number of zones from 0 to {MOST_ZONES} was expected, not {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def _kubelet_config(text: str) -> tuple[str, object]:
     from tui.commands.component_config import read_kubelet_config
 
@@ -361,6 +390,12 @@ def _add_scenario_actions(parser: argparse.ArgumentParser) -> None:
     from tui.commands.scenario import add_actions
 
     add_actions(parser)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from tui.commands.replay import run
+
+    return run(options)
 
 
 def _play(options: argparse.Namespace) -> int:

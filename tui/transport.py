@@ -14,11 +14,11 @@ def transport(player: Player, action: str) -> None:
     if player.is_done:
         return
     if action == "play_step":
-        player.advance()
+        player.control("advance")
     elif player.is_paused:
-        player.resume()
+        player.control("resume")
     else:
-        player.pause()
+        player.control("pause")
 
 
 async def go_to_step(app: "KubariumApp", player: Player) -> None:

@@ -8,7 +8,7 @@ import os
 import secrets
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -113,6 +113,29 @@ def write_private(path: Path, text: str) -> None:
         pass
     finally:
         draft.unlink()
+
+
+def identity_text(identity: Identity) -> dict[str, str]:
+    """An identity as text (PEM), keys included: for a file that only its owner reads."""
+    return {
+        "certificate": identity.authority.pem,
+        "key": key_pem(identity.authority.key),
+        "tokens": key_pem(identity.signer.key),
+    }
+
+
+def identity_from_text(texts: Mapping[str, str]) -> Identity:
+    """What `identity_text` has put down.
+
+    Raises:
+        ValueError: a text is no certificate or key.
+    """
+    certificate = x509.load_pem_x509_certificate(texts["certificate"].encode())
+    keys = [load_pem_private_key(texts[name].encode(), None) for name in ("key", "tokens")]
+    for key in keys:
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("no elliptic curve key")  # noqa: TRY004 - a damaged file
+    return Identity(Authority(certificate, keys[0]), TokenSigner(keys[1]))  # type: ignore[arg-type]
 
 
 def _load_authority(folder: Path, now: float) -> Authority:

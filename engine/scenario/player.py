@@ -34,7 +34,8 @@ class Player:
         * `on_change` is called whenever a step begins or ends, or tells something new.
 
     With *keeps_faults* they last on: what prepares a lab is over at once, its faults are not.
-    With *is_interactive* it pauses where the file says so, and types at the file's pace.
+    With *is_interactive* it pauses where the file says so, and types at the file's pace. *enter*
+    brings a control (pause, resume, advance) in from outside, by the journal.
     """
 
     scenario: Scenario
@@ -42,6 +43,7 @@ class Player:
     view: View
     on_change: Callable[["Player"], None] = lambda _player: None
     screen: Screen = attrs.field(factory=NoScreen)
+    enter: Callable[[str], object] | None = None
     is_interactive: bool = False
     keeps_faults: bool = False
     results: list[StepResult] = attrs.field(factory=list, init=False)
@@ -91,6 +93,13 @@ class Player:
         if self.scenario.playback.view:
             self.screen.show(self.scenario.playback.view, "", "")
         loop.call_soon(self._next)
+
+    def control(self, action: str) -> None:
+        """Do ``pause``, ``resume`` or ``advance`` as an input from outside."""
+        if self.enter is None:
+            getattr(self, action)()
+        else:
+            self.enter(action)
 
     def pause(self) -> None:
         """Finish the current step and begin no other."""

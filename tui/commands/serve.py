@@ -40,6 +40,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
     """The command line as settings of a host."""
     return HostOptions(
         workers=options.nodes or 3,
+        zones=getattr(options, "zones", 0),
         runtime=options.runtime,
         podman_url=getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST", ""),
         data=options.data,
@@ -55,6 +56,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         manifests=getattr(options, "pod_manifest_path", None),
         audit_log=getattr(options, "audit_log", None),
         audit_policy=getattr(options, "audit_policy", None),
+        journal=getattr(options, "journal", None),
     )
 
 
