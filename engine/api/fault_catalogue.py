@@ -237,6 +237,12 @@ CATALOGUE: dict[str, FaultKind] = dict(
             _p("seconds", "duration", 20, "how long the boot takes", least=0.1),
             is_lasting=False,
         ),
+        _kind(
+            "node.shutdown",
+            "nodes",
+            "Shut the node down in order: its pods end first, critical ones last.",
+            _p("seconds", "duration", 30, "how long all pods together may take", least=0.1),
+        ),
         _kind("node.pause", "nodes", "Freeze the kubelet and every container."),
         _kind(
             "node.partition",

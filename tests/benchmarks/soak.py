@@ -89,28 +89,26 @@ def alive() -> int:
     return sum(isinstance(item, kinds) for item in gc.get_objects())
 
 
-def host_things(host: PodmanHost) -> dict[str, int]:
-    """What the machine has of everything that pods are made of."""
+def host_things(host: PodmanHost, pods: set[str]) -> dict[str, int]:
+    """What the machine has of all that pods of this host are made of; *pods* are their ids."""
     commands = {
         "links": ["ip", "-o", "link"],
         "routes": ["ip", "route"],
-        "rules": ["nft", "list", "ruleset"],
         "processes": ["pgrep", "-f", str(host.state)],
         "networks": ["podman", "--url", host.service.url, "network", "ls", "-q"],
         "containers": ["podman", "--url", host.service.url, "ps", "-a", "-q"],
         "pods": ["podman", "--url", host.service.url, "pod", "ps", "-q"],
     }
-    found = {
-        name: len(
-            subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-        )
-        for name, command in commands.items()
-    }
+    found = {}
+    for name, command in commands.items():
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        mark = host.slot.veth_prefix if command[0] == "ip" else ""
+        found[name] = sum(mark in line for line in done.stdout.splitlines())
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found["mounts"] = sum(str(host.state) in line for line in mounts)
     found["files"] = descriptors()
     cgroups = Path("/sys/fs/cgroup").glob("*/libpod_parent/*")
-    found["cgroups"] = sum(1 for _ in cgroups)
+    found["cgroups"] = sum(folder.name in pods for folder in cgroups)
     return found
 
 
@@ -121,20 +119,21 @@ async def real(starts: int) -> list[Measurement]:
         await host.start()
         assert host.images_ready is not None
         await host.images_ready
-        ways = Pods(host)
+        ways, pods = Pods(host), set[str]()
 
         async def run(count: int, name: str) -> None:
             for first in range(0, count, AT_ONCE):
                 names = [f"{name}-{first + number}" for number in range(AT_ONCE)]
                 await asyncio.gather(*map(ways.ours, names))
+                pods.update(ways.sandboxes.values())
                 await asyncio.gather(*map(ways.remove_ours, names))
 
         await run(starts // 4, "warm")
         await asyncio.sleep(1.0)
-        before, bytes_before = host_things(host), memory()
+        before, bytes_before = host_things(host, pods), memory()
         await run(starts, "soak")
         await asyncio.sleep(1.0)
-        after, grown = host_things(host), (memory() - bytes_before) / starts
+        after, grown = host_things(host, pods), (memory() - bytes_before) / starts
         rows = [
             _row(f"real: {name} more than before", "", after[name] - before[name])
             for name in before
