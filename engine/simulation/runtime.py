@@ -28,7 +28,7 @@ from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
 from engine.simulation.room import DISK, measure
 from engine.simulation.storage import SimulatedStorage
-from engine.simulation.streams import Effect, ProcessEnded, Streams
+from engine.simulation.streams import Busy, Effect, Holding, ProcessEnded, Streams
 from engine.simulation.traffic import TIMEOUT, Traffic
 
 VERSION = "1.0"
@@ -38,6 +38,7 @@ CHECK_SECONDS = 0.004
 PROGRESS_SECONDS = 2.0
 UPDATE_SECONDS = 0.02
 UNMEASURED_SECONDS = 10.0
+SERVER_MEMORY = 20 * 2**20
 TERM, KILL = 15, 9
 HANDLERS = ("", "runc", "crun")
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
@@ -327,9 +328,20 @@ class SimulatedRuntime:
 
     def carry_out(self, effect: Effect) -> None:
         """Let a container feel what a stream did to it; called as a step of the loop."""
-        if not isinstance(effect, ProcessEnded):
+        container = self._containers.get(effect.container_id)
+        if isinstance(effect, Busy):
+            if container is not None:
+                self._work_of(container).spend(self.loop.now, effect.seconds, effect.cores)
+        elif isinstance(effect, Holding):
+            if container is not None:
+                self.set_load(
+                    container.id,
+                    cpu=container.behavior.cpu,
+                    memory=SERVER_MEMORY + effect.bytes if effect.bytes else None,
+                )
+        elif not isinstance(effect, ProcessEnded):
             self.submit(effect)
-        elif (container := self._containers.get(effect.container_id)) is not None:
+        elif container is not None:
             self._exit(container, effect.exit_code)
 
     def _streams(self) -> Streams:

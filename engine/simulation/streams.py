@@ -35,7 +35,24 @@ class ProcessEnded:
     exit_code: int
 
 
-Effect = SignalContainer | ProcessEnded
+@attrs.frozen(kw_only=True)
+class Busy:
+    """The container's web server was asked to work: so many *cores* for so many *seconds*."""
+
+    container_id: str
+    seconds: float
+    cores: float
+
+
+@attrs.frozen(kw_only=True)
+class Holding:
+    """The container's web server was asked to hold so many *bytes* of memory."""
+
+    container_id: str
+    bytes: int
+
+
+Effect = SignalContainer | ProcessEnded | Busy | Holding
 """What a stream does to a container."""
 
 
@@ -113,6 +130,11 @@ class Streams:
             is_broken=container.behavior.is_demo and version == BROKEN_DEMO,
             env=env,
             uptime=lambda: self.loop.now - container.started_at,
+            work=lambda seconds, cores: self.enter(
+                Busy(container_id=container.id, seconds=seconds, cores=cores)
+            ),
+            hold=lambda count: self.enter(Holding(container_id=container.id, bytes=count)),
+            end=lambda code: self.enter(ProcessEnded(container_id=container.id, exit_code=code)),
         )
 
     def _machine(

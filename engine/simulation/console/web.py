@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from engine.cri.streams import StreamIO
 
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Server Error"}
+_REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 500: "Server Error"}
 _MAX_HEAD = 1 << 16
 
 
@@ -29,6 +29,9 @@ class Site:
     is_broken: bool = False
     env: Mapping[str, str] = attrs.field(factory=dict)
     uptime: Callable[[], float] = lambda: 0.0
+    work: Callable[[float, float], object] = lambda _seconds, _cores: None
+    hold: Callable[[int], object] = lambda _bytes: None
+    end: Callable[[int], object] = lambda _code: None
 
 
 async def serve(io: StreamIO, site: Site) -> None:
@@ -68,7 +71,8 @@ async def serve(io: StreamIO, site: Site) -> None:
 
 def answer(target: str, site: Site) -> tuple[int, str, bytes]:
     """Status, content type and body for one request."""
-    path = urlsplit(target).path
+    url = urlsplit(target)
+    path = url.path
     where = f" on {site.node}" if site.node else ""
     hello = f"Hello from {site.pod} ({site.version}){where}\n".encode()
     plain = "text/plain; charset=utf-8"
@@ -90,9 +94,40 @@ def answer(target: str, site: Site) -> tuple[int, str, bytes]:
     if path == "/env":
         text = "".join(f"{name}={value}\n" for name, value in sorted(site.env.items()))
         return 200, plain, text.encode()
-    if path in ("/slow", "/cpu", "/work", "/memory", "/fail", "/exit", "/file"):
+    if path in ("/cpu", "/work", "/memory", "/exit"):
+        try:
+            return _act(path, dict(parse_qsl(url.query)), site)
+        except ValueError as error:
+            return 400, plain, f"bad query: {error}\n".encode()
+    if path in ("/slow", "/fail", "/file"):
         return 200, plain, b"simulated\n"
     return 404, plain, b"paths: / /info /healthz /readyz /env\n"
+
+
+def _act(path: str, query: Mapping[str, str], site: Site) -> tuple[int, str, bytes]:
+    """What a request does to the container, with the demo server's words and defaults.
+
+    Raises:
+        ValueError: a parameter is no number.
+    """
+    code, said = 200, ""
+    if path == "/cpu":
+        seconds, workers = float(query.get("seconds", "10")), int(query.get("workers", "1"))
+        site.work(seconds, workers)
+        code, said = 202, f"{workers} workers busy for {seconds:g} s"
+    elif path == "/work":
+        millis = float(query.get("ms", "10"))
+        site.work(millis / 1000.0, 1.0)
+        said = f"worked for {millis:g} ms"
+    elif path == "/memory":
+        count = int(query.get("bytes", "0"))
+        site.hold(count)
+        said = f"holding {count} bytes"
+    else:
+        status = int(query.get("code", "0"))
+        site.end(status)
+        code, said = 202, f"exiting with {status}"
+    return code, "text/plain; charset=utf-8", f"{said}\n".encode()
 
 
 def _response(status: int, kind: str, body: bytes, *, closes: bool) -> bytes:

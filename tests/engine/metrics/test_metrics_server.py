@@ -5,7 +5,7 @@ import pytest
 from engine.api.kubarium import UsageSeries
 from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.api.pod import Pod
-from engine.api.quantity import parse_millis
+from engine.api.quantity import parse_int, parse_millis
 from engine.apiserver.errors import NotFoundError
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
@@ -13,6 +13,9 @@ from engine.cri.commands import PodIdentity
 from engine.cri.status import ContainerUsage
 from engine.metrics.series import RECENT, Sample, Series
 from engine.metrics.source import FORGET, Measured
+from engine.simulation.console.web import Site, answer
+from engine.simulation.runtime import SimulatedRuntime
+from engine.simulation.streams import Busy, Holding
 from tests.builders import make_deployment
 
 POD = PodIdentity(namespace="default", name="web", uid="u1")
@@ -125,3 +128,31 @@ def test_who_is_measured_no_more_is_forgotten() -> None:
     source.report(FORGET + 1, [])
 
     assert source.history("u1", now=100.0, is_coarse=False) == {}
+
+
+def test_requests_for_cpu_and_memory_are_obeyed(cluster: Cluster) -> None:
+    """/cpu and /memory of a simulated demo server show in its figures."""
+    pod = cluster.list(Pod)[0]
+    runtime = cluster.nodes[pod.spec.node_name].runtime
+    assert isinstance(runtime, SimulatedRuntime)
+    container = pod.status.container_statuses[0].container_id.rpartition("://")[2]
+    site = Site(
+        pod="web",
+        version="v1",
+        is_demo=True,
+        work=lambda seconds, cores: runtime.carry_out(
+            Busy(container_id=container, seconds=seconds, cores=cores)
+        ),
+        hold=lambda count: runtime.carry_out(Holding(container_id=container, bytes=count)),
+    )
+
+    said = [
+        answer(path, site)[0] for path in ("/cpu?seconds=60&workers=2", "/memory?bytes=99999999")
+    ]
+    cluster.run_for(45.0)
+    usage = cluster.get(PodMetrics, pod.metadata.name, namespace="default").containers[0].usage
+
+    assert said == [202, 200]
+    assert parse_millis(usage["cpu"]) > 1900
+    assert parse_int(usage["memory"]) > 99_000_000
+    assert answer("/cpu?seconds=many", site)[0] == 400
