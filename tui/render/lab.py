@@ -13,6 +13,10 @@ _MARKS = {
     "passed": ("✔", "ok"), "shown": ("✔", "wait"), "failed": ("✖", "bad"),
     "active": ("▶", "accent"), "waiting": ("·", "dim"),
 }  # fmt: skip
+LEVELS: Mapping[str, Mapping[str, str]] = {
+    "en": {},
+    "ko": {"beginner": "초급", "intermediate": "중급", "advanced": "고급"},
+}
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "points": "points", "min": "min", "tasks": "Tasks", "missing": "Still missing",
@@ -85,7 +89,7 @@ def course_line(entry: Entry, state: LabState | None, lang: str, cells: int) -> 
     right: Line = [
         Span(reached, tone),
         Span(f"{entry.minutes:>3} {words['min']}  ", "dim"),
-        Span(fit(entry.level, 13), "dim"),
+        Span(fit(LEVELS[lang].get(entry.level, entry.level), 13), "dim"),
     ]
     return between(left, right, cells)
 
@@ -173,8 +177,10 @@ def pane(session: LabSession, lang: str, cells: int, *, is_short: bool = False) 
     if current is None:
         return lines + _after(session, words, cells)
     found = _state_of(session, current.id)
-    lines += [marked(line) for line in wrap(current.text, cells)]
-    lines += _missing(session, found, words, cells)
+    text = [marked(line) for line in wrap(current.text, cells)]
+    missing = _missing(session, found, words, cells)
+    # Where there is little room, what is still to be done comes first.
+    lines += [*missing[1:], [], *text] if is_short else [*text, *missing]
     for number in found.hints:
         lines += _titled(words["hint"], current.hint[number].text, "wait", cells)
     if found.is_solution_open:
@@ -221,7 +227,11 @@ def _learnt(session: LabSession, words: Mapping[str, str], cells: int) -> list[L
         task for task, found in zip(session.lab.task, session.state.tasks, strict=True)
         if found.is_over and task.why
     ]  # fmt: skip
-    return _titled(f"{words['why']}: {over[-1].title}", over[-1].why, "", cells) if over else []
+    return (
+        _titled(f"{words['why']}: {over[-1].title.replace('`', '')}", over[-1].why, "", cells)
+        if over
+        else []
+    )
 
 
 def _titled(title: str, text: str, tone: str, cells: int) -> list[Line]:
