@@ -135,7 +135,13 @@ async def real(starts: int) -> list[Measurement]:
         await asyncio.sleep(1.0)
         after, grown = host_things(host, pods), (memory() - bytes_before) / starts
         rows = [
-            _row(f"real: {name} more than before", "", after[name] - before[name])
+            _row(
+                f"real: {name} more than before",
+                "",
+                after[name] - before[name],
+                # Idle connections to Podman come and go.
+                most=AT_ONCE if name == "files" else 0,
+            )
             for name in before
         ]
         rows.append(
@@ -151,8 +157,10 @@ async def real(starts: int) -> list[Measurement]:
     return rows
 
 
-def _row(name: str, unit: str, count: int) -> Measurement:
-    return Measurement(name=name, unit=unit, ours=float(count), target=0.0, higher_is_better=False)
+def _row(name: str, unit: str, count: int, *, most: int = 0) -> Measurement:
+    return Measurement(
+        name=name, unit=unit, ours=float(count), target=float(most), higher_is_better=False
+    )
 
 
 def main() -> int:

@@ -79,6 +79,9 @@ def test_short_of_memory_a_node_evicts_who_uses_most(station: Station) -> None:
     )
     assert station.condition("DisruptionTarget", "greedy") == "True"
     assert station.told("EvictionThresholdMet") == ["Attempting to reclaim memory"]
+    assert station.told("NodeHasInsufficientMemory") == [
+        "Node node-1 status is now: NodeHasInsufficientMemory"
+    ]
     assert station.get("other").status.phase == "Running"
     assert station.get("small").status.phase == "Running"
 
