@@ -3,6 +3,7 @@
 Source: pkg/apis/core/validation, kubernetes v1.34.
 """
 
+import re
 from ipaddress import ip_address
 
 import attrs
@@ -48,6 +49,9 @@ _IMMUTABLE = (
     "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
     "(allow it to be set to 1 if it was previously negative)"
 )
+
+_LONGEST_SYSCTL = 253
+_SYSCTL = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?")
 
 
 def validate_template(
@@ -219,6 +223,10 @@ def _security(spec: PodSpec, context: PodSecurityContext, path: str) -> list[Cau
         place = f"{path}.sysctls[{index}].name"
         if not sysctl.name:
             causes.append(required(place))
+        elif len(sysctl.name) > _LONGEST_SYSCTL or not _SYSCTL.fullmatch(sysctl.name):
+            size = f"must have at most {_LONGEST_SYSCTL} characters"
+            message = f"{size} and match regex ^{_SYSCTL.pattern}$"
+            causes.append(invalid(place, sysctl.name, message))
         elif sysctl.name in seen:
             causes.append(duplicate(place, sysctl.name))
         elif spec.host_network and sysctl.name.startswith("net."):

@@ -14,6 +14,7 @@ from engine.cri.events import NodeMeasured, RuntimeDown, RuntimeEvent, RuntimeUp
 from engine.cri.runtime import Runtime
 from engine.cri.status import NodeImage
 from engine.kernel.loop import Loop, Timer
+from engine.kubelet.admission import inadmissible
 from engine.kubelet.configuration import KubeletSettings
 from engine.kubelet.eviction.manager import EvictionManager
 from engine.kubelet.eviction.ranking import refusal
@@ -262,7 +263,9 @@ class Kubelet:
             return REFUSAL
         conditions = self._evictions.conditions if self._evictions is not None else ()
         message = refusal(pod, conditions)
-        return ("Evicted", message) if message else None
+        if message or self.workers is None or self._reporter is None:
+            return ("Evicted", message) if message else None
+        return inadmissible(pod, self._reporter.cached(), self.workers.pods.values())
 
     def _images_changed(self, images: tuple[NodeImage, ...]) -> None:
         if self._image_gc is not None:

@@ -57,7 +57,7 @@ def container_spec(
         "name": container_name(command, owner),
         "pod": sandbox.id,
         "image": command.image,
-        "env": dict(command.env),
+        "env": {**_hostname(sandbox), **dict(command.env)},
         "labels": {**command.labels, **labels},
         "annotations": dict(command.annotations),
         "terminal": command.tty,
@@ -216,3 +216,13 @@ def etc_files(
         "resolv.conf": "\n".join(resolv) + "\n" if command.dns_servers else host_resolv,
         "hostname": command.hostname + "\n",
     }
+
+
+def _hostname(sandbox: Sandbox) -> dict[str, str]:
+    """HOSTNAME as the pod is called; Podman would say how the machine is called."""
+    if sandbox.host_network:
+        return {}
+    try:
+        return {"HOSTNAME": (sandbox.folder / "hostname").read_text().strip()}
+    except OSError:
+        return {}
