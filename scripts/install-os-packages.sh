@@ -21,13 +21,15 @@ iptables iptables
 ip iproute2
 nsenter util-linux
 busybox busybox-static
+sshfs sshfs
+sftp-server openssh-sftp-server
 END
 }
 
 is_there() {
     for name in $(echo "$1" | tr '|' ' '); do
         command -v "$name" >/dev/null 2>&1 && return 0
-        for folder in /usr/libexec/podman /usr/lib/podman /usr/local/libexec/podman; do
+        for folder in /usr/lib/openssh /usr/libexec/openssh /usr/libexec/podman /usr/lib/podman /usr/local/libexec/podman; do
             [ -x "$folder/$name" ] && return 0
         done
     done
@@ -54,9 +56,9 @@ if [ "${1:-}" = --check ]; then
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
     if command -v dnf >/dev/null 2>&1; then
-        echo "To run real containers, install: sudo dnf install podman crun catatonit netavark nftables iproute busybox"
+        echo "To run real containers, install: sudo dnf install podman crun catatonit netavark nftables iproute busybox fuse-sshfs"
     elif command -v pacman >/dev/null 2>&1; then
-        echo "To run real containers, install: sudo pacman -S podman crun catatonit netavark nftables iproute2 busybox"
+        echo "To run real containers, install: sudo pacman -S podman crun catatonit netavark nftables iproute2 busybox sshfs"
     else
         echo "To run real containers, install these (names as in Debian): $missing"
     fi

@@ -39,6 +39,7 @@ from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
 from engine.adapters.volumes.disks import Disks
 from engine.adapters.volumes.images import missing_tools
+from engine.adapters.volumes.sharing import can_share
 from engine.adapters.volumes.storage import DiskDriver, DiskStorage
 from engine.cri.events import ImagesChanged, RuntimeDown, RuntimeUp
 from engine.cri.runtime import Emit
@@ -105,7 +106,8 @@ class PodmanHost:
         self.client = PodmanClient(self.service.url)
         self._pulls = ImagePulls(self.client)
         has_images = not missing_tools()
-        self.driver = DiskDriver(Disks(self.state / "disks", has_images=has_images))
+        disks = Disks(self.state / "disks", has_images=has_images, has_shares=can_share())
+        self.driver = DiskDriver(disks)
         self._checker = Checker(self.client, enters=self.preflight.enters)
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 
 from engine.adapters.volumes import images
+from engine.adapters.volumes.sharing import Shares
 from engine.cri.commands import PodIdentity, Volume
 from engine.cri.storage import (
     LOCAL,
@@ -30,7 +31,8 @@ from engine.errors import AdapterError
 class Disks:
     """The volumes below *folder*, each in a folder of its handle's name. Blocking; thread-safe.
 
-    Without *has_images* all of them are plain folders, whose size nothing bounds.
+    Without *has_images* all of them are plain folders, whose size nothing bounds. With *has_shares*
+    network volumes are mounted from a file server, else they are those folders themselves.
 
     Promises:
         * what is mounted or shown as a device has a mark of its pod, so that it can be given back
@@ -40,6 +42,8 @@ class Disks:
 
     folder: Path
     has_images: bool = True
+    has_shares: bool = False
+    _shares: Shares = attrs.field(factory=Shares, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     def do(self, request: StorageRequest) -> str:
@@ -73,7 +77,11 @@ class Disks:
             mark.write_text(f"{place}\n")
             image = home / "disk.img"
             if not image.exists():
-                return home / "data"
+                if not self.has_shares or volume.driver != NETWORK.name:
+                    return home / "data"
+                if not place.is_mount():
+                    self._shares.mount(home / "data", place)
+                return place
             device = images.show(image)
             if volume.is_device:
                 return Path(device)
@@ -120,6 +128,7 @@ class Disks:
                 images.run("umount", str(place))
             except AdapterError:
                 images.run("umount", "--lazy", str(place))
+        self._shares.reap()
         mark.unlink(missing_ok=True)
         home = mark.parent.parent
         if not any(mark.parent.iterdir()):
