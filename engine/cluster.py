@@ -10,8 +10,8 @@ import attrs
 
 from engine.api.codec import decode_stored, encode_json
 from engine.api.kubarium import Decision, Invariant, UsageSeries, WhatIf
-from engine.api.load import Load
-from engine.api.meta import ApiObject
+from engine.api.load import Load, LoadSpec
+from engine.api.meta import ApiObject, ObjectMeta
 from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.user import service_account_user
@@ -35,7 +35,7 @@ from engine.faults.components import Components
 from engine.faults.controls import Controls
 from engine.faults.fault import Levers, NodeLevers, Startable
 from engine.faults.gate import RuntimeGate
-from engine.faults.injector import Injector
+from engine.faults.injector import END_ALL, Injector
 from engine.faults.invariants.monitor import InvariantAnswers, Monitor
 from engine.faults.processes import NamedController
 from engine.kernel.journal import Journal
@@ -58,7 +58,9 @@ from engine.proxy.rules import RecordingSink, RuleSet, RuleSink
 from engine.scheduler.answers import DecisionAnswers, WhatIfAnswers
 from engine.scheduler.configuration import SchedulerSettings, read_configuration
 from engine.scheduler.scheduler import Scheduler
+from engine.simulation.load import REQUEST_MILLIS
 from engine.simulation.modelled_load import ModelledLoad
+from engine.simulation.requests import Requests
 from engine.simulation.runtime import SimulatedRuntime
 from engine.simulation.storage import SimulatedStorage
 from engine.simulation.traffic import Traffic as PodTraffic
@@ -197,6 +199,7 @@ class Cluster:
             self.nodes[node.name] = self._make_node(node, index)
         self.loads = self._make_loads()
         self.injector = self._make_injector()
+        self.journal.register(END_ALL, lambda _key: self.injector.recover_all())
         self.components = Components(
             self.injector.levers,
             {elector.name: elector for elector in self.electors},
@@ -441,6 +444,19 @@ class Cluster:
 
         return ModelledLoad(self.loop, load, profile, rules, runtime_of)
 
+    def _ask(self, namespace: str, wanted: Requests) -> Callable[[], object]:
+        """Model the requests that a simulated container makes; what ends them."""
+        space, service = wanted.service(namespace)
+        spec = LoadSpec(
+            service=service,
+            port=wanted.port,
+            path=wanted.path,
+            rate=wanted.rate,
+            cpu_millis=REQUEST_MILLIS,
+        )
+        load = Load(metadata=ObjectMeta(name="requests", namespace=space), spec=spec)
+        return self._model_load(load, Profile(rate=wanted.rate)).stop
+
     def _simulated(self, config: NodeConfig, channel: str, emit: Emit) -> SimulatedRuntime:
         streams = f"{channel}/streams"
         runtime = SimulatedRuntime(
@@ -452,6 +468,7 @@ class Cluster:
             enter=lambda effect: self.journal.post(streams, effect),
             storage=self.volumes,
             traffic=self.traffic,
+            ask=self._ask,
         )
         self.journal.register(streams, runtime.carry_out)
         return runtime

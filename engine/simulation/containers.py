@@ -1,7 +1,7 @@
 """What a simulated node is made of: its machine, its sandboxes and containers. Only state."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import attrs
@@ -64,6 +64,7 @@ class SimulatedContainer:
     message: str = ""
     files: Files | None = None
     work: Work | None = None
+    stop_asking: Callable[[], object] = lambda: None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -58,13 +58,13 @@ class Work:
 
 
 def usage_of(
-    command: StartContainer, behavior: Behavior, *, age: float, busy: int = 0
+    command: StartContainer, behavior: Behavior, *, age: float, busy: int | None = None
 ) -> ContainerUsage:
     """What the container uses after running for *age* seconds.
 
     Unless its behaviour says otherwise: a slow wave around a fifth of the CPU it asked for and
-    half of the memory, each container with a phase of its own. *busy* millicores of work come on
-    top; never beyond a limit.
+    half of the memory, each container with a phase of its own. One whose CPU follows its work uses
+    *busy* millicores for that and next to nothing besides. Never beyond a limit.
     """
     resources = command.resources
     phase = zlib.crc32(f"{command.pod.uid}/{command.name}".encode()) / 2**32
@@ -72,12 +72,13 @@ def usage_of(
     if behavior.cpu is not None:
         cpu = behavior.cpu
     else:
-        cpu = int((resources.cpu_request // 5 or DEFAULT_CPU) * (1 + 0.4 * wave))
+        usual = resources.cpu_request // 5 if busy is None else 0
+        cpu = int((usual or DEFAULT_CPU) * (1 + 0.4 * wave))
     if behavior.memory is not None:
         memory = behavior.memory
     else:
         memory = int((resources.memory_request // 2 or DEFAULT_MEMORY) * (1 + 0.05 * wave))
-    cpu += busy
+    cpu += busy or 0
     if resources.cpu_limit:
         cpu = min(cpu, resources.cpu_limit)
     if resources.memory_limit:

@@ -26,6 +26,7 @@ from engine.simulation.image_store import ImageStore, Pull
 from engine.simulation.load import Work, usage_of
 from engine.simulation.logs import LogLine, select
 from engine.simulation.network import AddressPool
+from engine.simulation.requests import Requests, requests_of
 from engine.simulation.room import DISK, measure
 from engine.simulation.storage import SimulatedStorage
 from engine.simulation.streams import Busy, Effect, Holding, ProcessEnded, Streams
@@ -61,6 +62,7 @@ class SimulatedRuntime:
     on_volume: Callable[[commands.UpdateVolume], None] = lambda _: None
     enter: Callable[[Effect], object] | None = None
     traffic: Traffic | None = None
+    ask: Callable[[str, Requests], Callable[[], object]] | None = None
     disturbances: Disturbances = attrs.field(init=False)
     storage: SimulatedStorage | None = None
     sandboxes: dict[str, SimulatedSandbox] = attrs.field(factory=dict, init=False)
@@ -120,6 +122,7 @@ class SimulatedRuntime:
         for container in self._containers.values():
             if container.end is not None:
                 container.end.cancel()
+            container.stop_asking()
         self.sandboxes.clear()
         self._containers.clear()
         self._lanes.clear()
@@ -236,7 +239,7 @@ class SimulatedRuntime:
             container.command,
             container.behavior,
             age=when - container.started_at,
-            busy=container.work.rate(when) if container.work is not None else 0,
+            busy=container.work.rate(when) if container.work is not None else None,
         )
         limit = container.command.resources.cpu_limit
         return self.disturbances.usage(container.id, used, cpu_limit=limit)
@@ -562,6 +565,8 @@ class SimulatedRuntime:
             started_at=now,
         )
         container.log.extend(LogLine(now + at, text) for at, text in behavior.output)
+        if self.ask is not None and (wanted := requests_of(command.command + command.args)):
+            container.stop_asking = self.ask(command.pod.namespace, wanted)
         sandbox.containers[container.id] = self._containers[container.id] = container
         if behavior.memory is not None:
             self._measure_soon()
@@ -628,6 +633,7 @@ class SimulatedRuntime:
             message = "".join(f"{line.text}\n" for line in self._lines(container)[-80:])[-2048:]
         container.is_running = False
         container.finished_at = self.loop.now
+        container.stop_asking()
         if container.behavior.memory is not None or self.disturbances.active:
             self._measure_soon()
         container.exit_code, container.signal = code, signal
