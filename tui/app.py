@@ -25,6 +25,7 @@ from tui.screens.acting import Actor
 from tui.screens.detail import DetailScreen
 from tui.screens.difference import DifferenceScreen
 from tui.screens.events import EventsScreen
+from tui.screens.faults import FaultsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.labs import Desk, LabsScreen
 from tui.screens.logs import LogsScreen
@@ -47,6 +48,7 @@ _SCREENS: dict[str, type[View]] = {
     "overview": OverviewScreen, "resources": ResourcesScreen, "rollouts": RolloutsScreen,
     "services": ServicesScreen, "logs": LogsScreen, "events": EventsScreen, "store": StoreScreen,
     "scheduling": SchedulingScreen, "metrics": MetricsScreen, "labs": LabsScreen,
+    "faults": FaultsScreen,
 }  # fmt: skip
 _DETAILS = ("describe", "yaml", "events")
 

@@ -10,6 +10,7 @@ from engine.apiserver.schema.definitions import VERSION
 from engine.client.client import Client
 from engine.client.informer import InformerFactory
 from engine.cri import runtime as cri
+from engine.faults.injector import END_ALL
 from engine.host import Host
 from engine.store.status import StoreStatus
 from tui.source import ClusterInfo, LogOptions, OnChange
@@ -194,3 +195,7 @@ class Clock:
     def resume(self) -> None:
         """Let the cluster's time run on."""
         self.host.pacer.resume()
+
+    def end_faults(self) -> None:
+        """Undo every fault that is in force, by the engine's own door."""
+        self.host.cluster.journal.call(END_ALL, "panic key")

@@ -92,6 +92,10 @@ ACTIONS: tuple[Action, ...] = (
            help="Open the solution; the task is worth nothing then", is_shown=False),
     Action(id="lab_reset", keys="R", title="Reset", group=LAB,
            help="Put the cluster back to how the task began", is_shown=False),
+    Action(id="new_fault", keys="f", title="Break", group=_CLUSTER,
+           help="Break something on purpose, for a time: a form with a preview", is_change=True),
+    Action(id="panic", keys="exclamation_mark", title="Mend all", group=_CLUSTER,
+           help="End every fault that is active, at once", is_change=True),
     Action(id="traffic", keys="t", title="Traffic", group=_OBJECT, kinds=("Service",),
            help="Send requests to it, or stop them", is_change=True),
     Action(id="time", keys="H", title="Time", group=_CLUSTER,
@@ -148,5 +152,6 @@ def key_label(keys: str) -> str:
         "colon": ":", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
         "right_square_bracket": "]", "minus": "-", "less_than_sign": "<",
         "greater_than_sign": ">", "escape": "esc", "comma": ",", "full_stop": ".",
+        "exclamation_mark": "!",
     }  # fmt: skip
     return " ".join(names.get(key, key.replace("+", "-")) for key in keys.split(","))

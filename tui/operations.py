@@ -1,6 +1,7 @@
 """What a person can do to a cluster, as plain calls on a source. Each raises EngineError."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -170,6 +171,22 @@ async def break_node(source: Source, name: str, how: str) -> None:
 async def mend_node(source: Source, fault: Fault) -> None:
     """Undo a fault."""
     await source.delete(Fault, fault.metadata.name)
+
+
+async def end_all_faults(source: Source, faults: Sequence[Fault]) -> int:
+    """End every fault that is in force or scheduled, the newest first; how many there were.
+
+    An embedded cluster undoes them even while its API server is down.
+    """
+    open_ = [fault for fault in faults if fault.status.phase in ("", "Active", "Scheduled")]
+    controls = source.controls
+    if controls is not None:
+        controls.end_faults()
+    for fault in sorted(open_, key=lambda one: -(one.metadata.creation_timestamp or 0.0)):
+        if controls is None or fault.status.phase == "Scheduled":
+            with contextlib.suppress(NotFoundError):
+                await source.delete(Fault, fault.metadata.name)
+    return len(open_)
 
 
 async def kill_containers(source: Source, pod: Pod) -> None:

@@ -48,7 +48,7 @@ class LogOptions:
 
 
 class Controls(Protocol):
-    """The cluster's own clock. Faults are API objects and need no controls."""
+    """What only who runs the cluster can do: its clock, and the way out of every fault."""
 
     def set_speed(self, speed: float) -> None:
         """Let the cluster's time run *speed* times as fast as ours."""
@@ -58,6 +58,9 @@ class Controls(Protocol):
 
     def resume(self) -> None:
         """Let the cluster's time run on."""
+
+    def end_faults(self) -> None:
+        """Undo every fault that is in force, whether or not the API server answers."""
 
 
 class Source(Protocol):

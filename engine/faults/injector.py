@@ -19,8 +19,9 @@ from engine.kernel.loop import Timer
 
 log = logging.getLogger(__name__)
 
+END_ALL = "faults/end-all"
+"""The journal's channel of the panic key."""
 LOOK_SECONDS = 1.0
-ENDED = ("Recovered", "Aborted", "Failed", "Previewed")
 
 
 @attrs.define(eq=False, repr=False)

@@ -34,6 +34,10 @@ class MemoryControls:
         """Note it."""
         self.pulled.append(("resume",))
 
+    def end_faults(self) -> None:
+        """Note it."""
+        self.pulled.append(("end faults",))
+
 
 @attrs.define(eq=False)
 class MemorySource:

@@ -22,6 +22,7 @@ from tui import operations
 from tui.render import rollouts
 from tui.render.text import plural
 from tui.screens.dialogs import Ask, Confirm
+from tui.screens.fault_form import FaultForm
 from tui.session import Session
 
 if TYPE_CHECKING:
@@ -288,6 +289,27 @@ class Actor:
             return ""
         await operations.break_node(self.session.source, node.metadata.name, how)
         return f"{named(node)}: {verb.lower()}"
+
+    async def do_new_fault(self, objects: list[ApiObject]) -> str:
+        """Ask for a fault in a form that shows what it would touch, and begin it."""
+        type_, target = "pod.kill", ""
+        if objects and isinstance(objects[0], Pod):
+            target = objects[0].key
+        elif objects and isinstance(objects[0], Node):
+            type_, target = "node.crash", objects[0].metadata.name
+        form = FaultForm(self.session, type_=type_, target=target)
+        fault = await self.app.push_screen_wait(form)
+        if fault is None:
+            return ""
+        made = await self.session.source.create(fault)
+        return f"{named(made)} begins"
+
+    async def do_panic(self, _objects: list[ApiObject]) -> str:
+        """End every active fault: at once where the cluster is ours, else over the API."""
+        count = await operations.end_all_faults(
+            self.session.source, list(self.session.objects(Fault).values())
+        )
+        return f"{plural(count, 'fault')} ended" if count else "nothing is broken"
 
     def _pods_of(self, node: Node) -> list[Pod]:
         name = node.metadata.name

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from engine.api.core import Namespace
+from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
 from tui import keymap
@@ -36,6 +37,7 @@ VIEWS = [
     ("store", "F8", "Store"),
     ("scheduling", "F9", "Scheduling"),
     ("metrics", "F10", "Metrics"),
+    ("faults", "F11", "Faults"),
     ("labs", "F12", "Labs"),
 ]
 
@@ -172,6 +174,9 @@ class View(Screen[None]):
         """Whether this view has a use for *action*."""
         if action.id == "what_if" or action.group == keymap.LAB:
             return False
+        if action.id == "panic":
+            faults = self.session.objects(Fault).values()
+            return any(fault.status.phase == "Active" for fault in faults)
         if action.group == keymap.SCENARIO:
             return self.kubarium.player is not None
         return action.id != "filter" or self.table is not None

@@ -21,6 +21,8 @@ KEYS = {
     "store": ["f8"],
     "scheduling": ["f9"],
     "metrics": ["f10"],
+    "faults": ["f11"],
+    "fault-form": ["f11", "f"],
     "metrics-pods": ["f10", "m", "m"],
     "describe": ["f3", "d"],
     "yaml": ["f3", "y"],

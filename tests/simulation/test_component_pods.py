@@ -1,0 +1,146 @@
+"""The control plane as pods: ending one stops that part, and the kubelet brings it back."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.api.frozen import FrozenDict
+from engine.api.kubarium import FaultTarget
+from engine.api.pod import Pod
+from engine.apiserver.errors import UnavailableError
+from engine.cluster import Cluster
+from engine.config import ClusterConfig, make_nodes
+from engine.faults.controls import make_fault
+from tests.builders import make_deployment, make_pod
+
+
+@pytest.fixture
+def shown() -> Iterator[Cluster]:
+    """A cluster whose components are pods."""
+    cluster = Cluster(config=ClusterConfig(nodes=make_nodes(2), has_component_pods=True))
+    cluster.start()
+    cluster.run_for(15.0)
+    yield cluster
+    cluster.stop()
+
+
+def kill(cluster: Cluster, component: str, number: int = 0) -> None:
+    """Kill a component's container by a fault."""
+    name = f"{component}-control-plane"
+    target = FaultTarget(namespace="kube-system", pods=(name,))
+    cluster.apply(make_fault(f"kill-{component}-{number}", "container.kill", target))
+
+
+def component_pod(cluster: Cluster, component: str) -> Pod:
+    """Its mirror."""
+    return cluster.get(Pod, f"{component}-control-plane", namespace="kube-system")
+
+
+def test_all_components_run_from_the_start(shown: Cluster) -> None:
+    """One pod each on the control plane, a proxy on every node; nothing was restarted."""
+    pods = shown.list(Pod, namespace="kube-system")
+
+    assert len(pods) == 5 + 3
+    assert {pod.status.phase for pod in pods} == {"Running"}
+    assert {pod.status.container_statuses[0].restart_count for pod in pods} == {0}
+
+
+def test_without_a_scheduler_nothing_is_scheduled(shown: Cluster) -> None:
+    """Until the kubelet has started it again."""
+    kill(shown, "kube-scheduler")
+    shown.run_for(0.3)
+    shown.apply(make_pod("web"))
+    shown.run_for(0.3)
+    waiting = shown.get(Pod, "web", namespace="default").spec.node_name
+    shown.run_for(10.0)
+
+    assert waiting == ""
+    assert shown.get(Pod, "web", namespace="default").spec.node_name
+    status = component_pod(shown, "kube-scheduler").status.container_statuses[0]
+    assert status.restart_count == 1
+
+
+def test_without_a_manager_nothing_is_reconciled(shown: Cluster) -> None:
+    """A deployment stays a wish."""
+    kill(shown, "kube-controller-manager")
+    shown.run_for(0.3)
+    shown.apply(make_deployment("web", replicas=1))
+    shown.run_for(0.3)
+    before = len(shown.list(Pod, namespace="default"))
+    shown.run_for(20.0)
+
+    assert before == 0
+    assert len(shown.list(Pod, namespace="default")) == 1
+
+
+@pytest.mark.parametrize("component", ["kube-apiserver", "etcd"])
+def test_without_a_server_requests_are_refused(shown: Cluster, component: str) -> None:
+    """And the kubelet, which needs it not, starts it again."""
+    kill(shown, component)
+    shown.run_for(0.5)
+    with pytest.raises(UnavailableError):
+        shown.list(Pod)
+    shown.run_for(10.0)
+
+    assert component_pod(shown, component).status.container_statuses[0].restart_count == 1
+
+
+def test_without_a_proxy_rules_are_frozen(shown: Cluster) -> None:
+    """What was programmed stays as it is."""
+    before = shown.proxier.syncs
+    kill(shown, "kube-proxy")
+    shown.run_for(0.3)
+    shown.apply(make_pod("web"))
+    shown.run_for(0.5)
+
+    assert not shown.components.is_up("kube-proxy")
+    assert shown.proxier.syncs == before
+    shown.run_for(20.0)
+    assert shown.components.is_up("kube-proxy")
+
+
+def test_a_component_killed_again_and_again_waits_longer(shown: Cluster) -> None:
+    """It is in CrashLoopBackOff."""
+    for number in range(3):
+        kill(shown, "kube-scheduler", number)
+        shown.run_for(4.0)
+
+    waiting = component_pod(shown, "kube-scheduler").status.container_statuses[0].state.waiting
+    assert waiting is not None
+    assert waiting.reason == "CrashLoopBackOff"
+    assert not shown.components.is_up("kube-scheduler")
+    shown.run_for(60.0)
+    assert shown.components.is_up("kube-scheduler")
+
+
+def test_deleting_the_pod_by_force_ends_the_component(shown: Cluster) -> None:
+    """As a learner tries it; its pod comes back."""
+    shown.admin.delete(
+        Pod, "coredns-control-plane", namespace="kube-system", grace_period_seconds=0
+    )
+    shown.run_for(0.3)
+    was_up = shown.components.is_up("coredns")
+    shown.run_for(10.0)
+
+    assert not was_up
+    assert shown.components.is_up("coredns")
+    assert component_pod(shown, "coredns").status.container_statuses[0].restart_count == 1
+
+
+def test_a_crashed_control_plane_node_takes_everything_with_it(shown: Cluster) -> None:
+    """Until it boots."""
+    shown.apply(
+        make_fault(
+            "crash",
+            "node.reboot",
+            FaultTarget(nodes=("control-plane",)),
+            params=FrozenDict(seconds=10),
+        )
+    )
+    shown.run_for(2.0)
+    with pytest.raises(UnavailableError):
+        shown.list(Pod)
+    shown.run_for(60.0)
+
+    assert component_pod(shown, "kube-apiserver").status.phase == "Running"
+    assert not shown.components.stopped
