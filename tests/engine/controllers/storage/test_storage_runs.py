@@ -1,0 +1,251 @@
+"""Claims, volumes and pods on a simulated cluster, from asking for storage to giving it back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from engine.api.codec import decode
+from engine.api.events import Event
+from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
+from engine.api.pod import Pod
+from engine.api.storage import CSINode, VolumeAttachment
+from engine.cluster import Cluster
+from engine.config import ClusterConfig, NodeConfig
+from engine.simulation.storage import Tree
+
+ZONES = ("a", "b")
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Two nodes in two zones."""
+    nodes = tuple(NodeConfig(name=f"node-{zone}", zone=zone) for zone in ZONES)
+    made = Cluster(config=ClusterConfig(nodes=nodes))
+    made.start()
+    made.run_for(5.0)
+    yield made
+    made.stop()
+
+
+def claim(name: str, of: str, size: str = "1Gi", *modes: str, **spec: Any) -> Any:
+    """A claim of a class."""
+    body = {
+        "accessModes": list(modes or ("ReadWriteOnce",)),
+        "storageClassName": of,
+        "resources": {"requests": {"storage": size}},
+        **spec,
+    }
+    meta = {"name": name, "namespace": "default"}
+    return decode(
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": body}
+    )
+
+
+def pod(name: str, of: str, **spec: Any) -> Any:
+    """A pod with the claim *of* at /data."""
+    container = {
+        "name": "c",
+        "image": "busybox",
+        "command": ["sleep", "infinity"],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    body = {
+        "terminationGracePeriodSeconds": 1,
+        "containers": [container],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": of}}],
+        **spec,
+    }
+    meta = {"name": name, "namespace": "default"}
+    return decode({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": body})
+
+
+def find(cluster: Cluster, cls: Any, name: str) -> Any:
+    """An object of the default namespace."""
+    return cluster.get(cls, name, namespace="default")
+
+
+def reasons(cluster: Cluster, name: str) -> list[str]:
+    """Why there were Events about an object."""
+    return [event.reason for event in cluster.list(Event) if event.involved_object.name == name]
+
+
+def tree_of(cluster: Cluster, name: str) -> Tree:
+    """What the volume of a claim holds."""
+    volume = cluster.get(
+        PersistentVolume, find(cluster, PersistentVolumeClaim, name).spec.volume_name
+    )
+    assert cluster.volumes is not None
+    assert volume.spec.csi is not None
+    return cluster.volumes.tree(volume.spec.csi.volume_handle)
+
+
+def test_claim_waits_for_a_pod_and_is_bound_where_it_goes(cluster: Cluster) -> None:
+    """WaitForFirstConsumer: the disk is made in the zone of the pod's node."""
+    cluster.apply(claim("disk", "cloud"))
+    cluster.run_for(10.0)
+    assert find(cluster, PersistentVolumeClaim, "disk").status.phase == "Pending"
+
+    cluster.apply(pod("user", "disk"))
+    cluster.run_for(20.0)
+
+    user = find(cluster, Pod, "user")
+    found = find(cluster, PersistentVolumeClaim, "disk")
+    volume = cluster.get(PersistentVolume, found.spec.volume_name)
+    assert (user.status.phase, found.status.phase) == ("Running", "Bound")
+    assert volume.spec.node_affinity is not None
+    zone = user.spec.node_name.removeprefix("node-")
+    assert f"'values': ('{zone}',)" in str(volume.spec.node_affinity.required)
+    assert {"WaitForFirstConsumer", "ExternalProvisioning", "Provisioning"} <= set(
+        reasons(cluster, "disk")
+    )
+    assert "SuccessfulAttachVolume" in reasons(cluster, "user")
+
+
+def test_disk_is_attached_while_a_pod_needs_it(cluster: Cluster) -> None:
+    """The attachment follows the pod, and the node says what it has mounted."""
+    cluster.apply(claim("disk", "cloud"), pod("user", "disk"))
+    cluster.run_for(20.0)
+    (attachment,) = cluster.list(VolumeAttachment)
+    assert attachment.status.attached
+
+    cluster.admin.delete(Pod, "user", namespace="default")
+    cluster.run_for(20.0)
+
+    assert cluster.list(VolumeAttachment) == ()
+    assert tree_of(cluster, "disk") is not None
+
+
+def test_failing_class_says_so_and_makes_nothing(cluster: Cluster) -> None:
+    """A class whose parameter says fail: the claim stays Pending and an Event has the reason."""
+    cluster.apply(
+        decode(
+            {
+                "apiVersion": "storage.k8s.io/v1",
+                "kind": "StorageClass",
+                "metadata": {"name": "broken"},
+                "provisioner": "cloud.csi.kubarium.dev",
+                "parameters": {"failProvisioning": "quota exceeded"},
+            }
+        ),
+        claim("disk", "broken"),
+    )
+    cluster.run_for(10.0)
+
+    assert find(cluster, PersistentVolumeClaim, "disk").status.phase == "Pending"
+    messages = [event.message for event in cluster.list(Event)]
+    assert any("code = Internal desc = quota exceeded" in message for message in messages)
+
+
+def test_only_shared_storage_is_written_by_many(cluster: Cluster) -> None:
+    """ReadWriteMany is refused by a disk and given by the network."""
+    modes = "ReadWriteMany"
+    cluster.apply(claim("disk", "cloud", "1Gi", modes), claim("share", "network", "1Gi", modes))
+    cluster.apply(pod("one", "share"), pod("other", "disk"))
+    cluster.run_for(20.0)
+
+    assert find(cluster, PersistentVolumeClaim, "share").status.phase == "Bound"
+    assert find(cluster, PersistentVolumeClaim, "disk").status.phase == "Pending"
+    assert "ProvisioningFailed" in reasons(cluster, "disk")
+
+
+def test_file_system_grows_while_its_pod_runs(cluster: Cluster) -> None:
+    """The claim asks, the volume grows, the node's file system follows."""
+    cluster.apply(claim("disk", "local"), pod("user", "disk"))
+    cluster.run_for(20.0)
+
+    growth = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+    cluster.admin.patch(PersistentVolumeClaim, "disk", growth, namespace="default")
+    cluster.run_for(20.0)
+
+    status = find(cluster, PersistentVolumeClaim, "disk").status
+    assert status.capacity["storage"] == "2Gi"
+    assert status.conditions == ()
+    assert tree_of(cluster, "disk").size == 2 << 30
+
+
+def test_clone_begins_with_what_its_source_holds(cluster: Cluster) -> None:
+    """A claim from a claim: later writes stay apart."""
+    cluster.apply(claim("first", "local"), pod("user", "first"))
+    cluster.run_for(20.0)
+    tree_of(cluster, "first").files["file"] = b"early"
+
+    source = {"kind": "PersistentVolumeClaim", "name": "first"}
+    cluster.apply(claim("second", "local", dataSource=source), pod("reader", "second"))
+    cluster.run_for(20.0)
+    tree_of(cluster, "first").files["file"] = b"late"
+
+    assert tree_of(cluster, "second").files["file"] == b"early"
+
+
+def test_deleted_claim_takes_its_volume_with_it(cluster: Cluster) -> None:
+    """Reclaim policy Delete: first the pod has to end, then claim, volume and content go."""
+    cluster.apply(claim("disk", "cloud"), pod("user", "disk"))
+    cluster.run_for(20.0)
+    cluster.admin.delete(PersistentVolumeClaim, "disk", namespace="default")
+    cluster.run_for(10.0)
+    assert find(cluster, PersistentVolumeClaim, "disk").metadata.deletion_timestamp is not None
+
+    cluster.admin.delete(Pod, "user", namespace="default")
+    cluster.run_for(60.0)
+
+    assert cluster.list(PersistentVolumeClaim) == ()
+    assert cluster.list(PersistentVolume) == ()
+    assert cluster.volumes is not None
+    assert cluster.volumes.trees == {}
+
+
+def test_ephemeral_volume_lives_with_its_pod(cluster: Cluster) -> None:
+    """The claim is made for the pod, and goes when the pod goes."""
+    template = {
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "cloud",
+            "resources": {"requests": {"storage": "1Gi"}},
+        }
+    }
+    volumes = [{"name": "data", "ephemeral": {"volumeClaimTemplate": template}}]
+    cluster.apply(pod("user", "", volumes=volumes))
+    cluster.run_for(20.0)
+    assert find(cluster, Pod, "user").status.phase == "Running"
+    assert find(cluster, PersistentVolumeClaim, "user-data").status.phase == "Bound"
+
+    cluster.admin.delete(Pod, "user", namespace="default")
+    cluster.run_for(60.0)
+
+    assert cluster.list(PersistentVolumeClaim) == ()
+
+
+def test_nodes_say_which_drivers_they_have(cluster: Cluster) -> None:
+    """Each node has a CSINode with the limit and the topology of its drivers."""
+    drivers = {driver.name: driver for driver in cluster.get(CSINode, "node-a").spec.drivers}
+
+    cloud = drivers["cloud.csi.kubarium.dev"]
+    assert cloud.topology_keys == ("topology.kubernetes.io/zone",)
+    assert cloud.allocatable is not None
+    assert cloud.allocatable.count == 16
+
+
+def test_retained_volume_is_released(cluster: Cluster) -> None:
+    """A volume made by hand: bound to the claim that fits, kept when the claim goes."""
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "manual"},
+        "spec": {
+            "capacity": {"storage": "5Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "manual",
+            "hostPath": {"path": "/srv"},
+        },
+    }
+    cluster.apply(decode(volume), claim("wanted", "manual"))
+    cluster.run_for(5.0)
+    found = find(cluster, PersistentVolumeClaim, "wanted")
+    assert (found.status.phase, found.spec.volume_name) == ("Bound", "manual")
+    assert found.status.capacity["storage"] == "5Gi"
+
+    cluster.admin.delete(PersistentVolumeClaim, "wanted", namespace="default")
+    cluster.run_for(10.0)
+
+    assert cluster.get(PersistentVolume, "manual").status.phase == "Released"
