@@ -41,6 +41,7 @@ from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
 from engine.cri.runtime import Emit, LogOptions, Runtime
 from engine.errors import ConfigError, EngineError
 from engine.faults.component_pods import DNS
+from engine.kernel.journal import Entry
 from engine.load.profile import Profile
 from engine.proxy.dns_zone import DnsZone
 from engine.replay.recording import Recording
@@ -168,7 +169,7 @@ class Host:
     _objects: EncodedObjects = attrs.field(factory=EncodedObjects, init=False)
     _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
-    _load_processes: list[load_process.LoadProcess] = attrs.field(factory=list, init=False)
+    _loads: load_process.LoadProcesses | None = attrs.field(default=None, init=False)
     _recording: Recording | None = attrs.field(default=None, init=False)
     _log_readers: dict[int, Callable[[str], None]] = attrs.field(factory=dict, init=False)
     _log_reads: int = attrs.field(default=0, init=False)
@@ -250,7 +251,7 @@ class Host:
             self.network.dns_is_up = lambda: self.cluster.components.is_up(DNS)
             self.network.connect(self.cluster.proxier.informers)
             await self.network.start()
-        self.cluster.journal.register(load_process.CHANNEL, load_process.take)
+        self._loads = load_process.LoadProcesses(self.cluster.journal)
         if self.options.journal is not None:
             self._recording = Recording.begin(
                 self.options.journal, self.cluster, scenario=self.options.scenario
@@ -282,8 +283,8 @@ class Host:
             self.cluster.stop()
             if self._recording is not None:
                 self._recording.close()
-            for process in self._load_processes:
-                await process.close()
+            if self._loads is not None:
+                await self._loads.close()
         if self.fetcher is not None:
             await self.fetcher.close()
         if self.network is not None:
@@ -346,6 +347,17 @@ class Host:
 
     def _node_logs(self, node: str, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         return self.cluster.reach(node).logs(container_id, options)
+
+    def listen_to_inputs(self, listener: Callable[[Entry], None]) -> None:
+        """Call *listener* with every input from outside too, until it is called no more."""
+        journal, earlier = self.cluster.journal, self.cluster.journal.tap
+
+        def tap(entry: Entry) -> None:
+            if earlier is not None:
+                earlier(entry)
+            listener(entry)
+
+        journal.tap = tap
 
     def make_player(
         self, scenario: Scenario, *, on_change: Callable[[Player], None] = lambda _player: None
@@ -593,8 +605,8 @@ class Host:
         process = load_process.LoadProcess(
             load, profile, lambda: cluster.proxier.rules, names, cluster.journal
         )
-        self._load_processes.append(process)
-        return process
+        assert self._loads is not None
+        return self._loads.add(process)
 
     def _read_log(
         self, namespace: str, pod: str, container: str, done: Callable[[str], None]

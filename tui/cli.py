@@ -99,6 +99,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     scenario.later(_add_scenario_actions)
 
+    record = commands.add_parser("record", help="turn what you do into a scenario")
+    record.later(_add_record_options)
+    _add_cluster_options(record)
+    record.set_defaults(run=_record)
+
     replay = commands.add_parser("replay", help="run a journal again, without the outside world")
     replay.add_argument("journal", type=Path, metavar="JOURNAL", help="what --journal wrote")
     replay.set_defaults(run=_replay)
@@ -390,6 +395,18 @@ def _add_scenario_actions(parser: argparse.ArgumentParser) -> None:
     from tui.commands.scenario import add_actions
 
     add_actions(parser)
+
+
+def _add_record_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.record import add_options
+
+    add_options(parser)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from tui.commands.record import run
+
+    return run(options)
 
 
 def _replay(options: argparse.Namespace) -> int:

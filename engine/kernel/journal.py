@@ -36,12 +36,14 @@ class Journal:
     """Brings outside inputs into the loop, in order, and remembers them.
 
     Channels are registered once by who handles them (``"http"``, ``"runtime/node-1"``, ``"key"``).
-    Keeps the last *keep* entries in memory; `tap`, if set, sees every entry as it enters.
+    Keeps the last *keep* entries in memory; `tap`, if set, sees every entry as it enters;
+    `answered` sees what `call` returned for one.
     """
 
     loop: Loop
     keep: int = 10_000
     tap: Callable[[Entry], None] | None = None
+    answered: Callable[[Entry, Any], None] | None = None
     entries: deque[Entry] = attrs.field(init=False)
     _handlers: dict[str, Callable[[Any], Any]] = attrs.field(factory=dict, init=False)
     _wake: Callable[[], None] | None = attrs.field(default=None, init=False)
@@ -87,6 +89,8 @@ class Journal:
         handler = self._handlers[channel]
         entry = self._record(channel, payload)
         result = self.loop.run_now(handler, payload, context=InputContext(entry.number, channel))
+        if self.answered is not None:
+            self.answered(entry, result)
         if self._wake is not None:
             self._wake()
         return result

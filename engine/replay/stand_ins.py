@@ -58,7 +58,8 @@ class RecordedRuntime:
     async def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         """Logs are not kept."""
         del options
-        for _never in ():
+        nothing: tuple[bytes, ...] = ()
+        for _piece in nothing:
             yield b""
         raise RuntimeFailure(f"the log of {container_id} is not in the journal")
 
