@@ -23,10 +23,31 @@ CHANNEL = "load"
 FOLLOW_SECONDS = 0.25
 
 
-def take(report: "tuple[LoadProcess, dict[str, Any]]") -> None:
-    """A report has come: handler of the channel."""
-    process, status = report
-    process.take(status)
+@attrs.define(eq=False, repr=False)
+class LoadProcesses:
+    """All that were begun, by the uid of their Load; reports enter by uid, as plain data."""
+
+    journal: Journal
+    by_uid: "dict[str, LoadProcess]" = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.journal.register(CHANNEL, self._take)
+
+    def add(self, process: "LoadProcess") -> "LoadProcess":
+        """Hand reports to *process* from now on."""
+        self.by_uid[process.load.metadata.uid] = process
+        return process
+
+    async def close(self) -> None:
+        """Wait until every process has gone."""
+        for process in self.by_uid.values():
+            await process.close()
+
+    def _take(self, report: tuple[str, dict[str, Any]]) -> None:
+        uid, status = report
+        process = self.by_uid.get(uid)
+        if process is not None:
+            process.take(status)
 
 
 @attrs.define(eq=False, repr=False)
@@ -96,7 +117,7 @@ class LoadProcess:
         following = asyncio.create_task(self._follow(process.stdin, known))
         try:
             while line := await process.stdout.readline():
-                self.journal.post(CHANNEL, (self, json.loads(line)))
+                self.journal.post(CHANNEL, (self.load.metadata.uid, json.loads(line)))
         finally:
             following.cancel()
             with contextlib.suppress(ProcessLookupError):

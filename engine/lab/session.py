@@ -5,9 +5,11 @@ Callbacks on the loop, as the scenario player is; in virtual time it runs the sa
 
 import re
 from collections.abc import Callable
+from math import ceil
 
 import attrs
 
+from engine.api.core import Namespace
 from engine.apiserver.errors import ApiError
 from engine.client.client import Client
 from engine.kernel.loop import Timer
@@ -249,7 +251,7 @@ class LabSession:
         hold = seconds(task.hold) if task.hold is not None else 0.0
         left = hold - (now - self._holds_since)
         if left > 0:
-            said = f"{self._words('hold')} {left:.0f} s"
+            said = f"{self._words('hold')} {ceil(left)} s"
             self._set_task(attrs.evolve(self._task_state(), missing=(said,), held=held))
             return
         if not self.busy:
@@ -274,7 +276,7 @@ class LabSession:
                 missing=(),
                 held=held,
                 ended_at=now,
-                revision=int(getattr(self.client.server, "revision", 0)),
+                revision=self.client.list(Namespace).revision,
             )
         )
         self._begin_task()

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "scheduler",
     "scale",
     "apiserver",
+    "load",
 )
 
 
