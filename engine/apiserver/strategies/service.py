@@ -47,6 +47,8 @@ class ServiceStrategy(WithoutGeneration):
             changes["session_affinity_config"] = FrozenDict(
                 {"clientIP": FrozenDict({"timeoutSeconds": 10800})}
             )
+        if changes["session_affinity"] == "None":
+            changes["session_affinity_config"] = None
         if type_ != "ExternalName":
             changes["internal_traffic_policy"] = spec.internal_traffic_policy or "Cluster"
             changes["ip_families"] = spec.ip_families or ("IPv4",)

@@ -35,8 +35,10 @@ def pod(name: str, *, cpu: str = "0", port: int = 0, ip: str = "", **spec: Any) 
             [pod("b", cpu="1")],
             (
                 "OutOfcpu",
-                "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: "
-                "2000",
+                (
+                    "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: "
+                    "2000"
+                ),
             ),
             id="no cpu",
         ),
@@ -63,8 +65,10 @@ def pod(name: str, *, cpu: str = "0", port: int = 0, ip: str = "", **spec: Any) 
             [pod("b", port=80)],
             (
                 "NodePorts",
-                "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod "
-                "ports",
+                (
+                    "Predicate NodePorts failed: node(s) didn't have free ports for the requested "
+                    "pod ports"
+                ),
             ),
             id="port taken on all addresses",
         ),
