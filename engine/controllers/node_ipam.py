@@ -7,6 +7,7 @@ Source: pkg/controller/nodeipam/ipam/range_allocator.go, kubernetes v1.34.
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 import attrs
 
@@ -22,31 +23,33 @@ NODE_PREFIX = 24
 RETRY = 30.0
 
 
+@lru_cache(maxsize=4096)
+def _network(text: str) -> ipaddress.IPv4Network | None:
+    try:
+        return ipaddress.IPv4Network(text)
+    except ValueError:
+        return None
+
+
 def cluster_cidr(taken: Iterable[str]) -> ipaddress.IPv4Network:
     """The /16 that the ranges in use are part of."""
     for text in taken:
-        try:
-            network = ipaddress.IPv4Network(text)
-        except ValueError:
-            continue
-        if network.prefixlen >= 16:
+        network = _network(text)
+        if network is not None and network.prefixlen >= 16:
             return network.supernet(new_prefix=16)
     return ipaddress.IPv4Network(DEFAULT_CLUSTER_CIDR)
 
 
 def free_range(taken: Iterable[str]) -> str | None:
     """The first /24 of the cluster's range that overlaps none of *taken*; None if there is none."""
-    busy = []
-    for text in taken:
-        try:
-            busy.append(ipaddress.IPv4Network(text))
-        except ValueError:
-            continue
+    busy = [network for text in taken if (network := _network(text)) is not None]
     whole = cluster_cidr(str(network) for network in busy)
-    used = {int(network.network_address) >> (32 - NODE_PREFIX) for network in busy}
-    for subnet in whole.subnets(new_prefix=NODE_PREFIX):
-        if int(subnet.network_address) >> (32 - NODE_PREFIX) not in used:
-            return str(subnet)
+    host_bits = 32 - NODE_PREFIX
+    used = {int(network.network_address) >> host_bits for network in busy}
+    first = int(whole.network_address) >> host_bits
+    for number in range(first, first + (1 << (NODE_PREFIX - whole.prefixlen))):
+        if number not in used:
+            return f"{ipaddress.IPv4Address(number << host_bits)}/{NODE_PREFIX}"
     return None
 
 

@@ -107,11 +107,12 @@ class Samples(dict[str, list[float]]):
 async def with_objects(samples: Samples, options: argparse.Namespace) -> None:
     """Pods created and bound on nodes that are objects only; then lists; then watchers."""
     with serving(nodes=1) as server:
-        async with JsonClient.of(server.kubeconfig) as client:
+        access = server.kubeconfig
+        async with JsonClient.of(access) as client, JsonClient.of(access) as heart:
             await cordon_all(client)
             await client.create_all("/api/v1/nodes", (node(n) for n in range(options.nodes)))
             await client.create_all(LEASES, (lease(n) for n in range(options.nodes)))
-            beating = asyncio.create_task(client.keep_alive(LEASES, options.nodes))
+            beating = asyncio.create_task(heart.keep_alive(LEASES, options.nodes))
             before, began = server.cpu(), time.perf_counter()
             await client.create_all(PODS, (pod(n) for n in range(options.pods)))
             await client.wait_until_bound(PODS)
