@@ -12,15 +12,18 @@ from engine.api.discovery import EndpointSlice
 from engine.api.events import Event
 from engine.api.meta import ApiObject, condition_of
 from engine.api.node import Node
+from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.api.replication import ReplicationController
 from engine.api.scheme import Resource
 from engine.api.selectors import format_selector
 from engine.api.stateful import DaemonSet, StatefulSet
+from engine.api.storage import StorageClass, VolumeAttachment
 from tui.render import events as events_
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
 from tui.render import rollouts, workloads
+from tui.render import storage as storage_
 from tui.render.age import age
 from tui.render.text import Tone
 
@@ -328,6 +331,39 @@ _SLICE = (
     AGE,
 )
 
+_VOLUME = (
+    _col("STATUS", storage_.phase_text, tone=lambda v: storage_.phase(v).tone),
+    _col("CAPACITY", lambda v: v.spec.capacity.get("storage", ""), is_right=True),
+    _col("ACCESS", lambda v: storage_.access(v.spec.access_modes)),
+    _col("CLAIM", storage_.claim_of, tone=lambda _: "info"),
+    _col("CLASS", lambda v: v.spec.storage_class_name),
+    _col("RECLAIM", lambda v: v.spec.persistent_volume_reclaim_policy, is_spare=True),
+    AGE,
+)  # fmt: skip
+_CLAIM = (
+    _col("STATUS", storage_.phase_text, tone=lambda c: storage_.phase(c).tone),
+    _col("CAPACITY", lambda c: c.status.capacity.get("storage", ""), is_right=True),
+    _col("ACCESS", lambda c: storage_.access(c.status.access_modes or c.spec.access_modes)),
+    _col("CLASS", lambda c: c.spec.storage_class_name or ""),
+    _col("VOLUME", lambda c: c.spec.volume_name, tone=lambda _: "dim", is_spare=True),
+    AGE,
+)  # fmt: skip
+_CLASS = (
+    _col("PROVISIONER", lambda c: c.provisioner, tone=lambda _: "info"),
+    _col("RECLAIM", lambda c: c.reclaim_policy or "Delete"),
+    _col("BINDING", lambda c: c.volume_binding_mode or "Immediate"),
+    _col("EXPANSION", lambda c: str(bool(c.allow_volume_expansion)), is_spare=True),
+    AGE,
+)
+_ATTACHMENT = (
+    _col("STATUS", lambda a: " ".join(storage_.attached(a)[:2]),
+         tone=lambda a: storage_.attached(a).tone),
+    _col("VOLUME", lambda a: a.spec.source.persistent_volume_name or ""),
+    _col("NODE", lambda a: a.spec.node_name, tone=lambda _: "info"),
+    _col("ATTACHER", lambda a: a.spec.attacher, is_spare=True),
+    AGE,
+)  # fmt: skip
+
 _COLUMNS: dict[type[ApiObject], tuple[Column, ...]] = {
     Pod: _POD,
     Node: _NODE,
@@ -343,6 +379,10 @@ _COLUMNS: dict[type[ApiObject], tuple[Column, ...]] = {
     Namespace: _NAMESPACE,
     EndpointSlice: _SLICE,
     ConfigMap: (_number("DATA", lambda c: len(c.data) + len(c.binary_data)), AGE),
+    PersistentVolume: _VOLUME,
+    PersistentVolumeClaim: _CLAIM,
+    StorageClass: _CLASS,
+    VolumeAttachment: _ATTACHMENT,
     Secret: (_col("TYPE", lambda s: s.type), _number("DATA", lambda s: len(s.data)), AGE),
 }
 
