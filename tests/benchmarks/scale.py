@@ -169,7 +169,10 @@ def main() -> int:
     parser.add_argument("--pods", type=int, default=150_000)
     parser.add_argument("--zone-seconds", type=int, default=600)
     options = parser.parse_args()
-    rows = list(measurements(options.nodes, options.pods, options.zone_seconds))
+    rows = []
+    for row in measurements(options.nodes, options.pods, options.zone_seconds):
+        print(f"  {row.name}: {row.ours:.3g} {row.unit}", file=sys.stderr, flush=True)
+        rows.append(row)
     return 0 if report("Scale: one process", rows) else 1
 
 
