@@ -140,7 +140,7 @@ async def test_random_faults_leave_nothing(tmp_path: Path) -> None:
         chance = random.Random(7)
         seen: dict[str, int] = {}
         for number in range(COUNT):
-            while len(host.cluster.injector.active) >= AT_ONCE:
+            while len(host.cluster.injector.active) >= AT_ONCE:  # noqa: ASYNC110 - the engine's time
                 await asyncio.sleep(0.02)
             fault = random_fault(chance, number)
             while True:
@@ -151,7 +151,7 @@ async def test_random_faults_leave_nothing(tmp_path: Path) -> None:
                     await asyncio.sleep(0.1)  # a fault keeps the API from taking writes
             await asyncio.sleep(0.05)
             seen[fault.spec.type] = seen.get(fault.spec.type, 0) + 1
-        while host.cluster.injector.active:
+        while host.cluster.injector.active:  # noqa: ASYNC110 - the engine's time
             await asyncio.sleep(0.05)
         assert host.podman is not None
         await host.podman.disturber.settle()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from textual import on
+from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
 from textual.widget import Widget
@@ -58,12 +58,12 @@ class FaultsScreen(View):
     def on_mount(self) -> None:
         """Ask about the invariants too."""
         super().on_mount()
-        self.run_worker(self._ask, exclusive=True, exit_on_error=False)
+        self._ask()
 
     def on_screen_resume(self) -> None:
         """Ask anew."""
         super().on_screen_resume()
-        self.run_worker(self._ask, exclusive=True, exit_on_error=False)
+        self._ask()
 
     def rebuild(self) -> None:
         """Show everything as it is now."""
@@ -82,7 +82,7 @@ class FaultsScreen(View):
         """Let countdowns run."""
         self.rows.move_on()
         self._show_detail()
-        self.run_worker(self._ask, exclusive=True, exit_on_error=False)
+        self._ask()
 
     @on(ObjectTable.Selected)
     def _on_selected(self) -> None:
@@ -101,6 +101,7 @@ class FaultsScreen(View):
             return
         self.detail.show(faults.detail_lines(fault, self.session.now, self.detail.room[0]))
 
+    @work(exclusive=True, exit_on_error=False)
     async def _ask(self) -> None:
         try:
             found = await self.session.source.list(Invariant)
