@@ -30,6 +30,7 @@ class Waiting:
     on_bound: Callable[[], None]
     on_failed: Callable[[str], None]
     timer: Timer
+    selected_at: dict[str, int]
 
 
 @attrs.define(eq=False, repr=False)
@@ -58,11 +59,12 @@ class VolumeBinder:
         claims = [claim for claim, _ in plan.bind] + list(plan.provision)
         for claim, volume in plan.bind:
             self.view.assumed[claim.key] = volume.metadata.name
+        selected_at: dict[str, int] = {}
         try:
             for claim, volume in plan.bind:
                 self._bind(claim, volume)
             for claim in plan.provision:
-                self._select(claim, node)
+                selected_at[claim.key] = self._select(claim, node)
         except ApiError:
             self._forget(frozenset(claim.key for claim in claims))
             raise
@@ -73,6 +75,7 @@ class VolumeBinder:
             on_bound,
             on_failed,
             self.loop.call_later(BIND_TIMEOUT, self._give_up, pod_key),
+            selected_at,
         )
         self._check(self._waiting[pod_key])
 
@@ -104,6 +107,11 @@ class VolumeBinder:
                     f'provisioning failed for PVC "{name}": selectedNode annotation value'
                     f' "{selected}" not set to scheduled node "{waiting.node}"',
                 )
+                return
+            written = waiting.selected_at.get(key)
+            if selected is None and written is not None and claim.revision >= written:
+                # Who provisions could not do it there.
+                self._fail(waiting, f'selectedNode annotation reset for PVC "{name}"')
                 return
             if not claim.spec.volume_name or BIND_COMPLETED not in claim.metadata.annotations:
                 return
@@ -143,9 +151,10 @@ class VolumeBinder:
         spec = attrs.evolve(volume.spec, claim_ref=owner)
         self.client.update(attrs.evolve(volume, metadata=metadata, spec=spec))
 
-    def _select(self, claim: PersistentVolumeClaim, node: str) -> None:
+    def _select(self, claim: PersistentVolumeClaim, node: str) -> int:
+        """Write the node; the revision at which the claim has it."""
         if claim.metadata.annotations.get(SELECTED_NODE) == node:
-            return
+            return claim.revision
         annotations = claim.metadata.annotations.with_items({SELECTED_NODE: node})
         metadata = attrs.evolve(claim.metadata, annotations=annotations)
-        self.client.update(attrs.evolve(claim, metadata=metadata))
+        return self.client.update(attrs.evolve(claim, metadata=metadata)).revision

@@ -249,3 +249,28 @@ def test_retained_volume_is_released(cluster: Cluster) -> None:
     cluster.run_for(10.0)
 
     assert cluster.get(PersistentVolume, "manual").status.phase == "Released"
+
+
+def test_full_zone_sends_the_pod_elsewhere(cluster: Cluster) -> None:
+    """A zone at its limit: the choice of the node is taken back, and another one is made."""
+    cluster.apply(
+        decode(
+            {
+                "apiVersion": "storage.k8s.io/v1",
+                "kind": "StorageClass",
+                "metadata": {"name": "tight"},
+                "provisioner": "cloud.csi.kubarium.dev",
+                "volumeBindingMode": "WaitForFirstConsumer",
+                "parameters": {"zoneLimit": "1"},
+            }
+        ),
+        claim("one", "tight"),
+        claim("two", "tight"),
+        pod("first", "one", nodeSelector={"topology.kubernetes.io/zone": "a"}),
+    )
+    cluster.run_for(20.0)
+
+    cluster.apply(pod("second", "two"))
+    cluster.run_for(300.0)
+
+    assert find(cluster, Pod, "second").spec.node_name == "node-b"
