@@ -14,7 +14,7 @@ _JSON = ("application/json", "*/*", "application/*", "")
 _YAML = ("application/yaml",)
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Form:
     """The form of an answer."""
 
