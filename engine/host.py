@@ -280,9 +280,9 @@ class Host:
             self.pacer.stop()
             # What the pacer died of is raised by who watches `failed`.
             await asyncio.wait({self.failed})
-            self.cluster.stop()
             if self._recording is not None:
                 self._recording.close()
+            self.cluster.stop()
             if self._loads is not None:
                 await self._loads.close()
         if self.fetcher is not None:

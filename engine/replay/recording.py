@@ -48,6 +48,7 @@ class Recording:
             "config": to_data(cluster.config),
             "keys": identity_text(cluster.server.identity),
             "real": {name: to_data(runtime.info()) for name, runtime in real.items()},
+            "start": cluster.loop.now.hex(),
             "storage": cluster.make_storage is not None,
         }
         if scenario is not None:

@@ -93,6 +93,7 @@ class Replayer:
         self.cluster.store.watch(b"/", b"0", deliver=self._record)
         self._make_player()
         self._connect()
+        self.cluster.loop.now = self._start_time()
         self.cluster.start()
         problem, done = self.recorded.problem, 0
         for line in self.recorded.lines:
@@ -124,6 +125,13 @@ class Replayer:
             problem=problem,
             report=self.player.report() if self.player is not None else None,
         )
+
+    def _start_time(self) -> float:
+        """When the parts began to work: a moment after the cluster was made."""
+        try:
+            return float.fromhex(self.recorded.header["start"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"the journal's header is damaged: {error}") from error
 
     def _make_cluster(self) -> Cluster:
         header = self.recorded.header
@@ -217,8 +225,6 @@ class Replayer:
         """Run everything before *time*, and at *time* what led to *revision*."""
         loop, store = self.cluster.loop, self.cluster.store
         while (following := loop.next_time()) is not None and following <= time:
-            if following == time and store.revision >= revision and loop.now >= time:
-                break
             if following == time and store.revision >= revision:
                 break
             loop.run_step(time)

@@ -8,7 +8,7 @@ import attrs
 import yaml
 
 from engine.adapters.http.bodies import body_of
-from engine.adapters.http.request import ApiRequest
+from engine.adapters.http.request import ApiRequest, ApiResponse
 from engine.api.apps import Deployment
 from engine.api.codec import encode
 from engine.api.frozen import thaw
@@ -75,7 +75,8 @@ class Recorder:
         """See how the input ended: one that was refused was no step."""
         number, steps = self._pending
         self._pending = (0, [])
-        if number != entry.number or getattr(result, "status", 200) >= 300:
+        is_refused = isinstance(result, ApiResponse) and result.status >= 300
+        if number != entry.number or is_refused:
             return
         self.steps += steps
         self._last = entry.time

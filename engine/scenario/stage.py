@@ -97,7 +97,8 @@ class Stage:
 
     def now(self) -> Moment:
         """This moment; it is put down in the timeline."""
-        revision = int(getattr(self.client.server, "revision", 0))
+        store = getattr(self.client.server, "store", None)
+        revision = int(store.revision) if store is not None else 0
         moment = Moment(self.loop.now, revision)
         if not self.timeline or self.timeline[-1].revision != revision:
             self.timeline.append(moment)

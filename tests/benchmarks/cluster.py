@@ -12,6 +12,9 @@ from pathlib import Path
 from engine.api.apps import Deployment
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
+from engine.scenario.loader import parse_scenario
+from engine.scenario.player import Player
+from engine.scenario.view import ClusterView
 from tests.benchmarks.harness import Measurement, compare, report
 from tests.builders import make_deployment
 
@@ -62,6 +65,53 @@ def simulated_run(*, nodes: int, pods: int, seconds: float) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+SCENARIO = """
+format = "kubarium.scenario/1"
+id = "bench"
+title = "200 pods are updated while a node is down"
+[[step]]
+do = "kubectl"
+run = "create deployment web --image=localhost/kubarium/demo:v1 --replicas=200"
+[[step]]
+do = "wait"
+until = {rollout = "deployment/web"}
+timeout = "300s"
+[[step]]
+do = "fault"
+fault = "node.crash"
+target = {nodes = "node-3"}
+for = "90s"
+[[step]]
+do = "kubectl"
+run = "set image deployment/web *=localhost/kubarium/demo:v2"
+[[step]]
+do = "wait"
+until = {rollout = "deployment/web", faults_active = 0}
+timeout = "600s"
+[[step]]
+do = "sleep"
+seconds = "300s"
+"""
+
+
+def scenario_speed() -> float:
+    """Virtual seconds per CPU second of a scenario with 20 nodes and 200 pods."""
+    cluster = Cluster(config=ClusterConfig(nodes=make_nodes(20)))
+    cluster.start()
+    cluster.run_for(5.0)
+    client = cluster.client("scenario", groups=("system:masters",))
+    player = Player(parse_scenario(SCENARIO), client, ClusterView(client, lambda _u, _d: None))
+    before, began = time.process_time(), cluster.loop.now
+    player.start()
+    while not player.is_done:
+        cluster.run_for(1.0)
+    took = time.process_time() - before
+    assert not player.message, player.message
+    passed = cluster.loop.now - began
+    cluster.stop()
+    return passed / took
+
+
 def measurements() -> Iterator[Measurement]:
     """All rows, each as soon as it is measured."""
     yield compare(
@@ -70,6 +120,13 @@ def measurements() -> Iterator[Measurement]:
         lambda: cold_start("simulated")[0],
         target=1.0,
         higher_is_better=False,
+    )
+    yield compare(
+        "a scenario of 20 nodes and 200 pods: virtual seconds",
+        "s/s",
+        scenario_speed,
+        runs=3,
+        target=100.0,
     )
     yield compare(
         "100 s of 50 nodes and 1,500 pods",
