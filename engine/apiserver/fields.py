@@ -123,9 +123,11 @@ def _accessor(cls: type[ApiObject], field: FieldRequirement, custom: Any) -> Acc
     known = _BY_CLASS.get(cls, {})
     accessor = known.get(field.path) or _COMMON.get(field.path)
     if accessor is None:
+        if known or custom is not None:
+            raise BadRequestError(f"field label not supported: {field.path}")
         raise BadRequestError(
-            f'Unable to find "{cls.API_VERSION}, Kind={cls.KIND}" that match field selector: '
-            f"field label not supported: {field.path}"
+            f'"{field.path}" is not a known field selector: only "metadata.name", '
+            '"metadata.namespace"'
         )
     return accessor
 
