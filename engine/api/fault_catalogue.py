@@ -449,5 +449,21 @@ CATALOGUE: dict[str, FaultKind] = dict(
             _IMAGE,
             needs_target=False,
         ),
+        _kind(
+            "load.http",
+            "cluster",
+            "Send more requests to a service than it is used to.",
+            _p("service", "text", None, "the service, in the target's namespace", least=1),
+            _p("rate", "number", 200, "requests a second", least=0.1),
+            _p(
+                "pattern",
+                "choice",
+                "constant",
+                "how the rate changes",
+                choices=("constant", "ramp", "spike", "sine"),
+            ),
+            _p("peak", "number", None, "the highest rate of ramp, spike and sine"),
+            default_duration=60.0,
+        ),
     ]
 )

@@ -82,6 +82,10 @@ class ComponentRuntime:
         """Whether *command* is about one of the components."""
         return self._of(command) is not None
 
+    def has_component(self, name: str) -> bool:
+        """Whether that component is of this node."""
+        return any(found.component == name for found in self._by_uid.values())
+
     def has(self, container_id: str) -> bool:
         """Whether the container is one of the components."""
         return any(found.id == container_id for found in self._by_uid.values())

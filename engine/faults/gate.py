@@ -37,6 +37,11 @@ class RuntimeGate:
     pull_rules: dict[str, PullRule] = attrs.field(factory=dict, init=False)
     check_rules: dict[str, CheckRule] = attrs.field(factory=dict, init=False)
 
+    @property
+    def has_apiserver(self) -> bool:
+        """Whether the API server runs here, as one of the components."""
+        return self.components is not None and self.components.has_component("kube-apiserver")
+
     def on_event(self, event: RuntimeEvent) -> None:
         """Take an event of the runtime."""
         if isinstance(event, events.DisturbanceFailed):

@@ -10,7 +10,7 @@ from engine.api.kubarium import Fault, FaultStatus, HypothesisResult
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, NotFoundError
 from engine.client.informer import InformerFactory
-from engine.faults.fault import FaultError, Levers, Recovery
+from engine.faults.fault import FaultError, Levers, Recovery, Target
 from engine.faults.hypothesis import Watched
 from engine.faults.registry import FAULTS
 from engine.faults.sequence import Sequence, child, is_over
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 END_ALL = "faults/end-all"
 """The journal's channel of the panic key."""
 LOOK_SECONDS = 1.0
+OURSELVES_SECONDS = 60.0
 
 
 @attrs.define(eq=False, repr=False)
@@ -199,7 +200,13 @@ class Injector:
         entry.recovery = apply(fault, target, self.levers)
         if not kind.is_lasting and spec.duration_seconds is None:
             return self._at_once(entry)
-        return spec.duration_seconds or kind.default_duration
+        return spec.duration_seconds or kind.default_duration or self._before_it_is_too_late(target)
+
+    def _before_it_is_too_late(self, target: Target) -> float | None:
+        """When the API server goes down with its node, nobody can end the fault: a minute then."""
+        nodes = self.levers.nodes
+        hits_us = any(nodes[name].runtime.has_apiserver for name in target.nodes if name in nodes)
+        return OURSELVES_SECONDS if hits_us else None
 
     def _at_once(self, entry: _Active) -> float | None:
         """How long a fault without a duration of its own holds its lever."""

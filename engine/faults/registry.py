@@ -1,6 +1,6 @@
 """All faults there are, by the name users give; `engine.api.fault_catalogue` describes each."""
 
-from engine.faults import control_plane, image, network, node, pod, stress
+from engine.faults import control_plane, image, load, network, node, pod, stress
 from engine.faults.fault import FaultType
 
 FAULTS: dict[str, FaultType] = {
@@ -47,4 +47,5 @@ FAULTS: dict[str, FaultType] = {
     "leader.loss": control_plane.lose_leader,
     "image.pull-fail": image.fail_pulls,
     "image.pull-slow": image.slow_pulls,
+    "load.http": load.send_requests,
 }

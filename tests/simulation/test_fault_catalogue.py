@@ -9,6 +9,7 @@ from engine.api.container import HTTPGetAction, Probe
 from engine.api.fault_catalogue import CATALOGUE
 from engine.api.frozen import FrozenDict
 from engine.api.kubarium import Fault, FaultTarget
+from engine.api.load import Load
 from engine.api.meta import condition_of
 from engine.api.node import Node
 from engine.api.pod import Pod
@@ -16,7 +17,7 @@ from engine.apiserver.errors import ApiError
 from engine.cluster import Cluster
 from engine.faults.controls import make_fault
 from engine.faults.registry import FAULTS
-from tests.builders import make_deployment, make_pod
+from tests.builders import make_deployment, make_pod, make_service
 
 Seen = Callable[[Cluster], bool]
 WEB = FaultTarget(pods=("web",))
@@ -261,6 +262,21 @@ def test_a_lasting_fault_has_its_effect_until_it_ends(
     assert (fault.status.phase, fault.status.is_undone) == ("Recovered", True)
     assert disturbances(cluster) == 0
     assert cluster.injector.active == ()
+
+
+def test_load_is_sent_to_a_service(cluster: Cluster) -> None:
+    """Until the fault ends."""
+    cluster.apply(make_deployment("web", replicas=2), make_service("web"))
+    cluster.run_for(20.0)
+    params = FrozenDict(service="web", rate=50)
+    cluster.apply(make_fault("load", "load.http", FaultTarget(), params=params, duration=20.0))
+    cluster.run_for(8.0)
+    (load,) = cluster.list(Load)
+    cluster.run_for(30.0)
+
+    assert load.status["phase"] == "Running"
+    assert cluster.list(Load) == ()
+    assert cluster.get(Fault, "load").status.phase == "Recovered"
 
 
 def test_killed_pods_are_gone(cluster: Cluster) -> None:

@@ -108,7 +108,7 @@ expand-controller
   R storage.k8s.io:storageclasses
   {_EVENTS}
 fault-injector
-  R,create,delete kubarium.dev:faults
+  R,create,delete kubarium.dev:faults,loads
   update,patch kubarium.dev:faults,faults/status
   R,delete -:pods
   create -:pods/eviction
