@@ -88,6 +88,14 @@ class Condition:
 
 
 @attrs.frozen(kw_only=True)
+class StandardCondition(Condition):
+    """A metav1.Condition: its reason and message are written even when they say nothing."""
+
+    reason: str = wire(always=True, default="")
+    message: str = wire(always=True, default="")
+
+
+@attrs.frozen(kw_only=True)
 class LabelSelectorRequirement:
     """One expression of a label selector: In, NotIn, Exists or DoesNotExist."""
 

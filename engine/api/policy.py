@@ -5,7 +5,7 @@ from typing import ClassVar
 import attrs
 
 from engine.api.frozen import EMPTY, FrozenDict
-from engine.api.meta import ApiObject, Condition, LabelSelector
+from engine.api.meta import ApiObject, LabelSelector, StandardCondition
 from engine.api.wire import IntOrString, Json, Time, wire
 
 
@@ -30,7 +30,7 @@ class PodDisruptionBudgetStatus:
     desired_healthy: int = wire(always=True, default=0)
     expected_pods: int = wire(always=True, default=0)
     disrupted_pods: FrozenDict[str, Time] = EMPTY
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[StandardCondition, ...] = ()
     extra: FrozenDict[str, Json] = EMPTY
 
 

@@ -10,7 +10,7 @@ import attrs
 
 from engine.api.apps import Deployment, ReplicaSet
 from engine.api.frozen import FrozenDict
-from engine.api.meta import Condition, condition_of, controller_of
+from engine.api.meta import StandardCondition, condition_of, controller_of
 from engine.api.pod import Pod
 from engine.api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
 from engine.api.replication import ReplicationController
@@ -83,7 +83,7 @@ def budget_status(
         for pod in pods
     )
     allowed = max(0, healthy - wanted.healthy) if wanted.pods > 0 else 0
-    condition = Condition(
+    condition = StandardCondition(
         type="DisruptionAllowed",
         status="True" if allowed else "False",
         reason="SufficientPods" if allowed else "InsufficientPods",
@@ -238,7 +238,7 @@ def failed_status(
     budget: PodDisruptionBudget, why: str, *, now: float
 ) -> PodDisruptionBudgetStatus:
     """The status of a budget that cannot be worked out: nothing may be disrupted."""
-    condition = Condition(
+    condition = StandardCondition(
         type="DisruptionAllowed",
         status="False",
         reason="SyncFailed",
