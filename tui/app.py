@@ -222,6 +222,11 @@ class KubariumApp(App[None]):
         if self.is_running:
             self.session.tick()
 
+    def action_abort_scenario(self) -> None:
+        """End the scenario that plays: what it broke is mended."""
+        if self.player is not None:
+            self.player.control("stop")
+
     # Time
 
     def show_time(self, revision: int | None) -> None:

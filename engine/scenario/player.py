@@ -134,6 +134,10 @@ class Player:
         self._goal = number
         self.resume()
 
+    def stop(self) -> None:
+        """End the run because the audience wants it."""
+        self.abort("stopped from the keyboard")
+
     def abort(self, why: str) -> None:
         """End the run now: undo what was begun, and report it as failed."""
         if not self.is_done:

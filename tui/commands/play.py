@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
             lang=language_of(options.lang),
         )
         settings = options_for(scenario, options)
+        _take_outputs(scenario, options)
         _see_places(options)
     except ScenarioError as error:
         print(error, file=sys.stderr)
@@ -96,6 +97,16 @@ def options_for(scenario: Scenario, options: argparse.Namespace) -> HostOptions:
     )
 
 
+def _take_outputs(scenario: Scenario, options: argparse.Namespace) -> None:
+    """Write what the file asks for, where the command line names no other place."""
+    options.lines = None
+    names = {".cast": "cast", ".json": "report", ".xml": "junit", ".jsonl": "lines"}
+    for output in scenario.playback.outputs:
+        name = names.get(Path(output).suffix)
+        if name is not None and getattr(options, name) is None:
+            setattr(options, name, Path(output))
+
+
 def _see_places(options: argparse.Namespace) -> None:
     """Refuse, before anything is started, what could not be written in the end."""
     for path in (options.report, options.junit, options.cast, options.journal):
@@ -144,6 +155,9 @@ def write_reports(report: Report, options: argparse.Namespace) -> None:
     if options.report is not None:
         text = json.dumps(report.as_json(), indent=2, ensure_ascii=False)
         options.report.write_text(text + "\n", encoding="utf-8")
+    if options.lines is not None:
+        rows = [json.dumps(step, ensure_ascii=False) for step in report.as_json()["steps"]]
+        options.lines.write_text("\n".join(rows) + "\n", encoding="utf-8")
     if options.junit is not None:
         options.junit.write_text(report.as_junit(), encoding="utf-8")
 
@@ -168,6 +182,9 @@ async def play_on_screen(
         player.is_interactive = not options.headless
         player.screen = StageScreen(app, options.screenshot_dir or Path.cwd())
         app.player = player
+        for cause in scenario.abort.on:
+            if cause.startswith("key:"):
+                app.bind(cause.removeprefix("key:"), "abort_scenario", description="Abort")
         if options.cast is not None:
             cast = Cast(options.cast)
             stack.callback(cast.close)
