@@ -13,6 +13,8 @@ from engine.client.client import Client
 
 _KEPT = ("Event", "Lease", "Decision", "EndpointSlice", "Endpoints", "ControllerRevision")
 """Made and kept by the cluster itself; they follow what they are about."""
+_SYSTEM = "kube-system"
+"""Where the cluster's own parts are: they come back by themselves, under other uids."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -92,6 +94,7 @@ class Baseline:
             found += [
                 (resource.cls, obj)
                 for obj in items
-                if obj.metadata.deletion_timestamp is None or not obj.metadata.namespace
+                if obj.metadata.namespace != _SYSTEM
+                and (obj.metadata.deletion_timestamp is None or not obj.metadata.namespace)
             ]
         return found
