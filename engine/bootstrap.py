@@ -57,9 +57,6 @@ def bootstrap(client: Client, config: ClusterConfig, ca: str) -> None:
     for default in (*default_flow_control(), *built_in_services(SCHEME)):
         _ensure(client, default)
     _ensure(client, default_service_cidr(config.service_cidr))
-    for default in (*default_flow_control(), *built_in_services(SCHEME)):
-        _ensure(client, default)
-    _ensure(client, default_service_cidr(config.service_cidr))
     _publish_authority(client, ca)
     _ensure(client, _kubernetes_service(config))
     _ensure(client, _dns_service(config))
