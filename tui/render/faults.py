@@ -27,7 +27,7 @@ def time_left(fault: Fault, now: float) -> str:
     if fault.status.phase != "Active":
         return "-"
     if fault.status.ends_at is None:
-        return "until ended"
+        return "open"
     return f"{max(0, int(fault.status.ends_at - now))}s"
 
 
@@ -69,7 +69,9 @@ def detail_lines(fault: Fault, now: float, cells: int) -> list[Line]:
     if kind is not None:
         lines.append([Span(fit(kind.summary, cells).rstrip(), "dim")])
     if fault.status.phase == "Active":
-        lines.append([Span("ends in  ", "faint"), Span(time_left(fault, now))])
+        left = time_left(fault, now)
+        words = "until somebody ends it" if left == "open" else left
+        lines.append([Span("ends in  " if left != "open" else "goes on  ", "faint"), Span(words)])
     if fault.status.message:
         lines.append([Span("said     ", "faint"), Span(fault.status.message)])
     settings = ", ".join(f"{name} {value}" for name, value in fault.spec.params.items())
