@@ -43,7 +43,7 @@ async def test_a_scenario_is_held_stepped_and_told(tmp_path: Path) -> None:
             assert (tmp_path / "now.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def replicas(app: KubariumApp) -> list[int]:
+def replicas(app: KubariumApp) -> list[int | None]:
     """What the deployments on the screen ask for."""
     return [found.spec.replicas for found in app.session.objects(Deployment).values()]
 
