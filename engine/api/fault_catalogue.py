@@ -42,9 +42,9 @@ class Parameter:
         """
         match self.kind:
             case "text":
-                if not isinstance(given, str):
-                    raise ValueError(f"must be text, not {given!r}")
-                return given
+                if isinstance(given, str):
+                    return given
+                raise ValueError(f"must be text, not {given!r}")
             case "choice":
                 if given not in self.choices:
                     raise ValueError(f"must be one of {', '.join(self.choices)}, not {given!r}")
@@ -67,9 +67,9 @@ class Parameter:
                 given = float(given)
             except ValueError:
                 raise ValueError(f"must be a number, not {given!r}") from None
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            raise ValueError(f"must be a number, not {given!r}")
-        return float(given)
+        if isinstance(given, int | float) and not isinstance(given, bool):
+            return float(given)
+        raise ValueError(f"must be a number, not {given!r}")
 
     def _within(self, number: float, given: object) -> Value:
         if not self.least <= number <= self.most:
@@ -86,8 +86,8 @@ class Parameter:
 class FaultKind:
     """One fault of the catalogue.
 
-    *is_lasting* says that it goes on until it is undone; *default_duration* is how long, in seconds,
-    when nobody says (None: until it is deleted).
+    *is_lasting* says that it goes on until it is undone; *default_duration* is how long, in
+    seconds, when nobody says (None: until it is deleted).
     """
 
     name: str

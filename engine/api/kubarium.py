@@ -36,9 +36,9 @@ class FaultTarget:
 class Hypothesis:
     """Something that holds while the cluster is well: a value of an object, or a count of objects.
 
-    With *name* the field *path* (dots between names) of one object is compared by *operator* (one of
-    == != > >= < <=) with *value*; without it, the number of objects of *selector* is, of those that
-    have the condition *condition* if that is given. It may fail for *tolerance_seconds*.
+    With *name* the field *path* (dots between names) of one object is compared by *operator* (one
+    of == != > >= < <=) with *value*; without it, the number of objects of *selector* is, of those
+    that have the condition *condition* if that is given. It may fail for *tolerance_seconds*.
     """
 
     title: str = ""
@@ -87,8 +87,8 @@ class FaultSpec:
 
     With *sequence* it is a group of faults, with *schedule* (as of a CronJob) it makes a fault of
     itself at each of those times; *steady_state* must hold before, while and after, or the fault is
-    undone. With *is_dry_run* (``dryRun``) it only says what it would touch. *seed* fixes what chance
-    decides.
+    undone. With *is_dry_run* (``dryRun``) it only says what it would touch. *seed* fixes what
+    chance decides.
     """
 
     type: str = ""

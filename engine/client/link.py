@@ -87,7 +87,8 @@ class Link:
 
     def _loses(self) -> bool:
         """Whether a loss hits now; every one of them is asked, so that chance stays in step."""
-        return any([is_lost() for is_lost in self.losses.values()])
+        hits = [is_lost() for is_lost in self.losses.values()]
+        return any(hits)
 
     def _arrive(
         self, generation: int, callback: Callable[..., object], args: tuple[object, ...]

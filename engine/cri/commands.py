@@ -97,7 +97,10 @@ class PullImage:
 
 @attrs.frozen(kw_only=True)
 class RemoveImage:
-    """Delete an image that no container uses, by a name or id. Answer: ImagesChanged, if it went."""
+    """Delete an image that no container uses, by a name or id.
+
+    Answer: ImagesChanged, if it went.
+    """
 
     image: str
 

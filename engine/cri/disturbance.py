@@ -62,8 +62,8 @@ class DisturbTraffic:
     """Drop, reset, delay or slow the packets between *addresses* and *peers* (CIDRs; none: all).
 
     *direction* is in, out or both, seen from *addresses*; *port* keeps it to one destination port.
-    *percent* is the share of packets that is hit. *latency* and *jitter* are seconds, *rate* bytes a
-    second (then everything of *pod* shares it).
+    *percent* is the share of packets that is hit. *latency* and *jitter* are seconds, *rate* bytes
+    a second (then everything of *pod* shares it).
     """
 
     id: str

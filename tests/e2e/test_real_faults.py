@@ -145,7 +145,7 @@ async def test_random_faults_leave_nothing(tmp_path: Path) -> None:
             fault = random_fault(chance, number)
             while True:
                 try:
-                    host.cluster.journal.call("test", lambda f=fault: apply(f))  # type: ignore[misc]
+                    host.cluster.journal.call("test", lambda f=fault: apply(f))
                     break
                 except ApiError:
                     await asyncio.sleep(0.1)  # a fault keeps the API from taking writes

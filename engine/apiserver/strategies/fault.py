@@ -72,6 +72,11 @@ def _part(part: FaultSpec | FaultPart, path: str) -> list[Cause]:
 
 
 def _target(kind: FaultKind, target: FaultTarget, path: str) -> list[Cause]:
+    causes = [*_mode(target, path), *_selectors(target, path)]
+    return [*causes, *_needed(kind, target, path)] if kind.needs_target else causes
+
+
+def _mode(target: FaultTarget, path: str) -> list[Cause]:
     causes: list[Cause] = []
     if target.mode not in MODES:
         causes.append(unsupported(f"{path}.mode", target.mode, MODES[1:]))
@@ -80,6 +85,11 @@ def _target(kind: FaultKind, target: FaultTarget, path: str) -> list[Cause]:
             causes.append(invalid(f"{path}.value", target.value, "must be greater than 0"))
         elif target.mode.endswith("percent") and target.value > 100:
             causes.append(invalid(f"{path}.value", target.value, "must be at most 100"))
+    return causes
+
+
+def _selectors(target: FaultTarget, path: str) -> list[Cause]:
+    causes: list[Cause] = []
     for field, selector in (("selector", target.selector), ("nodeSelector", target.node_selector)):
         if selector is not None:
             causes += validate_selector(selector, f"{path}.{field}")
@@ -91,8 +101,11 @@ def _target(kind: FaultKind, target: FaultTarget, path: str) -> list[Cause]:
             parse_selector(text)
         except ValueError as error:
             causes.append(invalid(f"{path}.{field}", text, str(error)))
-    if not kind.needs_target:
-        return causes
+    return causes
+
+
+def _needed(kind: FaultKind, target: FaultTarget, path: str) -> list[Cause]:
+    causes: list[Cause] = []
     has_pods = bool(target.pods or target.selector is not None or target.expression)
     has_nodes = bool(target.nodes or target.node_selector is not None or target.node_expression)
     if kind.hits == "pods" and not (has_pods or has_nodes):

@@ -56,6 +56,22 @@ class FixedView:
         """Always the same."""
         return self.answer
 
+    def dns(self, _name: str) -> tuple[str, ...]:
+        """No name resolves."""
+        return ()
+
+    def log(self, _reference: str, _container: str, _namespace: str) -> str | None:
+        """Nothing was written."""
+        return ""
+
+    def usage(self, _reference: str, _resource: str, _namespace: str) -> str | None:
+        """Nothing is measured."""
+        return None
+
+    def violations(self, _invariant: str) -> tuple[str, ...]:
+        """All invariants hold."""
+        return ()
+
 
 @pytest.mark.parametrize(
     ("claim", "holds"),

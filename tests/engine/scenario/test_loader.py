@@ -39,7 +39,8 @@ def test_steps_are_read_by_their_kind() -> None:
         (HEAD + '[[step]]\ndo = "note"\ntext = "x"\n\ntxet = "hi"\n', 'did you mean "text"?'),
         (
             HEAD
-            + '[[step]]\ndo = "check"\nchecks = [\n  {object = "pod/a"},\n  {objcet = "pod/a"},\n]\n',
+            + '[[step]]\ndo = "check"\n'
+            + 'checks = [\n  {object = "pod/a"},\n  {objcet = "pod/a"},\n]\n',
             'my.toml:8: step 1: checks 2: objcet: unknown key; did you mean "object"?',
         ),
         (

@@ -56,7 +56,10 @@ def autoscaler(
     return decode_as(HorizontalPodAutoscaler, document)
 
 
-GOOD = {"AbleToScale": ("True", "ReadyForNewScale"), "ScalingActive": ("True", "ValidMetricFound")}
+GOOD: dict[str, Any] = {
+    "AbleToScale": ("True", "ReadyForNewScale"),
+    "ScalingActive": ("True", "ValidMetricFound"),
+}
 
 
 def test_the_state_is_a_word() -> None:
@@ -64,9 +67,9 @@ def test_the_state_is_a_word() -> None:
     assert render.replicas_state(autoscaler(**GOOD)).word == "growing to 5"
     assert render.replicas_state(autoscaler(5, 3, **GOOD)).word == "shrinking to 3"
     assert render.replicas_state(autoscaler(3, 3, **GOOD)).word == "steady"
-    limited = GOOD | {"ScalingLimited": ("True", "TooManyReplicas")}
+    limited: dict[str, Any] = GOOD | {"ScalingLimited": ("True", "TooManyReplicas")}
     assert render.replicas_state(autoscaler(8, 8, **limited)).word == "at its most"
-    blind = GOOD | {"ScalingActive": ("False", "FailedGetResourceMetric")}
+    blind: dict[str, Any] = GOOD | {"ScalingActive": ("False", "FailedGetResourceMetric")}
     assert render.replicas_state(autoscaler(**blind)).word == "FailedGetResourceMetric"
 
 

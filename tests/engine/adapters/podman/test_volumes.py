@@ -176,6 +176,9 @@ async def test_a_driver_makes_other_kinds_available(volumes: PodVolumes, tmp_pat
             place.mkdir(parents=True)  # noqa: ASYNC240 - a test's folder
             return place
 
+        async def grow(self, volume: Volume) -> None:
+            raise AssertionError("nothing asked for more room")
+
         async def unmount(self, pod: PodIdentity, place: Path) -> None:
             self.gone.append(place.name)
 
