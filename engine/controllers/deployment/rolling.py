@@ -105,7 +105,9 @@ def shrink_old(deployment: Deployment, sets: ReplicaSets) -> tuple[Resize, ...]:
         taken = max(0, min(budget, unhealthy))
         sizes[found.metadata.name] -= taken
         budget -= taken
-    available = sum(found.status.available_replicas for found in sets.all)
+    # A set that was shrunk a moment ago may still report pods that are about to go: counting them
+    # would shrink it twice (as in Kubernetes; found by soak seed 976).
+    available = sum(min(found.status.available_replicas, wanted(found)) for found in sets.all)
     budget = max(0, available - minimum)
     for found in old:
         taken = min(sizes[found.metadata.name], budget)

@@ -64,6 +64,7 @@ def test_new_set_grows_into_the_room_that_surge_leaves(
         pytest.param(2, 8, 8, 2, 2, 6, id="new-ones-that-are-available-free-old-ones"),
         pytest.param(5, 10, 0, 0, 0, 5, id="broken-old-pods-within-the-limit"),
         pytest.param(0, 1, 1, 10, 10, 0, id="last-one"),
+        pytest.param(5, 8, 12, 0, 0, 5, id="pods-that-are-about-to-go-do-not-count"),
     ],
 )
 def test_old_sets_shrink_only_as_far_as_availability_allows(
