@@ -17,7 +17,7 @@ class ScriptPane(Widget):
     ScriptPane { height: 9; background: $surface; color: $foreground;
                  border: round $secondary; border-title-color: $secondary;
                  border-title-style: bold; border-subtitle-color: $accent; }
-    .-short ScriptPane { height: 6; }
+    ScriptPane.-low { height: 6; }
     """
 
     def __init__(self, player: Player) -> None:
@@ -32,6 +32,7 @@ class ScriptPane(Widget):
         self._look()
 
     def _look(self) -> None:
+        self.set_class(self.app.size.height < 32, "-low")
         lines = self._lines()
         player = self.player
         state = "done" if player.is_done else ("‖ paused" if player.is_paused else "▶ playing")
