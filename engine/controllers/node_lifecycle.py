@@ -34,10 +34,10 @@ from engine.kernel.loop import Loop, Timer
 MONITOR_PERIOD = 5.0
 """Seconds between looks at all nodes."""
 
-DECLARE_COST = 0.01
+DECLARE_COST = 0.015
 MARK_COST = 0.05
 """Seconds between two nodes that fell silent, and between two whose pods are marked: a zone of a
-thousand nodes is noticed in ten seconds and told in a minute, and no moment is longer than others.
+thousand nodes is noticed in fifteen seconds and told in a minute, and no moment holds all of it.
 Kubernetes is slower: its clients are limited to 20 writes a second."""
 
 NODE_INDEX = "node"
