@@ -31,7 +31,7 @@ async def test_every_view_opens_and_a_crash_becomes_a_fault(tmp_path: Path) -> N
             ]  # fmt: skip
             resources = app.screen
             assert isinstance(resources, ResourcesScreen)
-            assert len(resources.rows) == 3
+            assert len(resources.rows) == 3 + 9  # the demo application and the components
 
             await pilot.press("f2", "x")
             await pilot.pause()
