@@ -33,7 +33,7 @@ async def test_every_view_opens_and_a_crash_becomes_a_fault(tmp_path: Path) -> N
             assert isinstance(resources, ResourcesScreen)
             assert len(resources.rows) == 3 + 9  # the demo application and the components
 
-            await pilot.press("f2", "x")
+            await pilot.press("f2", "right", "x")
             await pilot.pause()
             assert isinstance(app.screen, Confirm)
             assert not host.cluster.list(Fault)
@@ -42,4 +42,4 @@ async def test_every_view_opens_and_a_crash_becomes_a_fault(tmp_path: Path) -> N
 
             (fault,) = host.cluster.list(Fault)
             assert fault.spec.type == "node.crash"
-            assert fault.spec.target.nodes == ("control-plane",)
+            assert fault.spec.target.nodes == ("node-1",)
