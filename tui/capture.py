@@ -11,7 +11,8 @@ from pathlib import Path
 import attrs
 
 from engine.api.apps import Deployment
-from engine.host import Host, HostOptions
+from engine.host import Host
+from engine.hosting.options import HostOptions
 from tui import operations
 from tui.app import KubariumApp
 from tui.embedded import EmbeddedSource

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from tui.late_parser import LateParser
-from tui.late_parser import LateParser
 
 MOST_ZONES = 26
 EXIT_FAILED = 1
@@ -47,40 +46,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-demo", action="store_true", help="start without the demo application")
     parser.set_defaults(run=_open)
     _add_history_options(parser)
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", parser_class=LateParser
-    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=LateParser)
 
     serve = commands.add_parser("serve", help="run a cluster without a screen, for kubectl")
-    _add_cluster_options(serve)
-    _add_store_options(serve)
-    _add_history_options(serve)
-    serve.add_argument(
-        "--scheduler-config",
-        type=_scheduler_config,
-        metavar="FILE",
-        help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
-    )
-    _add_node_options(serve)
-    serve.add_argument(
-        "--pod-manifest-path",
-        type=Path,
-        metavar="DIR",
-        help="static pods: manifests in DIR run on the control plane, those in DIR/NODE on NODE",
-    )
-    serve.add_argument(
-        "--audit-log", type=Path, metavar="PATH", help="put down each request here, as JSON lines"
-    )
-    serve.add_argument(
-        "--audit-policy",
-        type=Path,
-        metavar="PATH",
-        help="what is put down: an audit.k8s.io/v1 Policy (bodies of writes, but of no secrets)",
-    )
-    serve.add_argument(
-        "--journal", type=Path, metavar="PATH", help="put down every input, for `kubarium replay`"
-    )
-    serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
+    _add_serve_options(serve)
     serve.set_defaults(run=_serve)
 
     attach = commands.add_parser("attach", help="open the terminal app on a running cluster")
@@ -144,6 +113,38 @@ def make_parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_serve_options(serve: argparse.ArgumentParser) -> None:
+    _add_cluster_options(serve)
+    _add_store_options(serve)
+    _add_history_options(serve)
+    serve.add_argument(
+        "--scheduler-config",
+        type=_scheduler_config,
+        metavar="FILE",
+        help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
+    )
+    _add_node_options(serve)
+    serve.add_argument(
+        "--pod-manifest-path",
+        type=Path,
+        metavar="DIR",
+        help="static pods: manifests in DIR run on the control plane, those in DIR/NODE on NODE",
+    )
+    serve.add_argument(
+        "--audit-log", type=Path, metavar="PATH", help="put down each request here, as JSON lines"
+    )
+    serve.add_argument(
+        "--audit-policy",
+        type=Path,
+        metavar="PATH",
+        help="what is put down: an audit.k8s.io/v1 Policy (bodies of writes, but of no secrets)",
+    )
+    serve.add_argument(
+        "--journal", type=Path, metavar="PATH", help="put down every input, for `kubarium replay`"
+    )
+    serve.add_argument("--demo", action="store_true", help="deploy the demo application too")
 
 
 def _add_cluster_options(parser: argparse.ArgumentParser, *, is_scenario: bool = False) -> None:

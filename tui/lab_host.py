@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from engine.errors import EngineError
-from engine.host import Host, HostOptions, state_folder
+from engine.host import Host
+from engine.hosting.options import HostOptions, state_folder
 from engine.lab import state as states
 from engine.lab.machine import node_configs
 from engine.lab.progress import Progress

@@ -15,7 +15,8 @@ from engine.api.kubarium import Fault, FaultTarget
 from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError
 from engine.faults.controls import make_fault
-from engine.host import Host, HostOptions
+from engine.host import Host
+from engine.hosting.options import HostOptions
 from tests.builders import make_deployment
 from tests.e2e.served import Served
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from engine.host import Host, HostOptions
+from engine.host import Host
+from engine.hosting.options import HostOptions
 
 SETTLE_SECONDS = 20.0
 """Virtual seconds until the demo application runs."""

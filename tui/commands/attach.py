@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine.host import default_kubeconfig
+from engine.hosting.options import default_kubeconfig
 
 
 def run(options: argparse.Namespace) -> int:

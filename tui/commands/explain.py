@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _explain(options: argparse.Namespace) -> int:
     from engine.api.codec import encode
-    from engine.host import default_kubeconfig
+    from engine.hosting.options import default_kubeconfig
     from tui.attached import AttachedSource
     from tui.render.decision_text import explain, explain_what_if
     from tui.what_if import what_if

@@ -94,7 +94,7 @@ def login() -> str:
 
 def progress() -> Any:
     """Where progress is kept."""
-    from engine.host import state_folder
+    from engine.hosting.options import state_folder
     from engine.lab.progress import Progress
 
     return Progress(state_folder() / "labs")

@@ -110,7 +110,7 @@ async def _to_url(options: argparse.Namespace) -> int:
 async def _to_service(options: argparse.Namespace) -> int:
     from engine.api.codec import decode, encode
     from engine.api.load import Load
-    from engine.host import default_kubeconfig
+    from engine.hosting.options import default_kubeconfig
     from tui.attached import AttachedSource
 
     name, port, path = _service(options.target)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from engine.host import Host, HostOptions
+from engine.host import Host
+from engine.hosting.options import HostOptions
 from engine.lab.course import find_scenario
 from engine.lab.machine import node_configs
 from engine.scenario.player import Player

@@ -9,7 +9,8 @@ import signal
 import sys
 
 from engine.adapters.storage.choose import StoreOptions
-from engine.host import Host, HostOptions
+from engine.host import Host
+from engine.hosting.options import HostOptions
 from tui.commands.history import retention
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from engine.api.apps import Deployment
 from engine.errors import ConfigError
-from engine.host import Host, HostOptions
+from engine.host import Host
+from engine.hosting.options import HostOptions
 from engine.replay.journal_file import read_journal
 from engine.replay.replayer import Replayer
 from engine.scenario.loader import parse_scenario
