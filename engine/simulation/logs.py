@@ -1,6 +1,6 @@
 """Lines a simulated container has written, and the part of them that a reader asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -14,6 +14,11 @@ class LogLine:
 
     time: float
     text: str
+
+
+def written_by(lines: Iterable[LogLine], now: float) -> list[LogLine]:
+    """The lines that are written by *now*; the rest of a container's course is still to come."""
+    return [line for line in lines if line.time <= now]
 
 
 def select(lines: Sequence[LogLine], options: LogOptions) -> Iterator[bytes]:
