@@ -30,9 +30,9 @@ def event_loop() -> asyncio.AbstractEventLoop:
 def settle_memory() -> None:
     """Have what a cluster begins with never looked through for cycles again, the rest seldom.
 
-    Objects of the API have no cycles: counting references frees them.
+    Objects of the API have no cycles: counting references frees them. What loading left in cycles
+    stays as well: to look for it would cost more than it is worth.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
