@@ -7,11 +7,10 @@ import attrs
 
 from engine.api.core import Service
 from engine.api.pod import Pod, PodStatus
-from engine.apiserver.errors import ApiError, NotFoundError
+from engine.apiserver.errors import NotFoundError
 from engine.client.client import Client
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
-from engine.cri.commands import RemoveSandbox
 from engine.cri.events import NodeMeasured
 from engine.cri.runtime import Runtime
 from engine.cri.status import NodeImage
@@ -19,13 +18,13 @@ from engine.kernel.backoff import Backoff
 from engine.kernel.loop import Loop
 from engine.kubelet.adoption import adopt, take_over_status
 from engine.kubelet.checks import CheckRunner
-from engine.kubelet.config_source import ConfigSource, MissingConfigError
+from engine.kubelet.config_source import ConfigSource
 from engine.kubelet.container_status import NodeFacts
-from engine.kubelet.crash_backoff import format_seconds
-from engine.kubelet.images import ImageManager, field_path
+from engine.kubelet.images import ImageManager
 from engine.kubelet.killer import Killer, grace_of
-from engine.kubelet.pleg import SANDBOX_RETRY_SECONDS, Pleg
-from engine.kubelet.pod_actions import PodActions, compute_pod_actions
+from engine.kubelet.pleg import Pleg
+from engine.kubelet.pod_actions import compute_pod_actions
+from engine.kubelet.pod_effects import PodEffects
 from engine.kubelet.pod_state import (
     ContainerWork,
     PodState,
@@ -35,10 +34,11 @@ from engine.kubelet.pod_state import (
     is_terminal,
 )
 from engine.kubelet.pod_status import compute_status
-from engine.kubelet.prober import LIVENESS, READINESS, STARTUP, Chance, Prober, ProbeTarget
-from engine.kubelet.refusal import end_for_node, evict_for_volume, refuse, reject, runtime_handler
+from engine.kubelet.probe_results import ProbeResults
+from engine.kubelet.prober import Chance, Prober
+from engine.kubelet.refusal import end_for_node, evict_for_volume, fail_overdue, refuse, reject
 from engine.kubelet.resizer import Resizer, granted
-from engine.kubelet.specs import DnsSettings, sandbox_command
+from engine.kubelet.specs import DnsSettings
 from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
 from engine.kubelet.volumes.claim import names_in_use
@@ -47,8 +47,6 @@ from engine.kubelet.volumes.manager import VolumeManager
 from engine.kubelet.volumes.registry import make_plugins
 from engine.kubelet.volumes.tokens import PodToken, TokenManager
 
-MOUNT_RETRY_SECONDS = 10.0
-PENDING_RETRY_SECONDS = 0.5
 STATUS_BATCH_SECONDS = 0.5
 
 
@@ -89,6 +87,7 @@ class PodWorkers:
     _volumes: VolumeManager = attrs.field(init=False)
     _growth: FileSystemGrowth = attrs.field(init=False)
     _resizer: Resizer = attrs.field(init=False)
+    _effects: PodEffects = attrs.field(init=False)
     _facts: NodeFacts = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -99,12 +98,20 @@ class PodWorkers:
         self.configs = ConfigSource(self.client, self._config_changed)
         self.statuses = StatusManager(self.loop, self.client, self.pods.get, self._status_of)
         self._checks = CheckRunner(self.runtime)
+        self._killer = Killer(self.loop, self.runtime, self._checks, self.recorder)
+        results = ProbeResults(
+            pods=self.pods,
+            states=self.states,
+            killer=self._killer,
+            recorder=self.recorder,
+            sync=self._queue.add,
+        )
         self._prober = Prober(
             loop=self.loop,
             checks=self._checks,
             random=self.random,
-            verdict=self._probed,
-            complaint=self._complain,
+            verdict=results.decided,
+            complaint=results.failed,
         )
         self._images = ImageManager(
             self.loop,
@@ -113,7 +120,6 @@ class PodWorkers:
             self.configs.secret,
             at_once=self.pulls_at_once,
         )
-        self._killer = Killer(self.loop, self.runtime, self._checks, self.recorder)
         self._volumes = VolumeManager(
             loop=self.loop,
             runtime=self.runtime,
@@ -152,6 +158,17 @@ class PodWorkers:
             node_cpu=self.node_cpu,
             node_memory=self.node_memory,
         )
+        self._effects = PodEffects(
+            loop=self.loop,
+            client=self.client,
+            runtime=self.runtime,
+            recorder=self.recorder,
+            killer=self._killer,
+            starter=self._starter,
+            images=self._images,
+            dns=self.dns,
+            sync_after=self._queue.add_after,
+        )
         self.pleg = Pleg(
             loop=self.loop,
             runtime=self.runtime,
@@ -181,8 +198,7 @@ class PodWorkers:
         """Remove sandboxes whose pods the API no longer has."""
         for uid, state in self.states.items():
             if uid not in self.pods and state.sandbox is SandboxStep.READY:
-                state.sandbox = SandboxStep.REMOVING
-                self.runtime.submit(RemoveSandbox(sandbox_id=state.sandbox_id))
+                self._effects.remove_sandbox(state)
 
     def update(self, old: Pod | None, new: Pod) -> None:
         """The pod is new or has changed."""
@@ -208,6 +224,15 @@ class PodWorkers:
         else:
             state.is_gone = True
             self._queue.add(uid)
+
+    def end_for_good(
+        self, pod: Pod, state: PodState, reason: str, message: str, grace: float
+    ) -> None:
+        """Fail a pod by the node's decision, within *grace* seconds."""
+        end_for_node(pod, state, reason, message, grace, self.recorder)
+        for work in state.containers.values():
+            self._killer.shorten(work, grace)
+        self._queue.add(pod.metadata.uid)
 
     def images_in_use(self) -> Iterator[str]:
         """The ids of the images that containers here were made of."""
@@ -258,64 +283,31 @@ class PodWorkers:
         if not state.start_time:
             self._begin(pod, state)
         now = self.loop.now
-        deadline = pod.spec.active_deadline_seconds
-        if (
-            deadline is not None
-            and now >= state.start_time + deadline
-            and not state.failed_reason
-            and not is_terminal(pod)
-        ):
-            state.failed_reason = "DeadlineExceeded"
-            state.failed_message = "Pod was active on the node longer than the specified deadline"
-            self.recorder.normal(pod, "DeadlineExceeded", state.failed_message)
+        fail_overdue(pod, state, now, self.recorder)
         again = self._resizer.look(pod, state)
         actions = compute_pod_actions(pod, state, now=now)
         if again is not None:
             actions = attrs.evolve(actions, wake_at=min(actions.wake_at, now + again))
-        result = self._carry_out(pod, state, actions)
+        wake_at = self._effects.carry_out(pod, state, actions)
+        if actions.finish:
+            self._finish(pod, state)
+            result = None
+        else:
+            self._look_at_status(pod, state)
+            result = None if wake_at == inf else Result(requeue_after=wake_at - self.loop.now)
         if any(volume.driver for volume in state.volumes.values()):
             self._growth.wake()
             self.volumes_changed()
         return result
 
-    def _carry_out(  # noqa: C901 - one case an action
-        self, pod: Pod, state: PodState, actions: PodActions
-    ) -> Result | None:
-        uid = pod.metadata.uid
-        state.is_initialized = actions.is_initialized
-        wake_at = actions.wake_at
-        for kill in actions.kill:
-            work = state.work(kill.name)
-            grace = grace_of(pod, state, now=self.loop.now)
-            self._killer.kill(pod, state, work, message=kill.message, grace=grace)
-        if actions.create_sandbox or actions.start:
-            if not self._starter.mount(pod, state):
-                is_pending = state.mounting_since and not state.failed_mounts
-                seconds = PENDING_RETRY_SECONDS if is_pending else MOUNT_RETRY_SECONDS
-                wake_at = min(wake_at, self.loop.now + seconds)
-            elif actions.create_sandbox:
-                self._create_sandbox(pod, state)
-            else:
-                for name in actions.start:
-                    self._pull(pod, state, state.work(name))
-        for backoff in actions.backoffs:
-            self._note_backoff(pod, state, state.work(backoff.name))
-        for work in state.containers.values():
-            container = find_container(pod, work.name)
-            if container is not None:
-                self._images.back_off(pod, work, container.image)
-        if actions.remove_sandbox:
-            state.sandbox = SandboxStep.REMOVING
-            self.runtime.submit(RemoveSandbox(sandbox_id=state.sandbox_id))
-        if actions.finish:
-            self._finish(pod, state)
-            return None
+    def _look_at_status(self, pod: Pod, state: PodState) -> None:
+        """Have the status written; steps that follow close upon each other make one write."""
         is_starting = state.sandbox is SandboxStep.CREATING or any(
             work.step for work in state.containers.values()
         )
         is_shown = bool(pod.status.container_statuses)
-        self.statuses.look_at(uid, delay=STATUS_BATCH_SECONDS if is_starting and is_shown else 0.0)
-        return None if wake_at == inf else Result(requeue_after=wake_at - self.loop.now)
+        delay = STATUS_BATCH_SECONDS if is_starting and is_shown else 0.0
+        self.statuses.look_at(pod.metadata.uid, delay=delay)
 
     def _begin(self, pod: Pod, state: PodState) -> None:
         """See the pod for the first time."""
@@ -334,57 +326,11 @@ class PodWorkers:
                 state.ip = self.node_ip
             self._starter.mount(pod, state)
 
-    def _create_sandbox(self, pod: Pod, state: PodState) -> None:
-        try:
-            handler = runtime_handler(pod, self.client)
-            command = sandbox_command(
-                pod, state.identity, attempt=state.sandbox_attempt, dns=self.dns
-            )
-        except (MissingConfigError, ApiError) as error:
-            state.sandbox_retry_at = self.loop.now + SANDBOX_RETRY_SECONDS
-            message = f"Failed to create pod sandbox: {error}"
-            self.recorder.warning(pod, "FailedCreatePodSandBox", message)
-            self._queue.add_after(state.identity.uid, SANDBOX_RETRY_SECONDS)
-            return
-        command = attrs.evolve(command, runtime_handler=handler)
-        state.sandbox = SandboxStep.CREATING
-        state.sandbox_attempt += 1
-        self.runtime.submit(command)
-
-    def end_for_good(
-        self, pod: Pod, state: PodState, reason: str, message: str, grace: float
-    ) -> None:
-        """Fail a pod by the node's decision, within *grace* seconds."""
-        end_for_node(pod, state, reason, message, grace, self.recorder)
-        for work in state.containers.values():
-            self._killer.shorten(work, grace)
-        self._queue.add(pod.metadata.uid)
-
     def _volume_full(self, uid: str, name: str) -> None:
         pod, state = self.pods.get(uid), self.states.get(uid)
         if pod is not None and state is not None:
             evict_for_volume(pod, state, name, self.recorder)
             self._queue.add(uid)
-
-    def _pull(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
-        container = find_container(pod, work.name)
-        if container is not None:
-            self._images.ensure(pod, container, work, state.identity)
-
-    def _note_backoff(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
-        if work.is_backing_off:
-            return
-        work.is_backing_off = True
-        identity = state.identity
-        where = f"{identity.name}_{identity.namespace}({identity.uid})"
-        work.waiting_reason = "CrashLoopBackOff"
-        delay = format_seconds(work.crash_delay)
-        work.waiting_message = (
-            f"back-off {delay} restarting failed container={work.name} pod={where}"
-        )
-        message = f"Back-off restarting failed container {work.name} in pod {where}"
-        path = field_path(pod, work.name)
-        self.recorder.warning(pod, "BackOff", message, field_path=path)
 
     def _finish(self, pod: Pod, state: PodState) -> None:
         """Nothing of the pod is left here: let its object go."""
@@ -442,42 +388,6 @@ class PodWorkers:
                 work.retry_at = 0.0
         if state.failed_mounts or any(work.waiting_reason for work in state.containers.values()):
             self._queue.add(uid)
-
-    def _find(self, target: ProbeTarget) -> tuple[Pod, PodState, ContainerWork] | None:
-        """The pod and the container of *target*, if that run is the present one."""
-        pod, state = self.pods.get(target.pod_uid), self.states.get(target.pod_uid)
-        if pod is None or state is None:
-            return None
-        work = state.work(target.container.name)
-        record = work.current
-        if record is None or not record.is_running or record.container_id != target.container_id:
-            return None
-        return pod, state, work
-
-    def _probed(self, target: ProbeTarget, kind: str, success: bool) -> None:  # noqa: FBT001 - a Verdict
-        found = self._find(target)
-        if found is None:
-            return
-        pod, state, work = found
-        if kind == READINESS:
-            work.is_ready = success
-        elif kind == STARTUP and success:
-            work.has_started = True
-        elif kind in {STARTUP, LIVENESS} and not success:
-            container = target.container
-            probe = container.startup_probe if kind == STARTUP else container.liveness_probe
-            own = probe.termination_grace_period_seconds if probe is not None else None
-            grace = grace_of(pod, state) if own is None else float(own)
-            message = f"Container {work.name} failed {kind} probe, will be restarted"
-            self._killer.kill(pod, state, work, message=message, grace=grace)
-        self._queue.add(target.pod_uid)
-
-    def _complain(self, target: ProbeTarget, kind: str, message: str) -> None:
-        found = self._find(target)
-        if found is not None:
-            pod, _, work = found
-            said = f"{kind.capitalize()} probe failed: {message}"
-            self.recorder.warning(pod, "Unhealthy", said, field_path=field_path(pod, work.name))
 
     def _kill_for_hook(self, pod: Pod, state: PodState, work: ContainerWork, message: str) -> None:
         self._killer.kill(pod, state, work, message=message, grace=grace_of(pod, state))

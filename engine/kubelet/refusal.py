@@ -39,6 +39,18 @@ def refuse(pod: Pod, state: PodState, why: tuple[str, str] | None, recorder: Eve
     state.failed_message = message if reason == "NodeShutdown" else f"Pod was rejected: {message}"
 
 
+def fail_overdue(pod: Pod, state: PodState, now: float, recorder: EventRecorder) -> None:
+    """Fail a pod that has been active for longer than its spec allows."""
+    deadline = pod.spec.active_deadline_seconds
+    if deadline is None or now < state.start_time + deadline:
+        return
+    if state.failed_reason or is_terminal(pod):
+        return
+    state.failed_reason = "DeadlineExceeded"
+    state.failed_message = "Pod was active on the node longer than the specified deadline"
+    recorder.normal(pod, "DeadlineExceeded", state.failed_message)
+
+
 def end_for_node(
     pod: Pod, state: PodState, reason: str, message: str, grace: float, recorder: EventRecorder
 ) -> None:
