@@ -12,7 +12,6 @@ import pytest
 
 from engine.adapters.podman.disturbing.packets import table_name
 from engine.adapters.podman.disturbing.stress import MARK
-from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.records import Container
 from engine.cri import commands as cri
 from engine.cri import events
@@ -27,14 +26,12 @@ from engine.cri.disturbance import (
 )
 from tests.podman.driver import Driver
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(autouse=True)
-def only_routed(host: PodmanHost) -> None:
-    """Without root there is a refusal in words, which another test sees."""
-    if not host.preflight.is_routed:
-        pytest.skip("needs root on this machine")
+# Without root there is a refusal in words, which another test sees.
+pytestmark = [
+    pytest.mark.podman,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("host", ["routed"], indirect=True),
+]
 
 
 async def disturbed(node: Driver, disturbance: Disturbance) -> None:

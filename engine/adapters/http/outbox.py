@@ -56,6 +56,8 @@ class Outbox:
         revision = 0
         for reader in ready.values():
             connection = reader.connection
+            if connection is not None and connection.is_closing():
+                continue
             if connection is None or connection.get_write_buffer_size() > _KEEPS_UP:
                 reader.give_to_task()
             elif lines := reader.take():
