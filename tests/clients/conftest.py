@@ -1,15 +1,26 @@
 """A simulated cluster, served by a process of its own, and kubectls pointed at it."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients.kubectl import OLDEST, Kubectl, find_kubectls
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """Collect the sockets that the clients leave to the garbage collector, with their warnings."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

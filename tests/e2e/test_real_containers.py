@@ -82,7 +82,8 @@ def test_an_update_loses_no_request(served: Served) -> None:
 
     assert failures == []
     assert any("v1" in answer for answer in answers)
-    assert "v2" in fetch(url)
+    # A pod on its way out may answer until the rules have followed, as in any cluster.
+    assert any("v2" in fetch(url) for _ in range(200))
     assert len(answers) > 50
 
 

@@ -223,6 +223,7 @@ def test_a_killed_kubarium_undoes_its_faults_at_the_next_start(tmp_path: Path) -
         )
         after = traces()
         ready = served.kubectl("exec", "held", "--", "/bin/true")
+        served.kubectl("delete", "pod", "held", "--now")  # what is kept would go on
     finally:
         served.stop()
 
