@@ -104,6 +104,14 @@ def test_logs_come_from_the_container(served: Served) -> None:
     assert served.kubectl("logs", "deployment/hello").strip()
 
 
+def ask_often(url: str) -> list[str]:
+    """Thirty answers; none if one did not come, as while rules still lead to the lost node."""
+    try:
+        return [fetch(url) for _ in range(30)]
+    except OSError:
+        return []
+
+
 def test_the_service_goes_on_after_a_node_was_lost(served: Served) -> None:
     """Replicas elsewhere answer once the failure has been noticed."""
     fault = """
@@ -116,7 +124,8 @@ spec: {type: node.crash, target: {nodes: [node-1]}}
     served.kubectl("wait", "--for=condition=Ready=Unknown", "node/node-1", "--timeout=90s")
     served.kubectl("rollout", "status", "deployment/hello", "--timeout=90s")
 
-    answers = [fetch(node_port(served)) for _ in range(30)]
+    url = node_port(served)
+    answers = next(found for _ in range(20) if (found := ask_often(url)))
 
     assert all("node-1" not in answer for answer in answers)
 
