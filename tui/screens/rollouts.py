@@ -2,47 +2,32 @@
 
 from collections.abc import Iterator
 
-from textual import on
 from textual.containers import Vertical
 from textual.getters import query_one
 from textual.widget import Widget
 
 from engine.api.apps import Deployment, ReplicaSet
 from engine.api.events import Event
-from engine.api.meta import ApiObject
 from engine.api.pod import Pod
-from engine.api.scheme import SCHEME
-from tui.render.columns import columns_for
 from tui.render.describe import events_of
 from tui.render.events import event_line
 from tui.render.rollout_detail import rollout_detail
 from tui.render.text import Span
-from tui.screens.view import View
-from tui.session import Delta
+from tui.screens.list_detail import ListDetailView
 from tui.widgets.object_table import ObjectTable
 from tui.widgets.panel import Panel
 
 
-class RolloutsScreen(View):
+class RolloutsScreen(ListDetailView):
     """Deployments above, the rollout of the chosen one below."""
 
     NAME = "rollouts"
     CSS_PATH = "rollouts.tcss"
-    AUTO_FOCUS = "ObjectTable"
+    LISTED = Deployment
+    DETAILED = (Deployment, ReplicaSet, Pod, Event)
 
-    rows = query_one("#rows", ObjectTable)
     detail = query_one("#detail", Panel)
     events = query_one("#events", Panel)
-
-    @property
-    def table(self) -> ObjectTable:
-        """The deployments."""
-        return self.rows
-
-    @property
-    def chosen(self) -> list[ApiObject]:
-        """The deployment under the cursor."""
-        return self.rows.chosen if self.is_mounted else []
 
     def body(self) -> Iterator[Widget]:
         """Table and panels."""
@@ -51,47 +36,12 @@ class RolloutsScreen(View):
             yield Panel("Rollout", id="detail")
             yield Panel("Events", id="events")
 
-    def rebuild(self) -> None:
-        """Show everything as it is now."""
-        resource = SCHEME.resource_of(Deployment)
-        columns = columns_for(resource, is_namespace_shown=not self.session.namespace)
-        self.rows.show(columns, {obj.key: obj for obj in self.session.selected(Deployment)})
-        self._show_detail()
-
-    def apply(self, delta: Delta) -> None:
-        """Show what changed."""
-        if delta.touches(Deployment):
-            namespace = self.session.namespace
-            changes = delta.of(Deployment)
-            self.rows.apply(
-                {
-                    key: change
-                    for key, change in changes.items()
-                    if not namespace or key.startswith(f"{namespace}/")
-                }
-            )
-        if delta.touches(Deployment, ReplicaSet, Pod, Event):
-            self._show_detail()
-
-    def on_second(self) -> None:
-        """Let ages move on."""
-        self.rows.move_on()
-        self._show_detail()
-
     def on_resize(self) -> None:
         """Cut the lines anew."""
-        self.call_after_refresh(self._show_detail)
+        self.call_after_refresh(self.show_detail)
 
-    @on(ObjectTable.Selected)
-    def _on_selected(self) -> None:
-        self._show_detail()
-        self.chosen_changed()
-
-    @on(ObjectTable.Opened)
-    def _on_opened(self, event: ObjectTable.Opened) -> None:
-        self.kubarium.open_object(event.obj)
-
-    def _show_detail(self) -> None:
+    def show_detail(self) -> None:
+        """Show the chosen one, or that there is none."""
         obj = self.rows.selected
         cells, _ = self.detail.room
         if not isinstance(obj, Deployment):

@@ -1,0 +1,77 @@
+"""A view of one kind: its objects in a table, and more about the one under the cursor."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from textual import on
+from textual.getters import query_one
+
+from engine.api.meta import ApiObject
+from engine.api.scheme import SCHEME
+from tui.render.columns import columns_for
+from tui.screens.view import View
+from tui.session import Delta
+from tui.widgets.object_table import ObjectTable
+
+
+class ListDetailView(View):
+    """A table ``#rows`` of the objects of *LISTED*; what is shown of the chosen one is the view's.
+
+    It is shown anew when something of *DETAILED* changes.
+    """
+
+    AUTO_FOCUS = "ObjectTable"
+    LISTED: ClassVar[type[ApiObject]]
+    DETAILED: ClassVar[tuple[type[ApiObject], ...]]
+
+    rows = query_one("#rows", ObjectTable)
+
+    @property
+    def table(self) -> ObjectTable:
+        """The objects."""
+        return self.rows
+
+    @property
+    def chosen(self) -> list[ApiObject]:
+        """The object under the cursor."""
+        return self.rows.chosen if self.is_mounted else []
+
+    def rebuild(self) -> None:
+        """Show everything as it is now."""
+        resource = SCHEME.resource_of(self.LISTED)
+        columns = columns_for(resource, is_namespace_shown=not self.session.namespace)
+        self.rows.show(columns, {obj.key: obj for obj in self.session.selected(self.LISTED)})
+        self.show_detail()
+
+    def apply(self, delta: Delta) -> None:
+        """Show what changed."""
+        if delta.touches(self.LISTED):
+            namespace = self.session.namespace
+            changes = delta.of(self.LISTED)
+            self.rows.apply(
+                {
+                    key: change
+                    for key, change in changes.items()
+                    if not namespace or key.startswith(f"{namespace}/")
+                }
+            )
+        if delta.touches(*self.DETAILED):
+            self.show_detail()
+
+    def on_second(self) -> None:
+        """Let ages move on."""
+        self.rows.move_on()
+        self.show_detail()
+
+    @abstractmethod
+    def show_detail(self) -> None:
+        """Show what there is about the object under the cursor."""
+
+    @on(ObjectTable.Selected)
+    def _on_selected(self) -> None:
+        self.show_detail()
+        self.chosen_changed()
+
+    @on(ObjectTable.Opened)
+    def _on_opened(self, event: ObjectTable.Opened) -> None:
+        self.kubarium.open_object(event.obj)
