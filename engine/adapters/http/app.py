@@ -24,6 +24,7 @@ from engine.adapters.http.documents import Documents
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.incoming import read_request
 from engine.adapters.http.limits import InFlight, Limits
+from engine.adapters.http.listeners import Listeners
 from engine.adapters.http.logs import LogSource, log_options, log_target
 from engine.adapters.http.metrics import CONTENT_TYPE as METRICS_TYPE
 from engine.adapters.http.metrics import ServerMetrics
@@ -98,6 +99,7 @@ class HttpServer:
     _authenticator: Authenticator = attrs.field(init=False)
     _gateway: StreamGateway | None = attrs.field(default=None, init=False)
     _guard: SilenceGuard | None = attrs.field(default=None, init=False)
+    _listeners: Listeners | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._encoder = Encoder(self.objects)
@@ -126,13 +128,13 @@ class HttpServer:
         await self._runner.setup()
         self._guard = SilenceGuard(server, self.limits.head_time)
         self._guard.start()
+        self._listeners = Listeners(server, self.ssl_context, self.limits)
         try:
-            await self.listen(host, port)
+            self.port = await self._listeners.listen(host, port)
         except AdapterError:
             await self._runner.cleanup()
             self._runner = None
             raise
-        self.port = int(self._runner.addresses[0][1])
         self._documents.address = f"{host}:{self.port}"
 
     def advertise(self, host: str) -> None:
@@ -145,12 +147,8 @@ class HttpServer:
         Raises:
             AdapterError: it cannot be had.
         """
-        assert self._runner is not None, "start comes first"
-        site = web.TCPSite(self._runner, host, port, ssl_context=self.ssl_context, backlog=1024)
-        try:
-            await site.start()
-        except OSError as error:
-            raise AdapterError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        assert self._listeners is not None, "start comes first"
+        await self._listeners.listen(host, port)
 
     async def stop(self) -> None:
         """End every watch, close every connection, listen no more. Stopping twice is allowed."""
@@ -161,6 +159,8 @@ class HttpServer:
         if self._guard is not None:
             await self._guard.stop()
             self._guard = None
+        if self._listeners is not None:
+            self._listeners.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -29,7 +29,9 @@ class Limits:
     watches: int = 20_000
     body: int = 3 * 2**20
     request_time: float = 60.0
-    # The longest a TLS handshake, and then the head of the first request, may take.
+    # The longest a TLS handshake may take, from the first byte of TCP on.
+    handshake_time: float = 10.0
+    # The longest the head of the first request may take after it.
     head_time: float = 32.0
     # A connection on which nothing more is asked is closed after this time.
     idle_time: float = 120.0

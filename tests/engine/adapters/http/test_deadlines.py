@@ -1,6 +1,9 @@
 """How long requests and silent connections may last."""
 
 import asyncio
+import contextlib
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from engine.adapters.http.app import HttpServer
 from engine.adapters.http.deadlines import request_seconds
 from engine.adapters.http.limits import Limits
+from engine.adapters.pki import load_identity, server_context
 from engine.apiserver.errors import BadRequestError
 from engine.apiserver.server import ApiServer
 from engine.kernel.journal import Journal
@@ -50,3 +54,30 @@ async def test_a_connection_that_says_half_a_request_is_closed() -> None:
     await http.stop()
 
     assert rest == b""
+
+
+async def test_a_connection_that_never_finishes_its_handshake_is_closed(tmp_path: Path) -> None:
+    """Whoever begins TLS and goes no further keeps no connection either."""
+    loop = Loop(now=1_700_000_000.0)
+    store: Store[Any] = Store(loop)
+    now = time.time()
+    http = HttpServer(
+        cluster=ApiServer(loop, store, RandomStreams(3)),
+        journal=Journal(loop),
+        store=store,
+        ssl_context=server_context(load_identity(tmp_path, now=now), ("127.0.0.1",), now=now),
+        limits=Limits(handshake_time=0.05),
+    )
+    await http.start("127.0.0.1", 0)
+
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", http.port)
+        writer.write(b"\x16\x03\x01\x02\x00\x01")
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionResetError):
+            await writer.wait_closed()
+    await http.stop()
+
+    assert reader.at_eof() or reader.exception() is not None
