@@ -12,6 +12,7 @@ from engine.errors import ConfigError
 # 2026-01-01T00:00:00Z: when simulated time begins, the same in every run.
 SIMULATED_EPOCH = 1_767_225_600.0
 REGION = "local"
+MOST_USUAL_ZONES = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -91,6 +92,14 @@ class ClusterConfig:
         return str(ipaddress.ip_network(self.service_cidr)[1])
 
 
+def usual_zones(workers: int) -> int:
+    """In how many zones *workers* nodes lie unless somebody says otherwise: up to three.
+
+    No zone has a single node, so that a pod with a zonal volume finds another node for it.
+    """
+    return min(MOST_USUAL_ZONES, max(1, workers // 2))
+
+
 def make_nodes(
     workers: int,
     *,
@@ -103,7 +112,8 @@ def make_nodes(
 ) -> tuple[NodeConfig, ...]:
     """One control plane node and *workers* nodes ``node-1`` …, each with a /24 of *pod_cidr*.
 
-    With *zones* they lie in so many zones ``local-a`` … of the region ``local``, in turn.
+    With *zones* they lie in so many zones ``local-a`` … of the region ``local``, workers in turn,
+    and the control plane in the first.
 
     Raises:
         ConfigError: *workers* is negative, or there are more than *pod_cidr* has room for.
@@ -114,6 +124,7 @@ def make_nodes(
     names = [f"node-{number}" for number in range(1, workers + 1)]
     if has_control_plane:
         names.insert(0, "control-plane")
+    first = 1 if has_control_plane else 0
     prefix = 24 if len(names) <= 256 else 26
     pods = ipaddress.ip_network("10.128.0.0/9" if len(names) > 1024 else pod_cidr)
     if len(names) > 2 ** (prefix - pods.prefixlen):
@@ -127,7 +138,7 @@ def make_nodes(
             cpu=cpu,
             memory=memory,
             is_control_plane=name == "control-plane",
-            zone=f"{REGION}-{ascii_lowercase[index % zones]}" if zones else "",
+            zone=f"{REGION}-{ascii_lowercase[max(0, index - first) % zones]}" if zones else "",
             region=REGION if zones else "",
             pod_cidr=f"{ipaddress.ip_address(base + index * step)}/{prefix}",
             address=str(addresses[10 + index]),

@@ -268,8 +268,9 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
         "--zones",
         type=_zones,
         metavar="N",
-        default=0,
-        help="spread the nodes over N zones, local-a and so on, of the region local (none)",
+        default=None,
+        help="spread the nodes over N zones, local-a and so on, of the region local; 0 for none"
+        " (one for every two workers, at most three)",
     )
     parser.add_argument(
         "--kubelet-config",

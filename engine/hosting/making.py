@@ -9,7 +9,7 @@ import attrs
 from engine.adapters.storage.choose import Storage
 from engine.apiserver.authentication.identity import Identity
 from engine.cluster import Cluster
-from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes
+from engine.config import SIMULATED_EPOCH, ClusterConfig, NodeConfig, make_nodes, usual_zones
 from engine.cri.runtime import Emit, Runtime
 from engine.hosting.containers import GENTLE_KUBELET, Containers
 from engine.hosting.options import HostOptions
@@ -34,7 +34,7 @@ class ClusterMaker:
         network: dict[str, Any] = {}
         parts: dict[str, Any] = {"pause": _look_again}
         if self.containers.podman is None:
-            nodes = make_nodes(options.workers, zones=options.zones)
+            nodes = make_nodes(options.workers, zones=self._zones())
         else:
             slot = self.containers.podman.slot
             nodes = self._real_nodes()
@@ -63,13 +63,17 @@ class ClusterMaker:
             **parts,
         )
 
+    def _zones(self) -> int:
+        given = self.options.zones
+        return usual_zones(self.options.workers) if given is None else given
+
     def _real_nodes(self) -> tuple[NodeConfig, ...]:
         podman = self.containers.podman
         assert podman is not None
         facts = podman.facts()
         return make_nodes(
             self.options.workers,
-            zones=self.options.zones,
+            zones=self._zones(),
             pod_cidr=podman.slot.pod_cidr,
             node_network=f"{podman.slot.node_address(0).rpartition('.')[0]}.0/24",
             cpu=facts.cpu,

@@ -18,7 +18,7 @@ class HostOptions:
 
     Attributes:
         workers: nodes beside the control plane.
-        zones: in how many zones the nodes lie; 0 for no zones.
+        zones: in how many zones the nodes lie; 0 for no zones, None for the usual number.
         runtime: auto, podman or simulated.
         podman_url: the Podman service to use; empty for one of our own.
         data: where the cluster is kept; None for a cluster that ends with the process.
@@ -42,7 +42,7 @@ class HostOptions:
     """
 
     workers: int = 3
-    zones: int = 0
+    zones: int | None = None
     runtime: str = "auto"
     podman_url: str = ""
     data: Path | None = None

@@ -41,7 +41,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
     """The command line as settings of a host."""
     return HostOptions(
         workers=options.nodes or 3,
-        zones=getattr(options, "zones", 0),
+        zones=getattr(options, "zones", None),
         runtime=options.runtime,
         podman_url=getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST", ""),
         data=options.data,
