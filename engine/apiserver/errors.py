@@ -10,7 +10,8 @@ The tree::
     ├── MethodNotAllowedError 405      ├── TooLargeError 413
     ├── AlreadyExistsError 409         ├── InternalError 500
     ├── ConflictError 409              ├── TimeoutApiError 504
-    └── GoneError 410                  └── UnavailableError 503
+    ├── GoneError 410                  └── UnavailableError 503
+    └── UntypedPatchError 500
 
 Source: k8s.io/apimachinery api/errors, kubernetes v1.34.
 """
@@ -62,6 +63,8 @@ class ApiError(EngineError):
             "reason": self.reason,
             "code": self.code,
         }
+        if not self.reason:
+            del body["reason"]
         if self.details:
             details = dict(self.details)
             causes = details.pop("causes", ())
@@ -216,6 +219,13 @@ class TooManyRequestsError(ApiError):
 
     code = 429
     reason = "TooManyRequests"
+
+
+class UntypedPatchError(ApiError):
+    """What is applied strictly does not fit its kind's schema: Kubernetes has no reason for it."""
+
+    code = 500
+    reason = ""
 
 
 class InternalError(ApiError):

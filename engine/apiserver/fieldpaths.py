@@ -20,7 +20,8 @@ FieldSet = Mapping[str, Any]
 
 _MEMBER: FieldSet = {}
 _SELF = "."
-_KEYLESS = "k:{}"
+KEYLESS = "k:{}"
+"""The element of an item that has none of its list's keys."""
 _ABSENT: Any = object()
 # Keys of list items that have a default, so that two spellings of one item are one item.
 _KEY_DEFAULTS = {"protocol": "TCP"}
@@ -118,7 +119,7 @@ def with_parents(fields: FieldSet) -> FieldSet:
 def paths(fields: FieldSet, prefix: str = "") -> Iterator[str]:
     """The paths of a set as users read them: ``.spec.containers[name="web"].image``."""
     for element, entry in fields.items():
-        path = prefix + _readable(element)
+        path = prefix + readable(element)
         if _is_member(entry):
             yield path
         yield from paths(_children(entry), path)
@@ -160,10 +161,21 @@ def element_of(item: Any, node: Node) -> str:
     """What tells an item of a keyed list or set from the others; ``k:{}`` if it has no key."""
     if not node.list_keys or not isinstance(item, dict):
         return "v:" + _compact(item)
-    if not any(name in item for name in node.list_keys):
-        return _KEYLESS
+    if not any(name in item or name in _KEY_DEFAULTS for name in node.list_keys):
+        return KEYLESS
     keys = {name: item.get(name, _KEY_DEFAULTS.get(name)) for name in node.list_keys}
     return "k:" + _compact({name: part for name, part in keys.items() if part is not None})
+
+
+def readable(element: str) -> str:
+    """One element of a path as users read it: ``.spec``, ``[name="web"]``."""
+    kind, rest = element[:2], element[2:]
+    if kind == "f:":
+        return "." + rest
+    if kind == "k:":
+        keys = json.loads(rest)
+        return "[" + ",".join(f"{name}={_compact(part)}" for name, part in keys.items()) + "]"
+    return f"[={rest}]" if kind == "v:" else f"[{rest}]"
 
 
 def is_fields(value: Any) -> bool:
@@ -191,10 +203,10 @@ def _below(value: Any, node: Node | None, found: dict[str, Any]) -> dict[str, An
     elif node is not None and isinstance(value, list | tuple):
         for item in value:
             element = element_of(item, node)
-            if element == _KEYLESS:
+            if element == KEYLESS:
                 raise BadRequestError(f"an item of a list lacks its key: {node.list_keys[0]}")
             if element in found:
-                raise BadRequestError(f"duplicate entries for key {_readable(element)}")
+                raise BadRequestError(f"duplicate entries for key {readable(element)}")
             below = _below(item, node.item, {}) if isinstance(item, dict) else {}
             found[element] = _entry(below, is_member=True)
     return found
@@ -274,16 +286,6 @@ def _children(entry: FieldSet) -> FieldSet:
 
 def _entry(children: FieldSet, *, is_member: bool) -> FieldSet:
     return {_SELF: _MEMBER, **children} if children and is_member else children
-
-
-def _readable(element: str) -> str:
-    kind, rest = element[:2], element[2:]
-    if kind == "f:":
-        return "." + rest
-    if kind == "k:":
-        keys = json.loads(rest)
-        return "[" + ",".join(f"{name}={_compact(part)}" for name, part in keys.items()) + "]"
-    return f"[={rest}]" if kind == "v:" else f"[{rest}]"
 
 
 def _compact(value: Any) -> str:

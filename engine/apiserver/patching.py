@@ -22,6 +22,7 @@ from engine.apiserver.schema.node import Node, of_kind
 from engine.apiserver.schema.reading import read
 from engine.apiserver.storage import ObjectStorage
 from engine.apiserver.strategy import Surroundings
+from engine.apiserver.typed_patch import check_typed
 from engine.apiserver.validation import invalid
 
 
@@ -115,6 +116,7 @@ class Patcher:
         }
         if resource.namespaced:
             config["metadata"]["namespace"] = namespace
+        check_typed(config, node, is_strict=patch.field_validation == "Strict")
         manager = Manager(
             name=patch.field_manager,
             operation="Apply",
