@@ -6,6 +6,7 @@ import attrs
 
 from engine.api.autoscaling import Scale
 from engine.api.certificates import CertificateSigningRequest
+from engine.api.codec import decode, encode
 from engine.api.core import Namespace, ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
@@ -92,6 +93,9 @@ class ApiServer(Reading):
         resource = self.resource_of(type(obj))
         if resource.cls in self.computed:
             return cast("T", self.computed[resource.cls].create(obj))
+        if resource.verbs == ("create",):
+            namespace = obj.metadata.namespace
+            return cast("T", decode(self.reviews.review(resource, encode(obj), namespace, request)))
         if self._guard is not None:
             self._guard.check(resource, obj, None, request)
         written = written_as(resource, self.scheme)

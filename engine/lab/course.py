@@ -122,13 +122,27 @@ def find_scenario(
     Raises:
         ScenarioError: there is none, or it is not one.
     """
+    return load_scenario(scenario_file(name), variables=variables, language=lang)
+
+
+def scenario_file(name: str) -> Path:
+    """Where the scenario *name* of the course lies, or the file of that name.
+
+    Raises:
+        ScenarioError: there is none.
+    """
     if _is_path(name):
-        return load_scenario(name, variables=variables, language=lang)
+        return Path(name)
     file = _file("scenario", name)
     if not file.is_file():
         known = ", ".join(entry.id for entry in entries("scenario"))
         raise ScenarioError(f'there is no scenario "{name}", nor such a file; there are {known}')
-    return load_scenario(file, variables=variables, language=lang)
+    return file
+
+
+def course_files() -> list[Path]:
+    """The index of the course and all that lies beside it, in order of names."""
+    return sorted(_folder().glob("*.toml"))
 
 
 def _is_path(name: str) -> bool:

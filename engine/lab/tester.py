@@ -48,7 +48,7 @@ def prove(lab: Lab, *, seed: int = 1) -> list[TaskProof]:
         status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
         cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
 
-    view = ClusterView(client, fetch)
+    view = ClusterView(client, fetch, broken=cluster.monitor.broken)
     session = LabSession(lab, client, view, states.fresh(lab, learner="test", seed=seed))
     proofs: list[TaskProof] = []
     try:

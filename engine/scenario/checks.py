@@ -72,6 +72,10 @@ class View(Protocol):
         """How the invariant (``*`` for any) was broken so far, each in words."""
         ...
 
+    def may(self, user: str, access: str, namespace: str) -> bool:
+        """Whether *user* may do *access* (``list pods``) in *namespace*."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class Outcome:
@@ -95,6 +99,7 @@ def evaluate(claim: Predicate, view: View) -> Outcome:
             (claim.log is not None, _check_log),
             (claim.metric is not None, _check_metric),
             (claim.invariant is not None, _check_invariant),
+            (claim.access is not None, _check_access),
             (claim.faults_active is not None, _check_faults),
         )
         if is_asked
@@ -266,3 +271,14 @@ def _check_invariant(claim: Predicate, view: View) -> Outcome:
     assert claim.invariant is not None
     found = view.violations(claim.invariant)
     return Outcome(holds=not found, found=found[0] if found else f"{claim.invariant} holds")
+
+
+def _check_access(claim: Predicate, view: View) -> Outcome:
+    assert claim.access is not None
+    user = claim.user or ""
+    is_allowed = view.may(user, claim.access, claim.namespace)
+    said = "may" if is_allowed else "may not"
+    return Outcome(
+        holds=is_allowed == (claim.value is not False),
+        found=f"{user} {said} {claim.access} in {claim.namespace}",
+    )

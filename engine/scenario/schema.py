@@ -36,6 +36,9 @@ class Predicate:
         metric: ``pod/name cpu`` or ``node/name memory``, compared as quantities.
         faults_active: how many faults must be in force.
         invariant: the name of an invariant that nothing may have broken so far.
+        access: what *user* may do, ``list pods`` or ``get pods/log``, as RBAC says; with
+            ``value = false`` what the user must not be able to do.
+        user: whose rights are asked for; ``system:serviceaccount:namespace:name`` for an account.
         namespace: where the object is.
         say: what to tell when the claim does not hold.
     """
@@ -57,6 +60,8 @@ class Predicate:
     metric: str | None = None
     faults_active: int | None = None
     invariant: str | None = None
+    access: str | None = None
+    user: str | None = None
     namespace: str = "default"
     say: str | None = None
 

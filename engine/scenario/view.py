@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from engine.api.codec import encode
+from engine.api.codec import decode, encode
 from engine.api.core import Service
 from engine.api.events import Event
 from engine.api.kubarium import Fault
@@ -137,6 +137,32 @@ class ClusterView:
         """How the invariant was broken so far, each in words."""
         return self.broken(invariant)
 
+    def may(self, user: str, access: str, namespace: str) -> bool:
+        """Whether *user* may do *access* (``list pods``), as the API server's authorizer says."""
+        verb, _, what = access.partition(" ")
+        plural, _, sub = what.partition("/")
+        name, _, group = plural.partition(".")
+        resource = self.client.server.scheme.find(plural) or self.client.server.scheme.find(name)
+        if resource is not None:
+            name, group = resource.plural, group or resource.group
+            namespace = namespace if resource.namespaced else ""
+        asked = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": user,
+                "groups": ["system:authenticated", *_account_groups(user)],
+                "resourceAttributes": {
+                    "verb": verb,
+                    "group": group,
+                    "resource": name,
+                    "subresource": sub,
+                    "namespace": namespace,
+                },
+            },
+        }
+        return bool(look_up(encode(self.client.create(decode(asked))), "status.allowed"))
+
     def _url(self, target: str, namespace: str) -> str | None:
         if target.startswith(("http://", "https://")):
             return target
@@ -151,3 +177,11 @@ class ClusterView:
         except ApiError:
             return None
         return f"http://{service.spec.cluster_ip}:{port or 80}/{path}"
+
+
+def _account_groups(user: str) -> tuple[str, ...]:
+    """The groups that a service account is in by its name."""
+    words = user.split(":")
+    if words[:2] != ["system", "serviceaccount"] or len(words) != 4:
+        return ()
+    return ("system:serviceaccounts", f"system:serviceaccounts:{words[2]}")

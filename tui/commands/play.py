@@ -12,8 +12,9 @@ import attrs
 
 from engine.host import Host
 from engine.hosting.options import HostOptions
-from engine.lab.course import find_scenario
+from engine.lab.course import scenario_file
 from engine.lab.machine import node_configs
+from engine.scenario.loader import load_scenario
 from engine.scenario.player import Player
 from engine.scenario.report import Report
 from engine.scenario.schema import Scenario, ScenarioError
@@ -27,10 +28,11 @@ from tui.language import language_of
 def run(options: argparse.Namespace) -> int:
     """Play; 0 when all checks held, 1 when one failed, 2 when the file is wrong."""
     try:
-        scenario = find_scenario(
-            str(options.file),
+        options.file = scenario_file(str(options.file))
+        scenario = load_scenario(
+            options.file,
             variables=variables_of(options.var),
-            lang=language_of(options.lang),
+            language=language_of(options.lang),
         )
         settings = options_for(scenario, options)
         _take_outputs(scenario, options)

@@ -3,15 +3,12 @@
 import argparse
 import json
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from engine.lab.course import entries, language
-from engine.lab.loader import load_lab
-from engine.lab.schema import FORMAT as LAB_FORMAT
+from engine.lab.checking import checked
+from engine.lab.course import course_files, entries, language
 from engine.scenario.json_schema import json_schema
-from engine.scenario.loader import load_scenario
 from engine.scenario.schema import ScenarioError
 from tui.cli import EXIT_USAGE
 from tui.commands.play import variables_of
@@ -21,7 +18,10 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="say what is wrong with scenario or lab files")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a scenario or a lab")
+    check.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE",
+        help="scenarios, labs, translations, an index (all of the course)",
+    )  # fmt: skip
     check.add_argument("--var", action="append", default=[], metavar="NAME=VALUE")
     check.set_defaults(run=_check)
     listed = actions.add_parser("list", help="the course's scenarios, in order")
@@ -58,25 +58,13 @@ def _list(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     """Load each file; 0 when all are right, 2 when one is not."""
     wrong = 0
-    for file in options.files:
+    for file in options.files or course_files():
         try:
-            print(f"{file}: {_checked(file, options)}")
+            print(f"{file}: {checked(file, variables=variables_of(options.var))}")
         except ScenarioError as error:
             wrong += 1
             print(error, file=sys.stderr)
     return EXIT_USAGE if wrong else 0
-
-
-def _checked(file: Path, options: argparse.Namespace) -> str:
-    try:
-        is_lab = tomllib.loads(file.read_text(encoding="utf-8")).get("format") == LAB_FORMAT
-    except (OSError, ValueError):
-        is_lab = False
-    if is_lab:
-        lab = load_lab(file)
-        return f"a lab with {len(lab.task)} tasks, nothing wrong"
-    scenario = load_scenario(file, variables=variables_of(options.var))
-    return f"a scenario with {len(scenario.step)} steps, nothing wrong"
 
 
 def _schema(_options: argparse.Namespace) -> int:

@@ -72,6 +72,10 @@ class FixedView:
         """All invariants hold."""
         return ()
 
+    def may(self, user: str, access: str, namespace: str) -> bool:
+        """Mina may list pods in default."""
+        return (user, access, namespace) == ("mina", "list pods", "default")
+
 
 @pytest.mark.parametrize(
     ("claim", "holds"),
@@ -80,6 +84,10 @@ class FixedView:
         (Predicate(object="node/n2"), False),
         (Predicate(object="node/n2", exists=False), True),
         (Predicate(object="node/n1", condition="Ready"), True),
+        (Predicate(access="list pods", user="mina"), True),
+        (Predicate(access="list pods", user="mina", value=False), False),
+        (Predicate(access="list pods", user="mina", namespace="kube-system"), False),
+        (Predicate(access="delete pods", user="mina", value=False), True),
         (Predicate(object="node/n1", condition="DiskPressure"), False),
         (
             Predicate(object="node/n1", path="spec.taints[key=team].effect", value="NoSchedule"),
