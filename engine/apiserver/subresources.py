@@ -10,7 +10,7 @@ import attrs
 from engine.api.autoscaling import Scale, ScaleSpec, ScaleStatus
 from engine.api.core import Namespace
 from engine.api.frozen import EMPTY, FrozenDict
-from engine.api.meta import Condition, LabelSelector, ObjectMeta
+from engine.api.meta import Condition, LabelSelector, ObjectMeta, condition_of
 from engine.api.pod import Pod
 from engine.api.policy import PodDisruptionBudget
 from engine.api.scheme import SCHEME
@@ -104,10 +104,10 @@ class Subresources:
             InternalError: more than one budget covers the pod.
         """
         pod = self.storage.read(PODS, namespace, pod_name)
-        is_free = (
-            pod.metadata.deletion_timestamp is not None
-            or pod.status.phase in ("Succeeded", "Failed")
-            or (pod.status.phase == "Pending" and not pod.spec.node_name)
+        is_free = pod.metadata.deletion_timestamp is not None or pod.status.phase in (
+            "Pending",
+            "Succeeded",
+            "Failed",
         )
         if not is_free:
             budgets = self._budgets_of(pod)
@@ -118,6 +118,8 @@ class Subresources:
                 )
             for budget in budgets:
                 self._spend(budget, pod, request, dry_run=dry_run)
+        if not dry_run:
+            options = self._mark_evicted(pod, options, request)
         self.deleter.delete(
             PODS, namespace, pod_name, options=options, request=request, dry_run=dry_run
         )
@@ -138,6 +140,38 @@ class Subresources:
         if new == old:
             return old
         return self.storage.replace(resource, new, old, origin=origin, dry_run=dry_run)
+
+    def _mark_evicted(
+        self, pod: Pod, options: DeleteOptions, request: RequestInfo
+    ) -> DeleteOptions:
+        """Say in the pod's status why it goes; the options with which what is then stored does.
+
+        Source: addConditionAndDeletePod, pkg/registry/core/pod/storage/eviction.go.
+        """
+        version = pod.metadata.resource_version
+        if options.resource_version not in ("", version) or options.uid not in (
+            "",
+            pod.metadata.uid,
+        ):
+            return options  # deleting it will say what does not hold
+        known = condition_of(pod.status.conditions, "DisruptionTarget")
+        since = known.last_transition_time if known and known.status == "True" else None
+        condition = Condition(
+            type="DisruptionTarget",
+            status="True",
+            reason="EvictionByEvictionAPI",
+            message="Eviction API: evicting",
+            last_transition_time=since or self.around.now,
+            observed_generation=(pod.metadata.generation if pod.status.observed_generation else 0),
+        )
+        others = [item for item in pod.status.conditions if item.type != condition.type]
+        status = attrs.evolve(pod.status, conditions=(*others, condition))
+        new = attrs.evolve(pod, status=status)
+        if new != pod:
+            new = self.storage.replace(PODS, new, pod, origin=origin_for(request), dry_run=False)
+        if options.resource_version:
+            options = attrs.evolve(options, resource_version=new.metadata.resource_version)
+        return options
 
     def _budgets_of(self, pod: Pod) -> list[PodDisruptionBudget]:
         prefix = prefix_of(BUDGETS, pod.metadata.namespace)

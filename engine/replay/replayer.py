@@ -170,7 +170,7 @@ class Replayer:
         scenario = parse_scenario(given["text"], variables=given["variables"])
         client = self.cluster.client("scenario", groups=("system:masters",))
         fetch = self._answers.fetch if self._runtimes else self._fetch
-        view = ClusterView(client, fetch, self._logs.read)
+        view = ClusterView(client, fetch, self._logs.read, broken=self.cluster.monitor.broken)
         self.player = Player(scenario, client, view)
         self._handlers["play"] = lambda _payload: self._play()
         self._handlers["player"] = lambda action: getattr(self.player, action)()

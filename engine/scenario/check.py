@@ -8,6 +8,7 @@ import yaml
 
 from engine.api.quantity import parse_int, parse_millis
 from engine.api.scheme import SCHEME
+from engine.faults.invariants.registry import ANY, NAMES
 from engine.faults.registry import FAULTS
 from engine.scenario.checks import OPERATORS
 from engine.scenario.duration import seconds
@@ -206,183 +207,6 @@ def claim_mistakes(  # noqa: C901 - one line a key
             re.compile(claim.value)
         except re.error as error:
             yield ("value",), f"not a regular expression: {error}"
-    for name in ("object", "rollout", "log"):
-        reference = getattr(claim, name)
-        if reference is not None:
-            yield from _reference((name,), reference, has_custom=has_custom)
-    if claim.object is None and (claim.path is not None or claim.condition is not None):
-        yield (), "path and condition need an object"
-    if claim.http is not None and not re.match(
-        r"^(service/[^:/]+(:\w+)?(/.*)?|https?://.+)$", claim.http
-    ):
-        yield ("http",), f'"{claim.http}" is not of the form service/name:port/path'
-    yield from _access(claim)
-    if claim.metric is not None and not re.match(r"^(pod|node)s?/\S+ (cpu|memory)$", claim.metric):
-        yield (
-            ("metric",),
-            f'"{claim.metric}" is not of the form "pod/name cpu" or "node/name memory"',
-        )
-
-
-def _access(claim: Predicate) -> Iterable[Mistake]:
-    if claim.access is None:
-        if claim.user is not None:
-            yield ("user",), "needs access: what should the user be able to do?"
-        return
-    if not re.match(r"^[a-z*]+ [a-z*.]+(/\S+)?$", claim.access):
-        yield ("access",), f'"{claim.access}" is not of the form "verb resource", as in "list pods"'
-    if not claim.user:
-        yield ("access",), "needs user: whose rights are asked for?"
-    if not isinstance(claim.value, bool | None):
-        yield ("value",), f"must be true or false, not {claim.value!r}"
-
-
-def _invariants(scenario: Scenario) -> Iterable[Mistake]:
-    yield from _abort(scenario)
-    custom = any("CustomResourceDefinition" in manifest.yaml for manifest in scenario.manifest)
-    yield from steps_mistakes(
-        scenario.step, ("step",), {m.id for m in scenario.manifest}, has_custom=custom
-    )
-
-
-def steps_mistakes(
-    steps: tuple[StepBase, ...],
-    path: Path,
-    manifests: Iterable[str] = (),
-    *,
-    has_custom: bool = False,
-) -> Iterable[Mistake]:
-    """The mistakes of steps that lie at *path*, those inside of others too."""
-    known = set(manifests)
-    everyone = flatten(steps)
-    custom = has_custom or any(
-        "CustomResourceDefinition" in (getattr(step, "yaml", None) or "") for step in everyone
-    )
-    ids = {step.id: step for step in everyone if step.id}
-    seen: set[str] = set()
-    for place, step in _placed(steps, path):
-        if step.id and step.id in seen:
-            yield (*place, "id"), f'"{step.id}" is taken by an earlier step'
-        seen.add(step.id)
-        for field in _DURATIONS:
-            text = getattr(step, field, None)
-            if isinstance(text, str):
-                yield from _duration((*place, field.rstrip("_")), text)
-        for found, claim in _claims(step):
-            for inner, message in claim_mistakes(claim, has_custom=custom):
-                yield (*place, *found, *inner), message
-        for name in step.after:
-            if name not in ids:
-                yield (*place, "after"), f'there is no step "{name}"{suggestion(name, ids)}'
-        for inner, message in _step(step, seen, ids, known):
-            yield (*place, *inner), message
-    yield from _circles(path, steps, ids)
-
-
-def _placed(steps: tuple[StepBase, ...], path: Path) -> Iterable[tuple[Path, StepBase]]:
-    for index, step in enumerate(steps):
-        yield (*path, index), step
-        yield from _placed(getattr(step, "steps", ()), (*path, index, "steps"))
-
-
-def _step(  # noqa: C901, PLR0912 - one case a kind of step
-    step: StepBase, seen: set[str], ids: dict[str, StepBase], manifests: set[str]
-) -> Iterable[Mistake]:
-    match step:
-        case ApplyStep():
-            if not step.manifests and step.yaml is None:
-                yield (), "apply needs manifests or yaml"
-            for index, wanted in enumerate(step.manifests):
-                if wanted not in manifests:
-                    hint = suggestion(wanted, sorted(manifests))
-                    yield ("manifests", index), f'there is no manifest "{wanted}"{hint}'
-            yield from _yaml(("yaml",), step.yaml or "")
-        case EndStep():
-            found = ids.get(step.step)
-            names = [name for name, other in ids.items() if isinstance(other, FaultStep | LoadStep)]
-            if found is None or step.step not in seen:
-                yield (
-                    ("step",),
-                    f'no step before it has the id "{step.step}"' + suggestion(step.step, names),
-                )
-            elif not isinstance(found, FaultStep | LoadStep):
-                yield ("step",), f'step "{step.step}" begins neither a fault nor a load'
-        case FaultStep():
-            if step.fault not in FAULTS:
-                yield (
-                    ("fault",),
-                    f'there is no fault "{step.fault}"{suggestion(step.fault, FAULTS)}',
-                )
-        case LoadStep():
-            if step.pattern not in _PATTERNS:
-                yield ("pattern",), f'"{step.pattern}" is none{suggestion(step.pattern, _PATTERNS)}'
-        case KubectlStep():
-            try:
-                parse_command(step.run, namespace=step.namespace)
-            except KubectlError as error:
-                yield ("run",), str(error)
-        case RolloutStep():
-            if step.action not in _ROLLOUTS:
-                yield ("action",), f'"{step.action}" is none{suggestion(step.action, _ROLLOUTS)}'
-            elif step.action == "set-image" and step.image is None:
-                yield (), "rollout set-image needs image"
-            yield from _reference(("object",), step.object, has_custom=False)
-        case SeekStep():
-            if step.to.step and step.to.step not in seen:
-                hint = suggestion(step.to.step, [name for name in seen if name])
-                yield ("to", "step"), f'no step before it has the id "{step.to.step}"{hint}'
-            yield from _duration(("to", "offset"), step.to.offset)
-        case GroupStep() if step.repeat < 1:
-            yield ("repeat",), "must be at least 1"
-        case _:
-            about = getattr(step, "object", None)
-            if isinstance(about, str):
-                yield from _reference(("object",), about, has_custom=True)
-
-
-def _circles(
-    path: Path, steps: tuple[StepBase, ...], ids: dict[str, StepBase]
-) -> Iterable[Mistake]:
-    for place, step in _placed(steps, path):
-        chain = [step.id]
-        while step.id and (following := ids.get(chain[-1])) is not None and following.after:
-            chain.append(following.after[0])
-            if chain[-1] == step.id:
-                circle = " -> ".join(chain)
-                yield (*place, "after"), f"steps wait for each other in a circle: {circle}"
-                return
-            if chain.count(chain[-1]) > 1:
-                break
-
-
-def _claims(step: StepBase) -> Iterable[tuple[Path, Predicate]]:
-    for name in ("when", "until"):
-        claim = getattr(step, name, None)
-        if isinstance(claim, Predicate):
-            yield (name,), claim
-    for index, claim in enumerate(getattr(step, "checks", ())):
-        yield ("checks", index), claim
-
-
-def claim_mistakes(  # noqa: C901 - one line a key
-    claim: Predicate, *, has_custom: bool = True
-) -> Iterable[Mistake]:
-    """What is wrong with a claim; unknown kinds are allowed where definitions are made."""
-    subjects = (
-        claim.object, claim.rollout, claim.events, claim.http, claim.dns, claim.log, claim.metric,
-        claim.faults_active, claim.invariant, claim.access,
-    )  # fmt: skip
-    if all(subject is None for subject in subjects):
-        yield (), _NOTHING
-    if claim.op not in OPERATORS:
-        yield ("op",), f'"{claim.op}" is none; one of {" ".join(OPERATORS)}'
-    if claim.as_ not in (None, "quantity"):
-        yield ("as",), f'must be "quantity", not "{claim.as_}"'
-    if claim.op == "matches" and isinstance(claim.value, str):
-        try:
-            re.compile(claim.value)
-        except re.error as error:
-            yield ("value",), f"not a regular expression: {error}"
     if claim.invariant is not None:
         yield from _invariant(("invariant",), claim.invariant)
     for name in ("object", "rollout", "log"):
@@ -419,6 +243,11 @@ def _access(claim: Predicate) -> Iterable[Mistake]:
 def _invariants(scenario: Scenario) -> Iterable[Mistake]:
     for index, name in enumerate(scenario.invariants.enable):
         yield from _invariant(("invariants", "enable", index), name)
+
+
+def _invariant(path: Path, name: str) -> Iterable[Mistake]:
+    if name != ANY and name not in NAMES:
+        yield path, f'there is no invariant "{name}"; {ANY} for all, or one of {", ".join(NAMES)}'
 
 
 def _reference(path: Path, reference: str, *, has_custom: bool) -> Iterable[Mistake]:

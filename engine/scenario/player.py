@@ -191,7 +191,7 @@ class Player:
         self.current += 1
         step = self.step
         if step is None:
-            self._finish("")
+            self._finish(self._broken_invariant())
             return
         moment = self.stage.now()
         self._step_began = moment.time
@@ -277,12 +277,19 @@ class Player:
     def _watch_invariants(self) -> None:
         if self.is_done or not self.scenario.invariants.enable:
             return
+        broken = self._broken_invariant()
+        if broken:
+            self._fail_run(broken)
+        else:
+            self.stage.loop.call_later(POLL_SECONDS, self._watch_invariants)
+
+    def _broken_invariant(self) -> str:
+        """Which invariant that the scenario requires was broken and how; empty if none was."""
         for name in self.scenario.invariants.enable:
             found = self.view.violations(name)
             if found:
-                self._fail_run(f"invariant {name} was broken: {found[0]}")
-                return
-        self.stage.loop.call_later(POLL_SECONDS, self._watch_invariants)
+                return f"invariant {name} was broken: {found[0]}"
+        return ""
 
     # The end
 

@@ -15,23 +15,9 @@ from engine.api.meta import ObjectMeta
 from engine.apiserver.computed import ReadOnly
 from engine.apiserver.fields import Predicate
 from engine.cri.runtime import Runtime
-from engine.faults.invariants.pods import (
-    ContainersAreKnown,
-    NodeFits,
-    OneOfEachOrdinal,
-    OneWriter,
-    PodStays,
-    QuotaHolds,
-)
+from engine.faults.invariants.registry import make_invariants
 from engine.faults.invariants.violation import Invariant, Violation, violation
-from engine.faults.invariants.volumes import BudgetsHold, OneMountNode
 from engine.faults.invariants.watching import OrderedWatch
-from engine.faults.invariants.workloads import (
-    AddressesUnique,
-    EndpointsReady,
-    NoOrphans,
-    RolloutBounds,
-)
 from engine.kernel.loop import Loop, Timer
 from engine.store.kv import FROM_KEY, Change
 from engine.store.watchable_store import Store
@@ -73,21 +59,7 @@ class Monitor:
     _cancel: Callable[[], object] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.invariants = (
-            OrderedWatch(),
-            NodeFits(),
-            PodStays(),
-            OneWriter(),
-            RolloutBounds(),
-            OneOfEachOrdinal(self._running),
-            EndpointsReady(),
-            BudgetsHold(),
-            QuotaHolds(),
-            NoOrphans(),
-            AddressesUnique(),
-            OneMountNode(),
-            ContainersAreKnown(self._running),
-        )
+        self.invariants = make_invariants(self._running)
         self._reporters = tuple(self._reporter(invariant) for invariant in self.invariants)
 
     def start(self) -> None:

@@ -117,42 +117,6 @@ def _is_exempt(pod: Pod) -> bool:
 
 
 @attrs.define(eq=False)
-class OneWriter:
-    """Each status has one part of the cluster that writes it."""
-
-    name: str = "one-writer"
-    promise: str = "at most one component writes the status of a workload"
-    _writers: dict[str, str] = attrs.field(factory=dict)
-
-    def on_change(self, change: Change[Any], broken: Report) -> None:
-        """Remember who writes the status of each kind of workload."""
-        if change.type == "delete" or change.prev_kv is None:
-            return
-        new, old = change.kv.value, change.prev_kv.value
-        kind = getattr(type(new), "KIND", "")
-        if kind not in _WRITERS or new.status == old.status:
-            return
-        origin = change.origin
-        if isinstance(origin, Origin) and origin.actor in _ALL_WRITERS:
-            wanted = _WRITERS[kind]
-            if origin.actor != wanted:
-                broken(f"{origin.actor} wrote a status that is {wanted}'s", new.key)
-
-    def on_quiet(self, now: float, broken: Report) -> None:
-        """Nothing waits for quiet."""
-
-
-_WRITERS = {
-    "Deployment": "deployment-controller",
-    "ReplicaSet": "replicaset-controller",
-    "StatefulSet": "statefulset-controller",
-    "DaemonSet": "daemon-set-controller",
-    "Job": "job-controller",
-}
-_ALL_WRITERS = frozenset(_WRITERS.values())
-
-
-@attrs.define(eq=False)
 class QuotaHolds:
     """Nobody gets more than a quota allows."""
 

@@ -344,7 +344,9 @@ def test_a_pod_is_bound_once(server: ApiServer, request_info: RequestInfo) -> No
 
 def test_an_eviction_respects_the_budget(server: ApiServer, request_info: RequestInfo) -> None:
     """Without a disruption to spend the pod stays, and the caller is told to try again."""
-    server.create(make_pod(node="node-1", app="web"), request=request_info)
+    made = server.create(make_pod(node="node-1", app="web"), request=request_info)
+    running = attrs.evolve(made, status=attrs.evolve(made.status, phase="Running"))
+    server.update(running, subresource="status", request=request_info)
     server.create(
         decode(
             {
@@ -362,6 +364,25 @@ def test_an_eviction_respects_the_budget(server: ApiServer, request_info: Reques
 
     pod = server.get(Pod, "web", namespace="default", request=request_info)
     assert pod.metadata.deletion_timestamp is None
+
+
+def test_an_eviction_says_so_in_the_status_of_the_pod(
+    server: ApiServer, request_info: RequestInfo
+) -> None:
+    """The condition is there before the pod goes; a dry run leaves none."""
+    server.create(make_pod(node="node-1"), request=request_info)
+
+    server.evict("web", namespace="default", request=request_info, dry_run=True)
+    before = server.get(Pod, "web", namespace="default", request=request_info)
+    server.evict("web", namespace="default", request=request_info)
+
+    after = server.get(Pod, "web", namespace="default", request=request_info)
+    assert before.status.conditions == ()
+    assert after.metadata.deletion_timestamp is not None
+    (condition,) = after.status.conditions
+    assert (condition.type, condition.status) == ("DisruptionTarget", "True")
+    assert condition.reason == "EvictionByEvictionAPI"
+    assert condition.message == "Eviction API: evicting"
 
 
 def test_lists_go_page_by_page_at_one_revision(
