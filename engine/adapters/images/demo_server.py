@@ -298,6 +298,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     say(f"{demo.pod} ({demo.version}) listens on port {server.listener.getsockname()[1]}")
+    wanted = os.environ.get("KUBARIUM_DEMO_MEMORY", "").removesuffix("Mi")
+    if wanted.isdigit():
+        demo.memory({"bytes": str(int(wanted) << 20)})
     server.run()
     say("stopped")
     os._exit(0)
