@@ -2,11 +2,14 @@
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
+from engine.adapters.places import MARK
 from engine.errors import EngineError
 from tui.late_parser import LateParser
 
@@ -22,13 +25,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = make_parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
+    rootless = _rootless() if arguments is None else None
     try:
+        if rootless is not None:
+            rootless.begin(options)
         return run(options)
     except KeyboardInterrupt:
         return 130
     except EngineError as error:
         print(f"kubarium: {error}", file=sys.stderr)
         return EXIT_FAILED
+    finally:
+        if rootless is not None:
+            rootless.end(options)
+
+
+def _rootless() -> ModuleType | None:
+    """What goes before and after a command of who is not root, or is so only in namespaces."""
+    if os.geteuid() == 0 and not os.environ.get(MARK):
+        return None
+    from tui.commands import rootless
+
+    return rootless
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -111,7 +129,7 @@ def make_parser() -> argparse.ArgumentParser:
         default="",
         help="look at this Podman service (CONTAINER_HOST)",
     )
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=_doctor, wants_containers=True)
     return parser
 
 

@@ -1,6 +1,7 @@
 """Real containers for a cluster, if they are wanted and can be had here."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,6 +29,16 @@ GENTLE_KUBELET = {
     "maxParallelImagePulls": 4,
 }
 """What kubelets with real containers are told unless their owner says otherwise."""
+
+
+def containers_folder(data: Path | None) -> Path:
+    """Where the containers of the cluster kept in *data* have their files.
+
+    Of one that is not kept: where those of this process have them.
+    """
+    if data is not None:
+        return data.resolve() / "podman"
+    return state_folder() / "run" / str(os.getpid())
 
 
 @attrs.frozen
@@ -58,9 +69,8 @@ async def start_containers(options: HostOptions) -> Containers:
     from engine.adapters.podman.host import PodmanHost  # noqa: PLC0415
     from engine.adapters.podman.preflight import Preflight, inspect_host  # noqa: PLC0415
 
-    data = options.data
-    name = data.resolve().name if data is not None else str(os.getpid())
-    state = data.resolve() / "podman" if data is not None else state_folder() / "run" / name
+    data, state = options.data, containers_folder(options.data)
+    name = data.resolve().name if data is not None else state.name
     address = options.podman_url
     try:
         found = await preflight_given(address, state) if address else inspect_host()

@@ -130,7 +130,7 @@ class HttpServer:
         self._guard.start()
         self._listeners = Listeners(server, self.ssl_context, self.limits)
         try:
-            self.port = await self._listeners.listen(host, port)
+            self.port = await self._listeners.listen_outside(host, port)
         except AdapterError:
             await self._runner.cleanup()
             self._runner = None

@@ -2,11 +2,13 @@
 
 import asyncio
 import ssl
+from typing import Any
 
 import attrs
 from aiohttp import web
 
 from engine.adapters.http.limits import Limits
+from engine.adapters.rootless import outside
 from engine.errors import AdapterError
 
 # Connections that the kernel holds for us until we take them.
@@ -32,16 +34,34 @@ class Listeners:
             AdapterError: it cannot be had.
         """
         try:
-            listening = await asyncio.get_running_loop().create_server(
-                self.server,
-                host,
-                port,
-                ssl=self.tls,
-                backlog=_BACKLOG,
-                ssl_handshake_timeout=self.limits.handshake_time if self.tls else None,
-            )
+            return await self._listen(host=host, port=port)
         except OSError as error:
             raise AdapterError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+    async def listen_outside(self, host: str, port: int) -> int:
+        """Listen in the machine's network, and in the cluster's where that is another one.
+
+        The answer is the port.
+
+        Raises:
+            AdapterError: it cannot be had.
+        """
+        if outside.is_elsewhere():
+            try:
+                for made in outside.listening(host, port):
+                    port = await self._listen(sock=made)
+            except OSError as error:
+                raise AdapterError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        return await self.listen(host, port)
+
+    async def _listen(self, **where: Any) -> int:
+        listening = await asyncio.get_running_loop().create_server(
+            self.server,
+            **where,
+            ssl=self.tls,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=self.limits.handshake_time if self.tls else None,
+        )
         self._listening.append(listening)
         return int(listening.sockets[0].getsockname()[1])
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from dnslib import (
     DNSRecord,
 )
 
+from engine.adapters.rootless import outside
 from engine.errors import AdapterError
 from engine.proxy.dns_zone import Answer, DnsZone
 
@@ -253,7 +255,7 @@ async def _ask_udp(query: bytes, resolver: str) -> bytes:
     loop = asyncio.get_running_loop()
     reply: asyncio.Future[bytes] = loop.create_future()
     transport, _ = await loop.create_datagram_endpoint(
-        lambda: _UdpClient(query, reply), remote_addr=(resolver, 53)
+        lambda: _UdpClient(query, reply), sock=await _way_to(resolver, socket.SOCK_DGRAM)
     )
     try:
         transport.sendto(query)
@@ -263,13 +265,25 @@ async def _ask_udp(query: bytes, resolver: str) -> bytes:
 
 
 async def _ask_tcp(query: bytes, resolver: str) -> bytes:
-    reader, writer = await asyncio.open_connection(resolver, 53)
+    reader, writer = await asyncio.open_connection(sock=await _way_to(resolver, socket.SOCK_STREAM))
     try:
         writer.write(len(query).to_bytes(2, "big") + query)
         length = int.from_bytes(await reader.readexactly(2), "big")
         return await reader.readexactly(length)
     finally:
         writer.close()
+
+
+async def _way_to(resolver: str, kind: int) -> socket.socket:
+    """A connected socket in the machine's network, whose resolver it is."""
+    family = socket.AF_INET6 if ":" in resolver else socket.AF_INET
+    made = outside.new_socket(family, kind)
+    try:
+        await asyncio.get_running_loop().sock_connect(made, (resolver, 53))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _udp_size(request: Any) -> int:

@@ -17,6 +17,7 @@ import attrs
 from engine.adapters.network.nft import NftError, open_nft
 from engine.adapters.network.nftables import remove_table
 from engine.adapters.network.slots import COUNT, Slot
+from engine.adapters.places import runtime_folder
 from engine.errors import AdapterError
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ SYSCTLS = {
     # Node ports on 127.0.0.1 lead to pods; the sink's table drops what pods send to 127/8.
     "net.ipv4.conf.all.route_localnet": "1",
 }
-RECORD = Path("/run/kubarium/sysctls.json")
+RECORD = runtime_folder() / "sysctls.json"
 COMMAND_SECONDS = 10.0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import attrs
 
+from engine.adapters.places import runtime_folder
 from engine.errors import AdapterError
 
 COUNT = 12
@@ -23,7 +24,8 @@ RESOLV = Path("/etc/resolv.conf")
 class SlotRecord:
     """Who holds or held a slot. With *is_kept* its containers are to survive its process.
 
-    *address* is the Podman service it was told to use; empty for one of its own.
+    *address* is the Podman service it was told to use; empty for one of its own. *space* says which
+    namespaces an ordinary user's cluster is in, by the folder they were made for.
     """
 
     instance: str
@@ -31,6 +33,7 @@ class SlotRecord:
     pid: int
     is_kept: bool = False
     address: str = ""
+    space: str = ""
 
 
 @attrs.define(eq=False)
@@ -90,10 +93,7 @@ class Slot:
 
 def slots_folder() -> Path:
     """Where the slot files are: one place for all of root's clusters, or all of this user's."""
-    if os.geteuid() == 0:
-        return Path("/run/kubarium/slots")
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/kubarium-{os.getuid()}"  # noqa: S108
-    return Path(runtime) / "kubarium" / "slots"
+    return runtime_folder() / "slots"
 
 
 def acquire(

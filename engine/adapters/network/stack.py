@@ -14,6 +14,9 @@ from engine.adapters.network.host import HostNetwork
 from engine.adapters.network.nftables import NftablesSink
 from engine.adapters.network.slots import Slot
 from engine.adapters.network.userspace import UserspaceSink
+from engine.adapters.rootless import outside
+from engine.adapters.rootless.egress import Egress
+from engine.adapters.rootless.relay import NodePortRelay
 from engine.client.informer import InformerFactory
 from engine.errors import AdapterError
 from engine.proxy.dns_zone import DnsZone
@@ -41,13 +44,18 @@ class NetworkStack:
     domain: str = "cluster.local"
     dns_is_up: Callable[[], bool] = lambda: True
     sink: RuleSink = attrs.field(init=False, repr=False)
+    rules: NftablesSink | None = attrs.field(default=None, init=False, repr=False)
+    relay: NodePortRelay | None = attrs.field(default=None, init=False)
+    egress: Egress | None = attrs.field(default=None, init=False)
     zone: DnsZone | None = attrs.field(default=None, init=False, repr=False)
     dns: DnsServer | None = attrs.field(default=None, init=False)
     host: HostNetwork | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.is_privileged:
-            self.sink = NftablesSink(slot=self.slot)
+            self.sink = self.rules = NftablesSink(slot=self.slot)
+            if outside.is_elsewhere():
+                self.sink = self.relay = NodePortRelay(self.rules)
             self.host = HostNetwork(slot=self.slot)
         else:
             self.sink = UserspaceSink()
@@ -66,9 +74,11 @@ class NetworkStack:
             return
         dns_ip = self.slot.dns_ip
         await self.host.open(self.node_addresses, own=[dns_ip])
-        assert isinstance(self.sink, NftablesSink)
+        assert self.rules is not None
+        if self.relay is not None:
+            self.egress = await Egress.begin()
         source = self.node_addresses[0] if self.node_addresses else ""
-        await asyncio.to_thread(self.sink.open, local_source=source, own=[dns_ip])
+        await asyncio.to_thread(self.rules.open, local_source=source, own=[dns_ip])
         if self.zone is not None:
             self.dns = DnsServer(zone=self.zone, address=dns_ip, is_up=self.dns_is_up)
             await self.dns.start()
@@ -77,8 +87,12 @@ class NetworkStack:
         """Take everything away. Stopping twice is allowed."""
         if self.dns is not None:
             await self.dns.stop()
-        if isinstance(self.sink, NftablesSink):
-            self.sink.close()
+        if self.relay is not None:
+            await self.relay.close()
+        if self.egress is not None:
+            self.egress.end()
+        if self.rules is not None:
+            self.rules.close()
         elif isinstance(self.sink, UserspaceSink):
             await self.sink.close()
         if self.host is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.adapters.network.host import clean_slot
 from engine.adapters.network.slots import Slot, abandoned, forget
+from engine.adapters.places import is_inside
 from engine.adapters.podman import exits, processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.disturbing.disturber import undo_records
@@ -22,6 +23,7 @@ from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker
 from engine.adapters.podman.service import PodmanService, end_leftover
 from engine.adapters.podman.volumes import memory_folder, mounts_folder
+from engine.adapters.rootless.entering import run_root
 from engine.adapters.volumes.images import hide_below
 from engine.errors import AdapterError
 
@@ -98,10 +100,12 @@ def kill_containers(state: Path) -> int:
 def wipe(state: Path) -> None:
     """Remove an instance's files: all of *state*, and what is in memory."""
     shutil.rmtree(memory_folder(state), ignore_errors=True)
-    for folder in (mounts_folder(state), state):
+    for folder in (mounts_folder(state), run_root(state), state):
         unmount_below(folder)
     hide_below(state)
     _remove_empty(mounts_folder(state))
+    if is_inside():
+        shutil.rmtree(run_root(state), ignore_errors=True)
     shutil.rmtree(state, ignore_errors=True)
 
 
@@ -125,7 +129,8 @@ async def cleanup(
     """Remove what a dead *instance* with its files in *state* left: containers, networks, files.
 
     They are found by label in its Podman service, at *address* or its own; if its own has lost its
-    files, what still runs of it is found by its processes.
+    files, what still runs of it is found by its processes. An ordinary user's cluster has nothing
+    running any more: its namespaces were ended before ours were entered.
 
     Raises:
         AdapterError: its Podman service cannot be reached to remove the containers.
@@ -140,7 +145,7 @@ async def cleanup(
         finally:
             await client.close()
             await given.stop()
-    elif (state / "storage.conf").exists():
+    elif (state / "storage.conf").exists() and not is_inside():
         found = preflight or inspect_host()
         if found.usable:
             service = PodmanService.for_host(state, found)

@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 from engine.adapters.network.slots import COUNT, read_record, slots_folder
+from engine.adapters.podman.cleanup import wipe
 from engine.adapters.podman.client import PodmanClient
 from engine.adapters.podman.given import preflight_given
 from engine.adapters.podman.preflight import CGROUP, Preflight, find_tool, inspect_host
@@ -226,7 +227,7 @@ def _clusters() -> Iterator[Finding]:
 
 async def _service(found: Preflight) -> Finding:
     """Really start a service of our own, ask it, and stop it."""
-    with tempfile.TemporaryDirectory(prefix="kv") as folder:
+    with tempfile.TemporaryDirectory(prefix="kv", ignore_cleanup_errors=True) as folder:
         service = PodmanService.for_host(Path(folder), found)
         client = PodmanClient(service.url)
         try:
@@ -242,6 +243,7 @@ async def _service(found: Preflight) -> Finding:
         finally:
             await client.close()
             await service.stop()
+            await asyncio.to_thread(wipe, Path(folder))
         store = info["store"]["graphDriverName"]
         return Finding(
             name="service",

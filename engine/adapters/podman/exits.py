@@ -5,10 +5,12 @@ The pidfd says when; this says how, from what is quickest to know it.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.adapters.places import is_inside
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.logs import render, tail_offset
 
@@ -55,9 +57,15 @@ def has_exited(state: Mapping[str, Any]) -> bool:
 
 
 def cgroups(pid: int, root: Path = Path("/sys/fs/cgroup")) -> dict[str, Path]:
-    """The folders of a process' cgroups by controller; ``""`` for the unified hierarchy."""
+    """The folders of a process' cgroups by controller; ``""`` for the unified hierarchy.
+
+    Of an ordinary user's container only those that are its own: without delegation it is in ours.
+    """
     folders: dict[str, Path] = {}
+    ours = _own_cgroups() if is_inside() else frozenset()
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        if line in ours:
+            continue
         _, controllers, path = line.split(":", 2)
         if not controllers:
             if (root / "cgroup.controllers").exists():
@@ -65,9 +73,14 @@ def cgroups(pid: int, root: Path = Path("/sys/fs/cgroup")) -> dict[str, Path]:
             continue
         for controller in controllers.split(","):
             folder = root / controller.removeprefix("name=") / path.lstrip("/")
-            if folder.is_dir():
+            if (folder / "cgroup.procs").exists():
                 folders[controller] = folder
     return folders
+
+
+@functools.cache
+def _own_cgroups() -> frozenset[str]:
+    return frozenset(Path("/proc/self/cgroup").read_text().splitlines())
 
 
 def oom_kills(folders: Mapping[str, Path]) -> int:

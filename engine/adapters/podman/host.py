@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 
+from engine.adapters import places
 from engine.adapters.images.archive import Image, build_archive
 from engine.adapters.images.demo import demo_images
 from engine.adapters.network.host import link_name
@@ -143,10 +144,11 @@ class PodmanHost:
             pid=os.getpid(),
             is_kept=self.keeps,
             address=self.address,
+            space=places.space(),
         )
         self._slot = acquire(record, folder=self.slots)
         self._strategy = (
-            Routed(self.client, self.slot.veth_prefix)
+            Routed(self.client, self.slot.veth_prefix, places.network())
             if self.preflight.is_routed
             else Plain(self.client)
         )

@@ -7,9 +7,10 @@ namespace of its own.
 import subprocess
 from pathlib import Path
 
+from engine.adapters.places import runtime_folder
 from engine.errors import AdapterError
 
-SHARED = Path("/run/kubarium/mounts")
+SHARED = runtime_folder() / "mounts"
 
 
 def share_mounts() -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from engine.adapters.rootless.requirements import lacks, refusals
+
 CGROUP = Path("/sys/fs/cgroup")
 PACKAGES = "podman runc crun catatonit netavark busybox-static nftables iproute2"
 INSTALL = "scripts/install-os-packages.sh"
@@ -27,7 +29,8 @@ HELPERS = (
 class Preflight:
     """What was found. Not *usable*: *reason* says why in one line; else how to go about it.
 
-    With *is_routed* we can make namespaces, with *enters* go into those of containers.
+    With *is_routed* we can make namespaces, with *enters* go into those of containers. With
+    *can_enter* containers can be run once we are in namespaces of our own.
     """
 
     usable: bool
@@ -38,6 +41,7 @@ class Preflight:
     hides_cgroup2: bool = False
     is_routed: bool = False
     enters: bool = True
+    can_enter: bool = False
 
 
 def inspect_host() -> Preflight:
@@ -63,8 +67,7 @@ def inspect_host() -> Preflight:
     if find_tool("netavark") is None:
         return Preflight(usable=False, reason=f"netavark is not installed (try {INSTALL})")
     if os.geteuid() != 0:
-        reason = "rootless Podman cannot reach pods from the host; run as root for real containers"
-        return Preflight(usable=False, reason=reason, podman=podman, version=version)
+        return _for_user(Preflight(usable=False, podman=podman, version=version))
     runtime, hides = choose_runtime()
     if not runtime:
         return Preflight(usable=False, reason=f"neither runc nor crun is installed (try {INSTALL})")
@@ -74,6 +77,18 @@ def inspect_host() -> Preflight:
     if not found.is_routed and find_tool("iptables") is None:
         return Preflight(usable=False, reason=f"iptables is not installed (try {INSTALL})")
     return found
+
+
+def _for_user(found: Preflight) -> Preflight:
+    """*found*, with what an ordinary user lacks; nothing is usable before namespaces are made."""
+    blocking = [lack for lack in lacks() if lack.blocks]
+    if blocking:
+        reason = f"{blocking[0].text} (try {blocking[0].mend})"
+        return attrs.evolve(found, reason=reason)
+    if refusals:
+        return attrs.evolve(found, reason=refusals[-1])
+    reason = "an ordinary user's containers need the `kubarium` command, which makes namespaces"
+    return attrs.evolve(found, reason=reason, can_enter=True)
 
 
 def local_tools(found: Preflight) -> Preflight:

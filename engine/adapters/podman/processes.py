@@ -116,6 +116,18 @@ async def run(
     return Outcome(code=process.returncode, output=b"".join(pieces).decode(errors="replace"))
 
 
+def descendants(pid: int) -> list[int]:
+    """Process *pid* and all that come from it, parents first; those that end meanwhile may miss."""
+    found = [pid]
+    for one in found:  # it grows as it is walked
+        try:
+            with open(f"/proc/{one}/task/{one}/children") as file:  # noqa: PTH123 - many calls
+                found += map(int, file.read().split())
+        except OSError:
+            continue
+    return found
+
+
 def kill(pid: int, *, marker: bytes) -> bool:
     """SIGKILL process *pid* if its environment holds *marker*; whether it was there.
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import attrs
 
 from engine.adapters.network.rtnetlink import route_to_interface
+from engine.adapters.places import largest_group
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.records import IP, NAMESPACES, PORTS, SANDBOX_ATTEMPT, Owner, Sandbox
@@ -24,9 +25,13 @@ from engine.errors import AdapterError
 
 GATEWAY = "169.254.1.1"
 GATEWAY_MAC = "ee:ee:ee:ee:ee:ee"
-SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+SYSCTLS = {
+    "net.ipv4.ip_unprivileged_port_start": "0",
+    "net.ipv4.ping_group_range": f"0 {largest_group()}",
+}
 SHARED = ("share_process_namespace", "host_pid", "host_ipc")
 PAUSE_SECONDS = 10.0
+NAME = "/proc/sys/kernel/hostname"
 
 
 class SandboxStrategy(Protocol):
@@ -63,6 +68,8 @@ class Routed:
 
     client: PodmanClient
     interface_prefix: str
+    host_network: str = ""
+    """What pods of the host's network get, by path, where Podman itself has another one."""
 
     async def create(self, command: CreateSandbox, owner: Owner, *, ip: str) -> Sandbox:
         """Start the pause process, wire it up, and make the Podman pod meanwhile."""
@@ -115,7 +122,10 @@ class Routed:
             for key, kind in kinds.items()
             if key not in of_host
         }
-        return held | {key: {"nsmode": "host"} for key in sorted(of_host)}
+        given = {key: {"nsmode": "host"} for key in sorted(of_host)}
+        if self.host_network and "netns" in given:
+            given["netns"] = {"nsmode": "path", "value": self.host_network}
+        return held | given
 
     async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
         """Find the pause process again by its number and the mark in its environment."""
@@ -180,13 +190,15 @@ class Routed:
 
 def _network_steps(command: CreateSandbox, sandbox: Sandbox) -> list[str]:
     """The lines of shell that name the pod and wire it up, from inside its namespaces."""
+    name = shlex.quote(command.hostname)
     sysctls = {**SYSCTLS, **command.sysctls}
     batch = pod_network(sandbox.ip, sandbox.interface, host=os.getpid())
     return [
-        f"echo {shlex.quote(command.hostname)} > /proc/sys/kernel/hostname",
+        # The file is the machine's root's alone; the programs ask the kernel as ours.
+        f"{{ echo {name} >{NAME} || hostname {name}; }} 2>/dev/null || busybox hostname {name}",
         *(
-            f"echo {shlex.quote(value)} > /proc/sys/{shlex.quote(name.replace('.', '/'))}"
-            for name, value in sysctls.items()
+            f"echo {shlex.quote(value)} > /proc/sys/{shlex.quote(key.replace('.', '/'))}"
+            for key, value in sysctls.items()
         ),
         f"ip -batch - <<'END'\n{batch}END",
     ]

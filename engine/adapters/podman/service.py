@@ -9,14 +9,16 @@ import hashlib
 import os
 import signal
 import subprocess
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
+from engine.adapters.places import is_inside, runtime_folder
 from engine.adapters.podman.memory import share_mounts
 from engine.adapters.podman.preflight import Preflight
+from engine.adapters.rootless import entering, outside, requirements
 from engine.errors import AdapterError
 
 CONTAINERS_CONF = """\
@@ -27,7 +29,7 @@ log_driver = "k8s-file"
 log_size_max = -1
 [engine]
 runtime = "{runtime}"
-cgroup_manager = "cgroupfs"
+cgroup_manager = "{cgroups}"
 events_logger = "file"
 tmp_dir = "{state}/tmp"
 lock_type = "file"
@@ -69,7 +71,7 @@ HIDE_CGROUP2 = 'umount /sys/fs/cgroup/unified && exec "$@"'
 OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave")  # ours, also later ones, reach it
 START_SECONDS = 20.0
 LONGEST_ADDRESS = 107
-SOCKETS = Path("/run/kubarium/sockets")
+SOCKETS = runtime_folder() / "sockets"
 
 
 @attrs.define(eq=False)
@@ -87,7 +89,9 @@ class PodmanService:
     runtime: str = "runc"
     driver: str = "overlay"
     hides_cgroup2: bool = False
-    process: asyncio.subprocess.Process | None = attrs.field(default=None, init=False)
+    process: outside.Process | asyncio.subprocess.Process | None = attrs.field(
+        default=None, init=False
+    )
 
     @classmethod
     def for_host(cls, state: Path, found: Preflight) -> Self:
@@ -119,6 +123,7 @@ class PodmanService:
         """The environment in which a `podman` command sees what this service sees."""
         return {
             **os.environ,
+            **(entering.podman_environment() if is_inside() else {}),
             "CONTAINERS_CONF": str(self.state / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.state / "storage.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(self.state / "registries.conf"),
@@ -131,6 +136,7 @@ class PodmanService:
         values = {
             "state": self.state,
             "runtime": self.runtime,
+            "cgroups": "systemd" if is_inside() and requirements.uses_systemd() else "cgroupfs",
             "driver": self.driver,
             "capabilities": ", ".join(f'"{name}"' for name in CAPABILITIES),
         }
@@ -149,12 +155,15 @@ class PodmanService:
         end_leftover(self.state)
         self.socket.unlink(missing_ok=True)
         log = self.state / "service.log"
-        command = [self.podman, "system", "service", "--time", "0", self.url]
+        options = entering.storage_options(self.state) if is_inside() else []
+        command = [self.podman, *options, "system", "service", "--time", "0", self.url]
         if self.hides_cgroup2:
             command = [*OWN_MOUNTS, "sh", "-c", HIDE_CGROUP2, "sh", *command]
         with log.open("wb") as output:
-            self.process = await asyncio.create_subprocess_exec(
-                *command,
+            # Images come through the machine's network, also when we have left it.
+            start = outside.start_process if outside.is_elsewhere() else _start_here
+            self.process = await start(
+                command,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -208,7 +217,7 @@ def socket_of(state: Path) -> Path:
     path = state / "podman.sock"
     if len(os.fsencode(path)) <= LONGEST_ADDRESS:
         return path
-    folder = SOCKETS if os.geteuid() == 0 else Path(tempfile.gettempdir())
+    folder = SOCKETS
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
     return folder / f"kubarium-{digest}.sock"
@@ -245,6 +254,10 @@ def end_leftover(state: Path) -> bool:
         finally:
             os.close(descriptor)
     return True
+
+
+async def _start_here(command: Sequence[str], **settings: Any) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(*command, **settings)
 
 
 async def _accepts(path: Path) -> bool:

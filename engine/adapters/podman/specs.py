@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.adapters.places import least_oom_score_adj
 from engine.adapters.podman.records import (
     ATTEMPT,
     CONTAINER,
@@ -151,7 +152,8 @@ def oom_score_adj(resources: Resources) -> int:
     """
     has_limits = bool(resources.cpu_limit and resources.memory_limit)
     has_any = has_limits or bool(resources.cpu_request or resources.memory_request)
-    return 0 if has_limits else 500 if has_any else 1000
+    wanted = 0 if has_limits else 500 if has_any else 1000
+    return max(wanted, least_oom_score_adj())
 
 
 def security_settings(security: Security) -> dict[str, Any]:

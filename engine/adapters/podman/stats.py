@@ -1,13 +1,21 @@
-"""What containers use, read from cgroup files: some hundred microseconds each, no Podman asked."""
+"""What containers use, read from cgroup files: some hundred microseconds each, no Podman asked.
 
+Where a container has no cgroup of its own, its processes are asked one by one.
+"""
+
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 
+from engine.adapters.podman import processes
 from engine.adapters.podman.records import Container
 from engine.cri.status import ContainerUsage
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @attrs.define(eq=False)
@@ -24,7 +32,7 @@ class Meter:
         self.fresh.clear()
         found = []
         for container in containers:
-            if not container.is_running or not container.cgroup:
+            if not container.is_running or not (container.cgroup or container.pid):
                 continue
             try:
                 seconds, memory = cpu_seconds(container), memory_bytes(container)
@@ -49,6 +57,8 @@ class Meter:
 
 def cpu_seconds(container: Container) -> float:
     """The CPU time the container has had."""
+    if not container.cgroup:
+        return sum(_ticks(pid) for pid in processes.descendants(container.pid)) / TICKS
     if "cpuacct" in container.cgroup:
         return int((container.cgroup["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
     return _field(container.cgroup[""] / "cpu.stat", "usage_usec") / 1e6
@@ -56,6 +66,8 @@ def cpu_seconds(container: Container) -> float:
 
 def memory_bytes(container: Container) -> int:
     """The container's working set: what it uses, less the file cache that can go at once."""
+    if not container.cgroup:
+        return sum(_own_pages(pid) for pid in processes.descendants(container.pid)) * PAGE
     if "memory" in container.cgroup:
         folder = container.cgroup["memory"]
         used = int((folder / "memory.usage_in_bytes").read_text())
@@ -63,6 +75,24 @@ def memory_bytes(container: Container) -> int:
     folder = container.cgroup[""]
     used = int((folder / "memory.current").read_text())
     return max(0, used - _field(folder / "memory.stat", "inactive_file"))
+
+
+def _ticks(pid: int) -> int:
+    """The CPU time of process *pid* and of its children that have ended, in ticks."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, fields[11:15]))
+
+
+def _own_pages(pid: int) -> int:
+    """The pages of process *pid* in memory that are not those of files."""
+    try:
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+    except OSError:
+        return 0
+    return resident - shared
 
 
 def _field(path: Path, name: str) -> int:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from engine.adapters.rootless import outside
 from engine.errors import AdapterError, ConfigError
 
 
@@ -118,6 +119,7 @@ class EtcdGateway:
     def _exchange(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if self._connection is None:
             self._connection = self._connect()
+            outside.wait_for(self._connection.connect)
         headers = {} if self._token is None else {"Authorization": self._token}
         self._connection.request("POST", path, json.dumps(body), headers)
         response = self._connection.getresponse()

@@ -1,0 +1,49 @@
+"""What `kubarium` does before and after a command when its user is not root."""
+
+import argparse
+import os
+from pathlib import Path
+
+from engine.adapters import places
+from engine.adapters.podman.cleanup import wipe
+from engine.adapters.rootless import entering, outside
+from engine.adapters.rootless.requirements import refusals
+from engine.errors import ConfigError
+from engine.hosting.containers import containers_folder
+
+
+def begin(options: argparse.Namespace) -> None:
+    """Have a command with real containers go on inside namespaces of its own.
+
+    Where that cannot be, it goes on here, with simulated containers, which its first lines explain.
+
+    Raises:
+        ConfigError: real containers were asked for, and cannot be had.
+    """
+    if places.is_inside():
+        outside.leave(places.holder())
+        return
+    if not _wants_containers(options):
+        return
+    found = entering.enter(containers_folder(getattr(options, "data", None)))
+    if getattr(options, "runtime", "") == "podman":
+        raise ConfigError(f"containers cannot be run here: {found.reason}")
+    refusals.append(found.reason)
+
+
+def end(options: argparse.Namespace) -> None:
+    """Leave nothing behind but containers that are to be kept."""
+    if not places.is_inside():
+        return
+    is_kept = getattr(options, "data", None) is not None
+    entering.leave(is_kept=is_kept)
+    if not is_kept:
+        wipe(Path(places.space()))
+
+
+def _wants_containers(options: argparse.Namespace) -> bool:
+    if getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST"):
+        return False
+    if getattr(options, "wants_containers", False):
+        return True
+    return getattr(options, "runtime", "simulated") != "simulated" and options.speed == 1.0
