@@ -179,6 +179,7 @@ class Host:
             observer=self.cluster.observer,
             objects=self._objects,
         )
+        self.cluster.server.auditor = self.http.audit
         self.http.metrics.sources.append(
             ComponentMetrics(self.cluster.scheduler, self.cluster.manager)
         )
@@ -217,6 +218,7 @@ class Host:
         if self.http is not None:
             await self.http.stop()
             if self.http.audit is not None:
+                self.cluster.server.auditor = None
                 self.http.audit.close()
         if self._manifests is not None:
             self._manifests.stop()

@@ -91,11 +91,24 @@ class Policy:
         return "None", ()
 
 
+_OWN_GROUPS = ("system:nodes", "system:serviceaccounts:kube-system")
+_OWN_USERS = ("system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy")
+
 DEFAULT_POLICY = Policy(
     rules=(
         Rule(level="None", paths=("/healthz*", "/livez*", "/readyz*", "/version", "/openapi/*")),
         Rule(level="None", verbs=("get",), paths=("/api", "/api/*", "/apis", "/apis/*")),
-        Rule(level="None", users=("system:kube-proxy",), verbs=("watch",)),
+        # What the cluster's own parts read, and how they keep in touch, would drown all else.
+        Rule(level="None", groups=_OWN_GROUPS, verbs=("get", "list", "watch")),
+        Rule(level="None", users=_OWN_USERS, verbs=("get", "list", "watch")),
+        Rule(
+            level="None",
+            resources=(
+                ResourceRule(group="coordination.k8s.io", resources=("leases",)),
+                ResourceRule(resources=("events",)),
+                ResourceRule(group="events.k8s.io", resources=("events",)),
+            ),
+        ),
         # What is secret stays out of the log, whoever writes or reads it.
         Rule(
             level="Metadata",
@@ -104,6 +117,8 @@ DEFAULT_POLICY = Policy(
                 ResourceRule(group="authentication.k8s.io", resources=("tokenreviews",)),
             ),
         ),
+        Rule(level="Metadata", groups=_OWN_GROUPS),
+        Rule(level="Metadata", users=_OWN_USERS),
         Rule(level="Metadata", verbs=("get", "list", "watch")),
         Rule(level="Request", verbs=("create", "update", "patch", "delete", "deletecollection")),
         Rule(level="Metadata"),
@@ -185,6 +200,7 @@ class AuditRecord:
     sent: Any = None
     answered: Any = None
     code: int = 0
+    annotations: dict[str, str] = attrs.field(factory=dict)
 
     def event(self, stage: str, now: float) -> dict[str, Any]:
         """The event as audit.k8s.io/v1 has it."""
@@ -222,7 +238,7 @@ class AuditRecord:
         found["requestReceivedTimestamp"] = format_micro_time(self.received)
         found["stageTimestamp"] = format_micro_time(now)
         decision = "forbid" if self.code == 403 else "allow"
-        found["annotations"] = {"authorization.k8s.io/decision": decision}
+        found["annotations"] = {"authorization.k8s.io/decision": decision, **self.annotations}
         return {key: value for key, value in found.items() if value is not None}
 
     def _status(self) -> dict[str, Any]:

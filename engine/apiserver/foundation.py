@@ -8,6 +8,7 @@ import attrs
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME, Resource, Scheme
 from engine.api.wire import Time
+from engine.apiserver.auditor import Auditor
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.service_accounts import (
     ServiceAccountTokens,
@@ -44,6 +45,8 @@ class Foundation:
     """Seconds by which answers over HTTP come late; a fault sets it."""
     refusals: dict[str, Callable[[str], ApiError | None]] = attrs.field(factory=dict, init=False)
     """What refuses requests on purpose: asked with the user's name, before anything else."""
+    auditor: Auditor | None = attrs.field(default=None, init=False)
+    """Who takes note of what the cluster's own parts ask for; None while nobody does."""
     identity: Identity = attrs.field(kw_only=True)
     has_authorization: bool = attrs.field(default=False, kw_only=True)
     authorizer: Authorizer | None = attrs.field(default=None, init=False)

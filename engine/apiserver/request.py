@@ -26,6 +26,7 @@ class RequestInfo:
         actor: the component inside the process, or the client's program, that asks.
         context: the loop's context at the time: what caused the request.
         warn: takes what the client should know though the request succeeds; None if nobody asks.
+        annotate: takes a key and what the audit log should say under it; None if there is no log.
     """
 
     user: str = ""
@@ -35,6 +36,7 @@ class RequestInfo:
     actor: str = ""
     context: object = None
     warn: Callable[[str], object] | None = attrs.field(default=None, eq=False, repr=False)
+    annotate: Callable[[str, str], object] | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen(kw_only=True)

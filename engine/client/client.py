@@ -58,11 +58,13 @@ class Client:
 
     def request_info(self) -> RequestInfo:
         """Who we are, and what we are acting upon at this moment."""
+        auditor = self.server.auditor
         return RequestInfo(
             user=self.user,
             groups=self.groups,
             actor=self.actor or self.user,
             context=self.link.loop.context,
+            annotate=None if auditor is None else auditor.annotate,
         )
 
     def create(self, obj: T) -> T:
@@ -78,6 +80,7 @@ class Client:
             lambda: self.server.create(obj, request=self.request_info()),
             namespace=obj.metadata.namespace,
             name="",
+            sent=obj,
         )
 
     def get(self, cls: type[T], name: str, *, namespace: str = "") -> T:
@@ -165,6 +168,7 @@ class Client:
             namespace=namespace,
             name=name,
             subresource=subresource,
+            sent=data,
         )
 
     def delete(
@@ -358,6 +362,7 @@ class Client:
             namespace=meta.namespace,
             name=meta.name,
             subresource=subresource,
+            sent=obj,
         )
 
     def _request(
@@ -370,6 +375,7 @@ class Client:
         name: str = "",
         subresource: str = "",
         fields: str = "",
+        sent: Any = None,
     ) -> R:
         """Make one request over the link, if we may: this is our door, as HTTP is that of others.
 
@@ -379,8 +385,9 @@ class Client:
 
         def ask() -> R:
             server = self.server
+            resource = server.resource_of(cls)
             access = access_to(
-                server.resource_of(cls),
+                resource,
                 verb,
                 user=self.user,
                 groups=self.groups,
@@ -389,12 +396,20 @@ class Client:
                 subresource=subresource,
                 fields=fields,
             )
+            trail = None
+            if server.auditor is not None:
+                actor = self.actor or self.user
+                trail = server.auditor.begin_own(
+                    access, version=resource.version, actor=actor, sent=sent
+                )
             try:
                 server.check(access)
             except ForbiddenError as error:
                 # A part of the cluster that may not do its work is a gap in its role.
                 log.warning("refused actor=%s reason=%s", self.actor or self.user, error)
+                if trail is not None:
+                    trail.refused(error)
                 raise
-            return call()
+            return call() if trail is None else trail.run(call)
 
         return self.link.request(ask)

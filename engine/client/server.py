@@ -10,6 +10,7 @@ from engine.api.autoscaling import Scale
 from engine.api.core import ServiceAccount
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource, Scheme
+from engine.apiserver.auditor import Auditor
 from engine.apiserver.authentication.service_accounts import IssuedToken, TokenSpec
 from engine.apiserver.authorization.access import Access
 from engine.apiserver.request import (
@@ -33,6 +34,8 @@ class WatchHandle(Protocol):
 
 class Server(Protocol):
     """What a client uses of the API server."""
+
+    auditor: Auditor | None
 
     def resource_of(self, cls: type[ApiObject]) -> Resource: ...
     def check(self, access: Access) -> None: ...

@@ -39,7 +39,12 @@ class Answers:
 
     def info(self, request: ApiRequest) -> RequestInfo:
         """Who asks, and where to put what the client is to be warned of."""
-        return attrs.evolve(request.info(self.server.loop.context), warn=self.warnings.append)
+        auditor = self.server.auditor
+        return attrs.evolve(
+            request.info(self.server.loop.context),
+            warn=self.warnings.append,
+            annotate=None if auditor is None else auditor.annotate,
+        )
 
     def object(
         self,

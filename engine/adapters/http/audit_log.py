@@ -12,6 +12,7 @@ import orjson
 import yaml
 from aiohttp import web
 
+from engine.adapters.http.own_requests import OwnTrail, sent_form, uri_of
 from engine.adapters.http.request import ApiRequest
 from engine.adapters.http.routes import Target
 from engine.apiserver.audit import DEFAULT_POLICY, AuditRecord, Policy, read_policy
@@ -35,6 +36,8 @@ class AuditLog:
     policy: Policy
     file: BinaryIO
     clock: Clock
+    # The request that is carried out now: what is annotated is about it.
+    _current: AuditRecord | None = attrs.field(default=None, init=False)
 
     def begin(self, http: web.BaseRequest) -> None:
         """A request has come."""
@@ -65,7 +68,7 @@ class AuditLog:
 
     def read(self, http: web.BaseRequest, request: ApiRequest) -> None:
         """Its body has come."""
-        record = http[_RECORD]
+        record = self._current = http[_RECORD]
         if record.level in ("Request", "RequestResponse"):
             record.sent = _json(request.body, request.content_type)
 
@@ -88,6 +91,37 @@ class AuditLog:
         record = http[_RECORD]
         record.code = 200
         self._tell(record, "ResponseStarted")
+
+    def begin_own(self, access: Access, *, version: str, actor: str, sent: Any) -> OwnTrail | None:
+        """A part of the cluster asks for *access*; None if the policy is not interested."""
+        level, omitted = self.policy.of(access)
+        if level == "None":
+            return None
+        record = AuditRecord(
+            audit_id=str(uuid.uuid4()),
+            uri=uri_of(access, version),
+            agent=actor,
+            sources=("127.0.0.1",),
+            received=self.clock.now,
+            access=access,
+            version=version,
+            user=UserInfo(name=access.user, groups=access.groups),
+            level=level,
+            omitted=omitted,
+            sent=sent_form(sent, level),
+        )
+        self._tell(record, "RequestReceived")
+        return OwnTrail(record, self._tell, self._enter)
+
+    def annotate(self, key: str, value: str) -> None:
+        """Say *value* with the request that is carried out now."""
+        if self._current is not None:
+            self._current.annotations[key] = value
+
+    def _enter(self, record: AuditRecord | None) -> AuditRecord | None:
+        """Carry out *record* from now on; the answer is what was before."""
+        earlier, self._current = self._current, record
+        return earlier
 
     def close(self) -> None:
         """Write nothing more."""

@@ -37,6 +37,11 @@ class Attributes:
         if self.request.warn is not None:
             self.request.warn(text)
 
+    def annotate(self, key: str, value: str) -> None:
+        """Have the audit log say *value* of this request."""
+        if self.request.annotate is not None:
+            self.request.annotate(key, value)
+
     def forbidden(self, why: str, *, name: str = "") -> ForbiddenError:
         """The refusal of this write: ``pods "web" is forbidden: why``."""
         meta = self.obj.metadata

@@ -17,26 +17,51 @@ _CAPABILITIES = frozenset(
         "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
     }
 )  # fmt: skip
-_SELINUX = frozenset(
-    {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
-)
-_SYSCTLS = frozenset(
-    {
-        "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
-    }
-)  # fmt: skip
+_SELINUX: Mapping[int, frozenset[str]] = {
+    0: frozenset({"", "container_t", "container_init_t", "container_kvm_t"}),
+    31: frozenset({"container_engine_t"}),
+}
+_SYSCTLS: Mapping[int, frozenset[str]] = {
+    0: frozenset(
+        {
+            "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range",
+            "net.ipv4.ip_unprivileged_port_start", "net.ipv4.tcp_syncookies",
+            "net.ipv4.ping_group_range",
+        }
+    ),
+    27: frozenset({"net.ipv4.ip_local_reserved_ports"}),
+    29: frozenset(
+        {
+            "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
+            "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
+        }
+    ),
+    32: frozenset({"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}),
+}  # fmt: skip
+"""What is allowed from which minor version of the standards on."""
+
+LATEST = 34
+"""The minor version of the standards that ``latest`` means."""
 
 
 @attrs.frozen
 class PodView:
-    """A pod spec and the metadata beside it, in wire form."""
+    """A pod spec and its metadata in wire form, judged by the standards of v1.*minor*."""
 
     spec: Json
     annotations: Mapping[str, str]
+    minor: int = LATEST
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether it says that it is for Windows, where some rules mean nothing."""
+        return bool((self.spec.get("os") or {}).get("name") == "windows")
+
+    def allowed(self, by_version: Mapping[int, frozenset[str]]) -> frozenset[str]:
+        """What these standards allow, which grew from version to version."""
+        return frozenset().union(
+            *(names for since, names in by_version.items() if since <= self.minor)
+        )
 
     @property
     def context(self) -> Json:
@@ -189,10 +214,10 @@ def app_armor(view: PodView) -> Finding | None:
     return Finding(f"forbidden AppArmor profile{many}", ", ".join(details))
 
 
-def _selinux(context: Json) -> list[str]:
+def _selinux(context: Json, types: frozenset[str]) -> list[str]:
     options = context.get("seLinuxOptions") or {}
     bad = []
-    if options.get("type", "") not in _SELINUX:
+    if options.get("type", "") not in types:
         bad.append(f'type "{options["type"]}"')
     bad += [f"{field} may not be set" for field in ("user", "role") if options.get(field)]
     return bad
@@ -200,16 +225,17 @@ def _selinux(context: Json) -> list[str]:
 
 def selinux(view: PodView) -> Finding | None:
     """SELinux keeps its container types."""
-    setters = ["pod"] if _selinux(view.context) else []
-    names = where(view, lambda item: bool(_selinux(context_of(item))))
+    types = view.allowed(_SELINUX)
+    setters = ["pod"] if _selinux(view.context, types) else []
+    names = where(view, lambda item: bool(_selinux(context_of(item), types)))
     if names:
         setters.append(named(names))
     if not setters:
         return None
     bad = unique(
         [
-            *_selinux(view.context),
-            *(fault for item in view.containers() for fault in _selinux(context_of(item))),
+            *_selinux(view.context, types),
+            *(fault for item in view.containers() for fault in _selinux(context_of(item), types)),
         ]
     )
     detail = (
@@ -254,8 +280,9 @@ def seccomp_baseline(view: PodView) -> Finding | None:
 
 def sysctls(view: PodView) -> Finding | None:
     """Only kernel parameters that concern the pod alone."""
+    allowed = view.allowed(_SYSCTLS)
     bad = [
-        item["name"] for item in view.context.get("sysctls") or () if item["name"] not in _SYSCTLS
+        item["name"] for item in view.context.get("sysctls") or () if item["name"] not in allowed
     ]
     return Finding("forbidden sysctls", ", ".join(bad)) if bad else None
 
@@ -275,6 +302,9 @@ def host_process(view: PodView) -> Finding | None:
     detail = f"{' and '.join(setters)} must not set securityContext.windowsOptions.hostProcess=true"
     return Finding("hostProcess", detail)
 
+
+SINCE: dict[Rule, int] = {host_probes: 34, seccomp_baseline: 19}
+"""The minor version of the standards from which on a rule holds, if it is not the first."""
 
 BASELINE: tuple[Rule, ...] = (
     app_armor,

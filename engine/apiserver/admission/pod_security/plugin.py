@@ -15,7 +15,7 @@ from engine.api.meta import ObjectMeta
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
 from engine.api.scheme import SCHEME
 from engine.apiserver.admission.attributes import Attributes, objects_in
-from engine.apiserver.admission.pod_security.baseline import Finding, PodView
+from engine.apiserver.admission.pod_security.baseline import LATEST, PodView
 from engine.apiserver.admission.pod_security.restricted import broken
 from engine.apiserver.errors import Cause, InvalidError
 from engine.apiserver.storage import ObjectStorage
@@ -40,6 +40,11 @@ class Policy:
     def __str__(self) -> str:
         return f"{self.level}:{self.version}"
 
+    @property
+    def minor(self) -> int:
+        """The minor version of the standards."""
+        return LATEST if self.version == "latest" else int(self.version.removeprefix("v1."))
+
 
 class PodSecurity:
     """Refuses, or warns of, pods that may do more than their namespace allows."""
@@ -62,17 +67,20 @@ class PodSecurity:
             return
         labels = namespace.metadata.labels
         if not any(key.startswith(PREFIX) for key in labels):
+            if isinstance(attributes.obj, Pod):
+                attributes.annotate(f"{PREFIX}enforce-policy", str(Policy()))
             return
-        view = _view(*found)
-        policies = {mode: policy_of(labels, mode) for mode in _MODES}
+        enforced, audited, warned = (policy_of(labels, mode) for mode in _MODES)
+        refusal = ""
         if isinstance(attributes.obj, Pod):
-            findings = broken(policies["enforce"].level, view)
-            if findings:
-                said = _listed(findings)
-                raise attributes.forbidden(f'violates PodSecurity "{policies["enforce"]}": {said}')
-        findings = broken(policies["warn"].level, view)
-        if findings:
-            attributes.warn(f'would violate PodSecurity "{policies["warn"]}": {_listed(findings)}')
+            attributes.annotate(f"{PREFIX}enforce-policy", str(enforced))
+            refusal = _violations(enforced, found)
+        if violations := _violations(audited, found):
+            attributes.annotate(f"{PREFIX}audit-violations", f"would violate {violations}")
+        if refusal:
+            raise attributes.forbidden(f"violates {refusal}")
+        if violations := _violations(warned, found):
+            attributes.warn(f"would violate {violations}")
 
     def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Nothing to note."""
@@ -88,12 +96,18 @@ def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
     )
 
 
-def _listed(findings: list[Finding]) -> str:
-    return ", ".join(str(finding) for finding in findings)
+def _violations(policy: Policy, found: tuple[ObjectMeta, PodSpec]) -> str:
+    """What of *policy* is broken, as it is told; empty for nothing."""
+    if policy.level == "privileged":
+        return ""
+    findings = broken(policy.level, _view(*found, policy))
+    if not findings:
+        return ""
+    return f'PodSecurity "{policy}": ' + ", ".join(str(finding) for finding in findings)
 
 
-def _view(meta: ObjectMeta, spec: PodSpec) -> PodView:
-    return PodView(encode_part(spec), meta.annotations)
+def _view(meta: ObjectMeta, spec: PodSpec, policy: Policy) -> PodView:
+    return PodView(encode_part(spec), meta.annotations, policy.minor)
 
 
 def _template_of(attributes: Attributes) -> tuple[ObjectMeta, PodSpec] | None:
@@ -132,7 +146,7 @@ def _check_namespace(attributes: Attributes, storage: ObjectStorage) -> None:
     name = attributes.obj.metadata.name
     groups: dict[str, list[str]] = {}
     for pod in objects_in(storage, _PODS, name)[:_MOST_PODS_CHECKED]:
-        findings = broken(policy.level, _view(pod.metadata, pod.spec))
+        findings = broken(policy.level, _view(pod.metadata, pod.spec, policy))
         if findings:
             said = ", ".join(finding.reason for finding in findings)
             groups.setdefault(said, []).append(pod.metadata.name)

@@ -6,6 +6,7 @@ Standards.
 
 from engine.apiserver.admission.pod_security.baseline import (
     BASELINE,
+    SINCE,
     Finding,
     PodView,
     Rule,
@@ -142,9 +143,23 @@ def seccomp_restricted(view: PodView) -> Finding | None:
     return None
 
 
-_OVERRIDDEN = (capabilities_baseline, host_path_volumes, seccomp_baseline)
+_OVERRIDES: dict[Rule, Rule] = {
+    capabilities_restricted: capabilities_baseline,
+    restricted_volumes: host_path_volumes,
+    seccomp_restricted: seccomp_baseline,
+}
+_SINCE: dict[Rule, int] = {
+    **SINCE,
+    allow_privilege_escalation: 8,
+    capabilities_restricted: 22,
+    run_as_user: 23,
+    seccomp_restricted: 19,
+}
+# From this version on, these rules say nothing of pods for Windows.
+_NOT_ON_WINDOWS = (allow_privilege_escalation, capabilities_restricted, seccomp_restricted)
+_KNOWS_WINDOWS = 25
 RESTRICTED: tuple[Rule, ...] = (
-    *(rule for rule in BASELINE if rule not in _OVERRIDDEN),
+    *BASELINE,
     allow_privilege_escalation,
     capabilities_restricted,
     restricted_volumes,
@@ -157,4 +172,10 @@ RESTRICTED: tuple[Rule, ...] = (
 def broken(level: str, view: PodView) -> list[Finding]:
     """The rules of *level* (privileged, baseline or restricted) that *view* breaks."""
     rules = {"baseline": BASELINE, "restricted": RESTRICTED}.get(level, ())
-    return [finding for rule in rules if (finding := rule(view)) is not None]
+    in_force = [rule for rule in rules if _SINCE.get(rule, 0) <= view.minor]
+    skipped = [_OVERRIDES[rule] for rule in in_force if rule in _OVERRIDES]
+    if view.is_windows and view.minor >= _KNOWS_WINDOWS:
+        skipped += _NOT_ON_WINDOWS
+    return [
+        finding for rule in in_force if rule not in skipped and (finding := rule(view)) is not None
+    ]

@@ -109,3 +109,47 @@ def test_a_level_that_does_not_exist_is_refused(
     """Before it could be taken for the strictest one."""
     with pytest.raises(InvalidError, match="must be one of privileged, baseline, restricted"):
         label(server, request_info, "enforce", "strict")
+
+
+@pytest.mark.parametrize(
+    ("version", "wire", "is_allowed"),
+    [
+        pytest.param("v1.28", {"name": "net.ipv4.tcp_fin_timeout", "value": "1"}, False, id="old"),
+        pytest.param("v1.29", {"name": "net.ipv4.tcp_fin_timeout", "value": "1"}, True, id="then"),
+        pytest.param("latest", {"name": "net.ipv4.tcp_rmem", "value": "1"}, True, id="latest"),
+    ],
+)
+def test_standards_are_those_of_the_version_in_the_label(
+    server: ApiServer,
+    request_info: RequestInfo,
+    version: str,
+    wire: dict[str, Any],
+    *,
+    is_allowed: bool,
+) -> None:
+    """What a later version allows is refused by an earlier one."""
+    label(server, request_info, "enforce", "baseline")
+    label(server, request_info, "enforce-version", version)
+
+    found = refusal(server, pod(securityContext={"sysctls": [wire]}), request_info)
+
+    assert (found == []) is is_allowed
+    assert is_allowed or f'violates PodSecurity "baseline:{version}"' in found[0]
+
+
+def test_the_audit_log_hears_what_is_enforced_and_what_would_be_broken(
+    server: ApiServer, request_info: RequestInfo
+) -> None:
+    """Under the keys of Kubernetes, whether the pod is let in or not."""
+    said: dict[str, str] = {}
+    label(server, request_info, "enforce", "baseline")
+    label(server, request_info, "audit", "restricted")
+
+    server.create(decode(pod()), request=attrs.evolve(request_info, annotate=said.__setitem__))
+
+    assert said == {
+        "pod-security.kubernetes.io/enforce-policy": "baseline:latest",
+        "pod-security.kubernetes.io/audit-violations": (
+            f'would violate PodSecurity "restricted:latest": {ALL}'
+        ),
+    }
