@@ -56,8 +56,9 @@ def total(
 
 
 def pod_requests(spec: PodSpec) -> Amounts:
-    """What the pod asks of its node, overhead included."""
-    return total(spec, lambda container: container.resources.requests, spec.overhead)
+    """What the pod asks of its node, overhead included; what it asks as a whole comes first."""
+    found = total(spec, lambda container: container.resources.requests, spec.overhead)
+    return _as_a_whole(spec, "requests", found)
 
 
 def pod_limits(spec: PodSpec) -> Amounts:
@@ -66,7 +67,16 @@ def pod_limits(spec: PodSpec) -> Amounts:
     for name, text in spec.overhead.items():
         if name in limits:
             limits[name] += quantity.parse(text)
-    return limits
+    return _as_a_whole(spec, "limits", limits)
+
+
+def _as_a_whole(spec: PodSpec, which: str, found: Amounts) -> Amounts:
+    """*found*, with the requests or limits of the pod's own resources in place of the sums."""
+    own = (spec.extra.get("resources") or {}).get(which) or {}
+    for name, text in own.items():
+        overhead = quantity.parse(spec.overhead.get(name, "0"))
+        found[name] = quantity.parse(text) + overhead
+    return found
 
 
 def usage_of(obj: ApiObject, resource: Resource) -> Amounts:

@@ -159,7 +159,8 @@ class UpdateVolume:
 class Mount:
     """A volume of the pod at a place in the container.
 
-    *propagation* is HostToContainer, Bidirectional or empty for none.
+    *propagation* is HostToContainer, Bidirectional or empty for none. With *is_recursive* what is
+    mounted below is as read-only as the mount itself.
     """
 
     volume: str
@@ -167,6 +168,7 @@ class Mount:
     sub_path: str = ""
     read_only: bool = False
     propagation: str = ""
+    is_recursive: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -182,6 +184,8 @@ class Security:
     """The parts of a security context a runtime enforces; None means the image's own choice.
 
     *seccomp* is RuntimeDefault, Localhost (the profile *seccomp_file*), or empty for Unconfined.
+    *is_strict_about_groups* leaves out the groups that the image says its user is in. *apparmor*
+    is a profile, ``unconfined``, or empty for the runtime's own; *selinux* parts of a label.
     """
 
     run_as_user: int | None = None
@@ -196,6 +200,9 @@ class Security:
     seccomp: str = ""
     seccomp_file: str = ""
     unmasked_proc: bool = False
+    is_strict_about_groups: bool = False
+    apparmor: str = ""
+    selinux: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

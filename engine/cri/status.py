@@ -55,7 +55,11 @@ class NodeImage:
 
 @attrs.frozen(kw_only=True)
 class RuntimeInfo:
-    """What a node says of itself in `status.nodeInfo` and `status.capacity`."""
+    """What a node says of itself in `status.nodeInfo`, `status.capacity` and `status.features`.
+
+    *has_apparmor*: profiles can be enforced. *has_user_namespaces*: pods may have users of their
+    own.
+    """
 
     name: str
     version: str
@@ -67,3 +71,5 @@ class RuntimeInfo:
     kernel_version: str = ""
     architecture: str = ""
     operating_system: str = "linux"
+    has_apparmor: bool = True
+    has_user_namespaces: bool = True

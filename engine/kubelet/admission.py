@@ -6,51 +6,94 @@ Source: pkg/kubelet/lifecycle/predicate.go and GeneralPredicates of kube-schedul
 v1.34.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+
+import attrs
 
 from engine.api import quantity
 from engine.api.node import Node
 from engine.api.node_selectors import accepts_node
 from engine.api.pod import Pod
 from engine.api.usage import pod_requests
+from engine.kubelet.preemption import is_critical, pods_to_preempt
 
-_CRITICAL = 2_000_000_000
 _ENDED = ("Succeeded", "Failed")
+_ASSUMED = ("pods", "cpu", "memory", "ephemeral-storage")
 _NO_MATCH = "node(s) didn't match Pod's node affinity/selector"
 _NO_PORT = "node(s) didn't have free ports for the requested pod ports"
 
 Why = tuple[str, str]
 
 
-def inadmissible(pod: Pod, node: Node | None, others: Iterable[Pod]) -> Why | None:
-    """Why *node*, where *others* are, does not take *pod*: a reason and a message; None if it does.
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """Why a pod is not taken, and which pods have to go so that it is; nothing for neither."""
 
-    Critical pods are taken: they would make room for themselves.
-    """
+    why: Why | None = None
+    victims: tuple[Pod, ...] = ()
+
+
+def admit(pod: Pod, node: Node | None, others: Iterable[Pod]) -> Verdict:
+    """Whether *node*, where *others* are, takes *pod*; a critical one makes room for itself."""
     is_bound = any(item.type == "PodScheduled" for item in pod.status.conditions)
-    if node is None or is_bound or (pod.spec.priority or 0) >= _CRITICAL:
-        return None
+    if node is None or is_bound:
+        return Verdict()
     present = [
         other
         for other in others
         if other.metadata.uid != pod.metadata.uid and other.status.phase not in _ENDED
     ]
-    lacking = _lacking(pod, node, present)
-    if lacking is not None:
-        return lacking
+    shortages = list(_shortages(pod, node, present))
+    if shortages and not is_critical(pod):
+        return Verdict(why=shortages[0].why)
     if not accepts_node(pod.spec, node):
-        return "NodeAffinity", f"Predicate NodeAffinity failed: {_NO_MATCH}"
+        return Verdict(why=("NodeAffinity", f"Predicate NodeAffinity failed: {_NO_MATCH}"))
     if _clashes(pod, present):
-        return "NodePorts", f"Predicate NodePorts failed: {_NO_PORT}"
-    return None
+        return Verdict(why=("NodePorts", f"Predicate NodePorts failed: {_NO_PORT}"))
+    if not shortages:
+        return Verdict()
+    lacking = {each.name: each.asked + each.used - each.capacity for each in shortages}
+    victims = pods_to_preempt(pod, lacking, present)
+    if victims is not None:
+        return Verdict(victims=victims)
+    amounts = "".join(
+        f"(res: {name}, q: {_count(name, amount)}), " for name, amount in lacking.items()
+    )
+    message = (
+        "Unexpected error while attempting to recover from admission failure: preemption: error"
+        " finding a set of pods to preempt: no set of running pods found to reclaim resources:"
+        f" [{amounts}]"
+    )
+    return Verdict(why=("UnexpectedAdmissionError", message))
 
 
-def _lacking(pod: Pod, node: Node, present: list[Pod]) -> Why | None:
+@attrs.frozen(kw_only=True)
+class _Shortage:
+    """A resource of which the node has not enough left."""
+
+    name: str
+    asked: Decimal
+    used: Decimal
+    capacity: Decimal
+
+    @property
+    def why(self) -> Why:
+        """As the kubelet says it."""
+        asked, taken, most = (
+            _count(self.name, each) for each in (self.asked, self.used, self.capacity)
+        )
+        return f"OutOf{self.name}", (
+            f"Node didn't have enough resource: {self.name}, requested: {asked}, used: {taken}, "
+            f"capacity: {most}"
+        )
+
+
+def _shortages(pod: Pod, node: Node, present: list[Pod]) -> Iterator[_Shortage]:
     has = node.status.allocatable or node.status.capacity
     wanted = {"pods": Decimal(1), **pod_requests(pod.spec)}
     for name, amount in wanted.items():
-        if not amount or name not in has:
+        if not amount or (name not in has and name in _ASSUMED):
             continue
         used = sum(
             (
@@ -59,14 +102,9 @@ def _lacking(pod: Pod, node: Node, present: list[Pod]) -> Why | None:
             ),
             Decimal(0),
         )
-        capacity = quantity.parse(has[name])
+        capacity = quantity.parse(has.get(name, "0"))
         if used + amount > capacity:
-            asked, taken, most = (_count(name, each) for each in (amount, used, capacity))
-            return f"OutOf{name}", (
-                f"Node didn't have enough resource: {name}, requested: {asked}, used: {taken}, "
-                f"capacity: {most}"
-            )
-    return None
+            yield _Shortage(name=name, asked=amount, used=used, capacity=capacity)
 
 
 def _count(name: str, amount: Decimal) -> int:

@@ -13,6 +13,7 @@ from engine.api.container import (
     ContainerStateWaiting,
     ContainerStatus,
     ResourceRequirements,
+    VolumeMount,
 )
 from engine.api.frozen import EMPTY, FrozenDict, freeze
 from engine.api.pod import Pod
@@ -88,7 +89,7 @@ def _details(pod: Pod, container: Container, work: ContainerWork) -> FrozenDict[
     found: dict[str, object] = {}
     mounts = [
         {"name": mount.name, "mountPath": mount.mount_path}
-        | ({"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.read_only else {})
+        | ({"readOnly": True, "recursiveReadOnly": _recursive(mount)} if mount.read_only else {})
         for mount in container.volume_mounts
     ]
     if mounts:
@@ -102,6 +103,12 @@ def _details(pod: Pod, container: Container, work: ContainerWork) -> FrozenDict[
         found["stopSignal"] = container.lifecycle.extra["stopSignal"]
     frozen: FrozenDict[str, Json] = freeze(found)
     return frozen
+
+
+def _recursive(mount: VolumeMount) -> str:
+    """Whether what is mounted below a read-only mount is read-only too."""
+    wanted = mount.extra.get("recursiveReadOnly") in {"Enabled", "IfPossible"}
+    return "Enabled" if wanted else "Disabled"
 
 
 def _waiting(work: ContainerWork, *, has_init: bool) -> ContainerStateWaiting:

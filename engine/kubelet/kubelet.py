@@ -14,13 +14,16 @@ from engine.cri.events import NodeMeasured, RuntimeDown, RuntimeEvent, RuntimeUp
 from engine.cri.runtime import Runtime
 from engine.cri.status import NodeImage
 from engine.kernel.loop import Loop, Timer
-from engine.kubelet.admission import inadmissible
+from engine.kubelet.admission import admit
 from engine.kubelet.configuration import KubeletSettings
 from engine.kubelet.eviction.manager import EvictionManager
 from engine.kubelet.eviction.ranking import refusal
 from engine.kubelet.image_gc import ImageGC
-from engine.kubelet.node_status import SHUTTING_DOWN, NodeReporter, NodeSettings
+from engine.kubelet.node_reporter import NodeReporter
+from engine.kubelet.node_status import SHUTTING_DOWN, NodeSettings
 from engine.kubelet.pod_workers import PodWorkers
+from engine.kubelet.preemption import MESSAGE as PREEMPTED
+from engine.kubelet.preemption import REASON as PREEMPTING
 from engine.kubelet.prober import Chance
 from engine.kubelet.shutdown import REFUSAL, NodeShutdown
 from engine.kubelet.specs import DnsSettings
@@ -265,7 +268,12 @@ class Kubelet:
         message = refusal(pod, conditions)
         if message or self.workers is None or self._reporter is None:
             return ("Evicted", message) if message else None
-        return inadmissible(pod, self._reporter.cached(), self.workers.pods.values())
+        verdict = admit(pod, self._reporter.cached(), self.workers.pods.values())
+        for victim in verdict.victims:
+            state = self.workers.states.get(victim.metadata.uid)
+            if state is not None:
+                self.workers.end_for_good(victim, state, PREEMPTING, PREEMPTED, 0.0)
+        return verdict.why
 
     def _images_changed(self, images: tuple[NodeImage, ...]) -> None:
         if self._image_gc is not None:

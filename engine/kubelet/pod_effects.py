@@ -21,7 +21,7 @@ from engine.kubelet.killer import Killer, grace_of
 from engine.kubelet.pleg import SANDBOX_RETRY_SECONDS
 from engine.kubelet.pod_actions import PodActions
 from engine.kubelet.pod_state import ContainerWork, PodState, SandboxStep, find_container
-from engine.kubelet.refusal import runtime_handler
+from engine.kubelet.refusal import check_users, runtime_handler
 from engine.kubelet.specs import DnsSettings, sandbox_command
 from engine.kubelet.starter import Starter
 
@@ -82,6 +82,7 @@ class PodEffects:
     def _create_sandbox(self, pod: Pod, state: PodState) -> None:
         try:
             handler = runtime_handler(pod, self.client)
+            check_users(pod, handler, self.runtime.info())
             command = sandbox_command(
                 pod, state.identity, attempt=state.sandbox_attempt, dns=self.dns
             )

@@ -3,7 +3,7 @@
 Source: kubelet_pods.go (generateAPIPodStatus, getPhase) and status/generate.go, kubernetes v1.34.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 
 import attrs
 
@@ -11,7 +11,7 @@ from engine.api.container import ContainerStatus
 from engine.api.frozen import FrozenDict, freeze
 from engine.api.meta import Condition, condition_of, is_true
 from engine.api.pod import Pod, PodIP, PodStatus
-from engine.api.quantity import parse
+from engine.api.qos import qos_class
 from engine.api.wire import Json, Time
 from engine.kubelet.container_status import NodeFacts, container_status, whole
 from engine.kubelet.pod_actions import must_end, restart_policy, should_restart
@@ -70,7 +70,7 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
         container_statuses=mains,
         init_container_statuses=inits,
         ephemeral_container_statuses=ephemeral,
-        qos_class=pod.status.qos_class or qos_class(pod),
+        qos_class=pod.status.qos_class or qos_class(pod.spec),
         observed_generation=pod.metadata.generation,
         extra=_with_host_ips(pod, node.host_ip),
     )
@@ -81,32 +81,6 @@ def _with_host_ips(pod: Pod, address: str) -> FrozenDict[str, Json]:
     if not address or "hostIPs" in extra:
         return extra
     return extra.with_items({"hostIPs": freeze([{"ip": address}])})
-
-
-def _resources(pod: Pod) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
-    """Requests and limits that make the class: the pod's own, else those of each container."""
-    own = pod.spec.extra.get("resources")
-    if own:
-        yield own.get("requests", {}), own.get("limits", {})
-        return
-    for container in (*pod.spec.init_containers, *pod.spec.containers):
-        yield container.resources.requests, container.resources.limits
-
-
-def qos_class(pod: Pod) -> str:
-    """Guaranteed, Burstable or BestEffort, by requests and limits of CPU and memory."""
-    asked: list[tuple[str, str]] = []
-    for requests, limits in _resources(pod):
-        for name in ("cpu", "memory"):
-            limit = limits.get(name, "")
-            asked.append((requests.get(name, "") or limit, limit))
-    set_ones = [(request, limit) for request, limit in asked if _positive(request, limit)]
-    if not set_ones:
-        return "BestEffort"
-    is_guaranteed = len(set_ones) == len(asked) and all(
-        request and limit and parse(request) == parse(limit) for request, limit in asked
-    )
-    return "Guaranteed" if is_guaranteed else "Burstable"
 
 
 def _phase(
@@ -264,7 +238,3 @@ def _ready(pod: Pod, containers: Condition) -> Condition:
             reason = "ReadinessGatesNotReady"
             return _claim("Ready", holds=False, reason=reason, message=message)
     return attrs.evolve(containers, type="Ready")
-
-
-def _positive(*texts: str) -> bool:
-    return any(text and parse(text) > 0 for text in texts)

@@ -314,7 +314,8 @@ class PodWorkers:
         self.configs.use(pod)
         take_over_status(pod, state)
         state.start_time = state.start_time or self.loop.now
-        reject(pod, state, self.recorder)
+        has_apparmor = self.runtime.info().has_apparmor
+        reject(pod, state, self.recorder, has_apparmor=has_apparmor)
         refuse(pod, state, self.refusal(pod), self.recorder)
         for work in state.containers.values():
             container = find_container(pod, work.name)

@@ -8,22 +8,42 @@ from engine.api.pod import Pod
 from engine.api.scheme import SCHEME
 from engine.client.client import Client
 from engine.client.recorder import EventRecorder
+from engine.cri.status import RuntimeInfo
+from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.pod_state import PodState, SandboxStep, is_terminal
-from engine.kubelet.security import forbidden_sysctl
+from engine.kubelet.security import forbidden_sysctl, has_own_users, wants_apparmor
 
 EVICTION_GRACE_SECONDS = 1.0
 
 
-def reject(pod: Pod, state: PodState, recorder: EventRecorder) -> None:
+def reject(
+    pod: Pod, state: PodState, recorder: EventRecorder, *, has_apparmor: bool = True
+) -> None:
     """Fail a pod that asks for what this node does not allow, before anything of it runs."""
-    sysctl = forbidden_sysctl(pod)
-    if not sysctl or state.sandbox is not SandboxStep.ABSENT or is_terminal(pod):
+    why = _forbidden(pod, has_apparmor=has_apparmor)
+    if why is None or state.sandbox is not SandboxStep.ABSENT or is_terminal(pod):
         return
-    message = f'forbidden sysctl: "{sysctl}" not allowlisted'
-    recorder.warning(pod, "SysctlForbidden", message)
+    reason, message = why
+    recorder.warning(pod, reason, message)
     state.is_rejected = True
-    state.failed_reason = "SysctlForbidden"
+    state.failed_reason = reason
     state.failed_message = f"Pod was rejected: {message}"
+
+
+def _forbidden(pod: Pod, *, has_apparmor: bool) -> tuple[str, str] | None:
+    """What no node of this kind takes: a reason and a message.
+
+    Source: pkg/kubelet/lifecycle, pkg/kubelet/sysctl and pkg/security/apparmor, kubernetes v1.34.
+    """
+    system = (pod.spec.extra.get("os") or {}).get("name", "linux")
+    if system != "linux":
+        message = "Failed to admit pod as the OS field doesn't match node OS"
+        return "PodOSNotSupported", message
+    if not has_apparmor and wants_apparmor(pod):
+        message = "Cannot enforce AppArmor: AppArmor is not enabled on the host"
+        return "AppArmor", message
+    sysctl = forbidden_sysctl(pod)
+    return ("SysctlForbidden", f'forbidden sysctl: "{sysctl}" not allowlisted') if sysctl else None
 
 
 def refuse(pod: Pod, state: PodState, why: tuple[str, str] | None, recorder: EventRecorder) -> None:
@@ -60,7 +80,7 @@ def end_for_node(
     state.failed_reason, state.failed_message = reason, message
     state.grace_override = grace
     state.is_evicted = True
-    if reason == "Evicted":
+    if reason in {"Evicted", "Preempting"}:
         recorder.warning(pod, reason, message)
 
 
@@ -90,3 +110,16 @@ def runtime_handler(pod: Pod, client: Client) -> str:
     if not name or kind is None:
         return ""
     return str(encode(client.get(kind, str(name))).get("handler", ""))
+
+
+def check_users(pod: Pod, handler: str, info: RuntimeInfo) -> None:
+    """Make sure that a pod with users of its own (hostUsers: false) can have them here.
+
+    Raises:
+        MissingConfigError: it cannot.
+
+    Source: GetOrCreateUserNamespaceMappings, userns_manager.go, kubernetes v1.34.
+    """
+    if has_own_users(pod) and not info.has_user_namespaces:
+        message = f'RuntimeClass handler "{handler}" does not support user namespaces'
+        raise MissingConfigError(message)

@@ -6,7 +6,7 @@ kubernetes v1.34.
 
 import attrs
 
-from engine.api.container import Container, SecurityContext
+from engine.api.container import Container, PodSecurityContext, SecurityContext
 from engine.api.pod import Pod
 from engine.cri.commands import Security
 from engine.kubelet.config_source import MissingConfigError
@@ -46,6 +46,21 @@ def forbidden_sysctl(pod: Pod) -> str:
     return ""
 
 
+def wants_apparmor(pod: Pod) -> bool:
+    """Whether a container has to run under an AppArmor profile."""
+    shared = pod.spec.security_context or PodSecurityContext()
+    profiles = [shared.extra.get("appArmorProfile")]
+    for item in (*pod.spec.init_containers, *pod.spec.containers, *pod.spec.ephemeral_containers):
+        own = item.security_context
+        profiles.append(own.extra.get("appArmorProfile") if own is not None else None)
+    return any(profile and profile.get("type") != "Unconfined" for profile in profiles)
+
+
+def has_own_users(pod: Pod) -> bool:
+    """Whether the pod asks for a user namespace of its own."""
+    return pod.spec.extra.get("hostUsers") is False
+
+
 def security_of(pod: Pod, container: Container, image_user: str = "") -> Security:
     """The container's security context over the pod's.
 
@@ -78,7 +93,38 @@ def security_of(pod: Pod, container: Container, image_user: str = "") -> Securit
         seccomp=kind,
         seccomp_file=file,
         unmasked_proc=own.extra.get("procMount") == "Unmasked",
+        is_strict_about_groups=_policy(pod) == "Strict",
+        apparmor=_apparmor(pod, own),
+        selinux=_selinux(pod, own),
     )
+
+
+def _policy(pod: Pod) -> str:
+    shared = pod.spec.security_context
+    return str(shared.extra.get("supplementalGroupsPolicy", "")) if shared is not None else ""
+
+
+def _apparmor(pod: Pod, own: SecurityContext) -> str:
+    """The profile: its name, ``unconfined``, or empty for the runtime's own."""
+    shared = pod.spec.security_context
+    profile = own.extra.get("appArmorProfile")
+    if profile is None and shared is not None:
+        profile = shared.extra.get("appArmorProfile")
+    if not profile or profile.get("type") == "RuntimeDefault":
+        return ""
+    if profile.get("type") == "Localhost":
+        return str(profile.get("localhostProfile", ""))
+    return "unconfined"
+
+
+def _selinux(pod: Pod, own: SecurityContext) -> tuple[str, ...]:
+    """The label as the runtime takes it: ``level:s0:c1,c2`` and so on."""
+    shared = pod.spec.security_context
+    given = own.extra.get("seLinuxOptions")
+    if given is None and shared is not None:
+        given = shared.extra.get("seLinuxOptions")
+    names = ("user", "role", "type", "level")
+    return tuple(f"{name}:{given[name]}" for name in names if given and given.get(name))
 
 
 def identity_of_process(pod: Pod, container: Container, image_user: str = "") -> Identity | None:

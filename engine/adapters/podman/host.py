@@ -8,7 +8,6 @@ import contextlib
 import json
 import logging
 import os
-import platform
 import socket
 import subprocess
 import time
@@ -29,6 +28,7 @@ from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.disturbing.disturber import Disturber
+from engine.adapters.podman.facts import host_file, machine_facts
 from engine.adapters.podman.given import GivenPodman, check_address
 from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
@@ -168,8 +168,8 @@ class PodmanHost:
             own_images=self._own_images,
             loop=asyncio.get_running_loop(),
             exits=self.service.exits,
-            host_resolv=_host_file("/etc/resolv.conf"),
-            host_hosts=_host_file("/etc/hosts"),
+            host_resolv=host_file(Path("/etc/resolv.conf")),
+            host_hosts=host_file(Path("/etc/hosts")),
             oci_runtime=self.preflight.runtime,
             drivers=dict.fromkeys(DRIVERS, self.driver),
             pulls=self._pulls,
@@ -387,31 +387,4 @@ class PodmanHost:
 
     def facts(self) -> RuntimeInfo:
         """What every node says of itself: the size and make of this machine."""
-        pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-        disk = os.statvfs(self.state)
-        return RuntimeInfo(
-            name="podman",
-            version=self.preflight.version,
-            cpu=(os.cpu_count() or 1) * 1000,
-            memory=pages * page,
-            ephemeral_storage=disk.f_blocks * disk.f_frsize,
-            os_image=_os_image(),
-            kernel_version=platform.release(),
-            architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(
-                platform.machine(), platform.machine()
-            ),
-        )
-
-
-def _os_image() -> str:
-    try:
-        return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
-    except OSError:
-        return "Linux"
-
-
-def _host_file(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
+        return machine_facts(self.state, version=self.preflight.version)

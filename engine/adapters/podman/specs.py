@@ -163,18 +163,15 @@ def security_settings(security: Security) -> dict[str, Any]:
         "read_only_filesystem": security.read_only_root,
         "no_new_privileges": not security.allow_privilege_escalation and not security.privileged,
     }
-    if security.run_as_user is not None:
-        group = "" if security.run_as_group is None else f":{security.run_as_group}"
-        settings["user"] = f"{security.run_as_user}{group}"
-    elif security.run_as_group is not None:
-        settings["user"] = f"0:{security.run_as_group}"
+    user = _user(security)
+    if user:
+        settings["user"] = user
     groups = list(security.supplemental_groups)
     if security.fs_group is not None:
         groups.append(security.fs_group)
     if security.seccomp != "RuntimeDefault" and not security.privileged:
         settings["seccomp_profile_path"] = security.seccomp_file or "unconfined"
-    if security.unmasked_proc:
-        settings["unmask"] = ["ALL"]
+    settings |= _confinement(security)
     if groups:
         settings["groups"] = [str(group) for group in groups]
     if security.capabilities_add:
@@ -182,6 +179,28 @@ def security_settings(security: Security) -> dict[str, Any]:
     if security.capabilities_drop:
         settings["cap_drop"] = [capability(name) for name in security.capabilities_drop]
     return settings
+
+
+def _user(security: Security) -> str:
+    """As whom it runs, ``user:group``; empty for the image's choice."""
+    group = "" if security.run_as_group is None else f":{security.run_as_group}"
+    if security.run_as_user is None:
+        return f"0{group}" if group else ""
+    if not group and security.is_strict_about_groups:
+        group = ":0"  # without a group Podman looks the user's groups up in the image
+    return f"{security.run_as_user}{group}"
+
+
+def _confinement(security: Security) -> dict[str, Any]:
+    """What the kernel's security modules are told, and which parts of /proc are shown."""
+    found: dict[str, Any] = {}
+    if security.apparmor:
+        found["apparmor_profile"] = security.apparmor
+    if security.selinux:
+        found["selinux_opts"] = list(security.selinux)
+    if security.unmasked_proc:
+        found["unmask"] = ["ALL"]
+    return found
 
 
 def capability(name: str) -> str:

@@ -168,6 +168,11 @@ class PodVolumes:
             if volume is None:
                 raise AdapterError(f"volume {mount.volume!r} is not in the pod")
             place = places[mount.volume]
+            if mount.is_recursive and volume.host_path and has_mounts(Path(volume.host_path)):
+                raise AdapterError(
+                    f"failed to resolve recursive read-only mode: volume {mount.volume!r} requested"
+                    " recursive read-only mode, but it is not supported by the runtime"
+                )
             if mount.sub_path:
                 place = sub_path(place, mount.sub_path, make=volume.files is None)
             binds.append(
@@ -233,6 +238,13 @@ def host_path(path: Path, kind: str) -> Path:
     if check is not None and not check():
         raise AdapterError(f"hostPath type check failed: {path} {HOST_TYPES[kind]}")
     return path
+
+
+def has_mounts(folder: Path) -> bool:
+    """Whether something is mounted below *folder*."""
+    inside = f"{folder.resolve()}/".replace("//", "/").encode()
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    return any(line.split(None, 5)[4].startswith(inside) for line in lines)
 
 
 def sub_path(place: Path, relative: str, *, make: bool) -> Path:

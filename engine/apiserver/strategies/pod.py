@@ -5,7 +5,8 @@ from typing import Any
 import attrs
 
 from engine.api.meta import Condition
-from engine.api.pod import Pod, PodSpec, PodStatus
+from engine.api.pod import Pod, PodStatus
+from engine.api.qos import qos_class
 from engine.api.wire import Time
 from engine.apiserver.defaults import default_pod
 from engine.apiserver.errors import Cause
@@ -15,7 +16,6 @@ from engine.apiserver.strategy import Strategy, Surroundings, without_spec_chang
 from engine.apiserver.warnings import pod_warnings
 
 _FINISHED = ("Succeeded", "Failed")
-_COUNTED = ("cpu", "memory")
 
 
 class PodStrategy(Strategy):
@@ -87,22 +87,3 @@ def _gated(now: Time) -> Condition:
         message="Scheduling is blocked due to non-empty scheduling gates",
         last_transition_time=now,
     )
-
-
-def qos_class(spec: PodSpec) -> str:
-    """Guaranteed, Burstable or BestEffort.
-
-    Source: pkg/apis/core/helper/qos, kubernetes v1.34.
-    """
-    containers = (*spec.containers, *spec.init_containers)
-    is_guaranteed, is_best_effort = True, True
-    for container in containers:
-        requests, limits = container.resources.requests, container.resources.limits
-        if any(name in requests or name in limits for name in _COUNTED):
-            is_best_effort = False
-        for name in _COUNTED:
-            if name not in limits or requests.get(name, limits[name]) != limits[name]:
-                is_guaranteed = False
-    if is_best_effort:
-        return "BestEffort"
-    return "Guaranteed" if is_guaranteed else "Burstable"

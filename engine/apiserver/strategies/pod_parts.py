@@ -10,13 +10,14 @@ from typing import Any
 import attrs
 
 from engine.api.container import Container
+from engine.api.qos import qos_class
 from engine.apiserver.errors import Cause
 from engine.apiserver.pod_part_validation import (
     validate_ephemeral_create,
     validate_ephemeral_update,
     validate_resize,
 )
-from engine.apiserver.strategies.pod import PodStrategy, qos_class
+from engine.apiserver.strategies.pod import PodStrategy
 from engine.apiserver.strategy import Strategy, Surroundings
 
 

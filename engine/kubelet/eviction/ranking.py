@@ -10,9 +10,9 @@ from functools import reduce
 import attrs
 
 from engine.api.pod import Pod
+from engine.api.qos import qos_class
 from engine.api.quantity import format_bytes, parse
 from engine.kubelet.eviction.thresholds import PIDS, Observation, Threshold, amount
-from engine.kubelet.pod_status import qos_class
 
 CRITICAL = 2_000_000_000
 STATIC = "kubernetes.io/config.source"
@@ -93,7 +93,7 @@ def refusal(pod: Pod, conditions: Iterable[str]) -> str:
             item.key in {"", taint} and item.effect in {"", "NoSchedule"}
             for item in pod.spec.tolerations
         )
-        if qos_class(pod) != BEST_EFFORT or tolerates:
+        if qos_class(pod.spec) != BEST_EFFORT or tolerates:
             return ""
     return f"The node had condition: [{' '.join(found)}]. "
 

@@ -7,7 +7,7 @@ import pytest
 from engine.api.codec import decode_as
 from engine.api.node import Node
 from engine.api.pod import Pod
-from engine.kubelet.admission import inadmissible
+from engine.kubelet.admission import admit
 
 NODE = decode_as(
     Node,
@@ -75,14 +75,26 @@ def pod(name: str, *, cpu: str = "0", port: int = 0, ip: str = "", **spec: Any) 
         pytest.param(
             pod("a", port=80, ip="127.0.0.1"), [pod("b", port=80, ip="127.0.0.2")], None, id="port"
         ),
-        pytest.param(pod("a", cpu="9", priority=2_000_001_000), [], None, id="critical"),
+        pytest.param(
+            pod("a", cpu="9", priority=2_000_001_000),
+            [],
+            (
+                "UnexpectedAdmissionError",
+                (
+                    "Unexpected error while attempting to recover from admission failure: "
+                    "preemption: error finding a set of pods to preempt: no set of running pods "
+                    "found to reclaim resources: [(res: cpu, q: 7000), ]"
+                ),
+            ),
+            id="critical, and too large",
+        ),
     ],
 )
 def test_a_node_takes_what_it_has_room_for(
     asking: Pod, others: list[Pod], why: tuple[str, str] | None
 ) -> None:
     """Room, labels and ports, with the reasons and words of kubelets."""
-    assert inadmissible(asking, NODE, [asking, *others]) == why
+    assert admit(asking, NODE, [asking, *others]).why == why
 
 
 def test_what_a_scheduler_bound_is_not_looked_at_again() -> None:
@@ -96,4 +108,29 @@ def test_what_a_scheduler_bound_is_not_looked_at_again() -> None:
         },
     )
 
-    assert inadmissible(bound, NODE, []) is None
+    assert admit(bound, NODE, []).why is None
+
+
+def test_a_critical_pod_makes_room_for_itself() -> None:
+    """Of the pods that would do, the one whose requests come closest goes; BestEffort stays."""
+    small, large, idle = pod("small", cpu="500m"), pod("large", cpu="1500m"), pod("idle", cpu="0")
+    critical = pod("system", cpu="1", priority=2_000_001_000)
+    node = decode_as(
+        Node, {"metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "2", "pods": "9"}}}
+    )
+
+    verdict = admit(critical, node, [small, large, idle])
+
+    assert verdict.why is None
+    assert [victim.metadata.name for victim in verdict.victims] == ["large"]
+
+
+def test_critical_pods_are_not_preempted_by_their_like() -> None:
+    """The kubelet evicts no critical pod of the same priority."""
+    running = pod("first", cpu="2", priority=2_000_001_000)
+
+    verdict = admit(pod("second", cpu="1", priority=2_000_001_000), NODE, [running])
+
+    assert verdict.victims == ()
+    assert verdict.why is not None
+    assert verdict.why[0] == "UnexpectedAdmissionError"

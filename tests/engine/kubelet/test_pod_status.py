@@ -4,10 +4,11 @@ import pytest
 
 from engine.api.codec import decode
 from engine.api.pod import Pod
+from engine.api.qos import qos_class
 from engine.cri.commands import PodIdentity
 from engine.kubelet.container_status import NodeFacts
 from engine.kubelet.pod_state import PodState
-from engine.kubelet.pod_status import compute_status, qos_class
+from engine.kubelet.pod_status import compute_status
 
 BOTH = {"cpu": "100m", "memory": "64Mi"}
 
@@ -44,7 +45,7 @@ def make_pod(**resources: object) -> Pod:
 )
 def test_quality_of_service(resources: dict[str, object], expected: str) -> None:
     """The class follows from requests and limits of CPU and memory."""
-    assert qos_class(make_pod(**resources)) == expected
+    assert qos_class(make_pod(**resources).spec) == expected
 
 
 def test_what_others_wrote_stays() -> None:
@@ -76,4 +77,4 @@ def test_the_class_follows_the_resources_of_the_pod_as_a_whole() -> None:
     pod = decode(body)
 
     assert isinstance(pod, Pod)
-    assert qos_class(pod) == "Guaranteed"
+    assert qos_class(pod.spec) == "Guaranteed"
