@@ -92,7 +92,12 @@ class Policy:
 
 
 _OWN_GROUPS = ("system:nodes", "system:serviceaccounts:kube-system")
-_OWN_USERS = ("system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy")
+_OWN_USERS = (
+    "system:bootstrap",
+    "system:kube-controller-manager",
+    "system:kube-proxy",
+    "system:kube-scheduler",
+)
 
 DEFAULT_POLICY = Policy(
     rules=(

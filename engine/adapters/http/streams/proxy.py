@@ -12,7 +12,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from engine.adapters.http.streams.proxy_upgrade import tunnel
 from engine.adapters.http.streams.tunnel import Dial, TunnelConnector
+from engine.adapters.http.streams.upgrade import wants
 from engine.apiserver.errors import UnavailableError
 
 _HOP_HEADERS = frozenset(
@@ -68,6 +70,9 @@ async def pass_on(
     headers["X-Forwarded-Host"] = http.host
     headers["X-Forwarded-Uri"] = prefix + path
     headers["Host"] = authority
+    if wants(http):
+        target = path + (f"?{query}" if query else "")
+        return await tunnel(http, target, headers, is_tls=scheme == "https", dial=dial)
     # The connector dials by itself; the URL only says what is asked for. It speaks TLS by itself
     # too, so that the client on top of it need not know.
     url = f"http://{authority}{path}" + (f"?{query}" if query else "")

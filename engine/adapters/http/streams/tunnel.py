@@ -74,17 +74,28 @@ class TunnelConnector(aiohttp.BaseConnector):
         return protocol
 
     async def _carry(self, end: socket.socket) -> None:
-        reader, writer = await asyncio.open_connection(sock=end)
         try:
-            await self._dial(_SocketIO(reader, writer))
+            await carry(end, self._dial)
         except StreamFailure as error:
             self.failure = str(error)
         except OSError:
             pass
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+
+
+async def carry(end: socket.socket, dial: Dial) -> None:
+    """Join *end* of a pair of sockets to whatever *dial* leads to, until either is done.
+
+    Raises:
+        StreamFailure: it leads nowhere.
+        OSError: the connection broke.
+    """
+    reader, writer = await asyncio.open_connection(sock=end)
+    try:
+        await dial(_SocketIO(reader, writer))
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def dial_address(host: str, port: int, io: StreamIO) -> None:

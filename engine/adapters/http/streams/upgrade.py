@@ -70,15 +70,24 @@ class Hijacked(asyncio.Protocol):
         Raises:
             BadRequestError: the client is gone, or has sent more than its request.
         """
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, "", ""])
+        return cls.over(http, head.encode())
+
+    @classmethod
+    def over(cls, http: web.BaseRequest, head: bytes) -> "Hijacked":
+        """Answer *head* as it is and take the connection over.
+
+        Raises:
+            BadRequestError: the client is gone.
+        """
         transport = http.transport
         if transport is None:
             raise BadRequestError("the connection cannot be upgraded")
         # No isinstance: other event loops' transports are no subclass of asyncio's.
         taken = cls(transport, http.protocol)
         transport.set_protocol(taken)
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, "", ""])
-        transport.write(head.encode())
+        transport.write(head)
         with contextlib.suppress(RuntimeError):
             transport.resume_reading()  # the HTTP server may have paused it
         return taken
