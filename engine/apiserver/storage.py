@@ -23,7 +23,7 @@ from engine.apiserver.request import RequestInfo
 from engine.store.errors import CompactedError, FutureRevisionError, ReadOnlyError
 from engine.store.kv import RangeResult
 from engine.store.txn import Compare, DeleteRange, Operation, Put
-from engine.store.watchable_store import Store
+from engine.store.watchable_store import CRASHED, Store
 from engine.telemetry.trace import Origin, origin_of
 
 T = TypeVar("T", bound=ApiObject)
@@ -178,6 +178,9 @@ class ObjectStorage:
     def _tell(self, resource: Resource, old: ApiObject | None, new: ApiObject | None) -> None:
         for observer in self.observers:
             observer(resource, old, new)
+        if self.store.is_down:
+            # It was the last write: it is kept, but nobody is there to say so.
+            raise UnavailableError(CRASHED)
 
     def _put(self, resource: Resource, key: bytes, obj: Any) -> Put[Any]:
         """The write of an object: an Event goes when its lease ends, everything else stays.

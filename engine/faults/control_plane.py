@@ -15,6 +15,7 @@ from engine.faults.fault import (
 from engine.faults.target import chance_of
 
 FAULTS_USER = "system:serviceaccount:kube-system:fault-injector"
+DIES_WITHIN_SECONDS = 0.05
 MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 READ_ONLY = "etcdserver: mvcc: database space exceeded (a fault keeps the store read-only)"
@@ -187,22 +188,48 @@ def refuse_writes(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
 
 
 def crash_store(fault: Fault, _target: Target, levers: Levers) -> Recovery:
-    """The store dies: no request is answered and every watch ends, until it is back.
+    """The store dies at the next write (or in a moment): all watches end, its log is closed.
 
-    ``before-fsync`` loses the write under way: nothing is committed from now on, and who waits for
-    an answer gets none. ``after-fsync`` keeps it: what is committed is served again afterwards.
+    Later it is opened again and everything is read from it. ``before-fsync`` loses the write under
+    way; ``after-fsync`` keeps it, and whoever wrote is told that it failed all the same.
     """
     given = settings(fault)
-    recoveries = [hold_apiserver(levers)]
-    if given["when"] == "before-fsync":
-        recoveries.append(refuse_writes(fault, Target(), levers))
+    store, loop = levers.store, levers.loop
+    if store.alarm is not None and store.alarm != READ_ONLY:
+        raise FaultError(f"the store takes no writes already: {store.alarm}")
+    recoveries: list[Recovery] = []
+
+    def die() -> None:
+        store.on_write = None
+        waiting.cancel()
+        if not recoveries:
+            recoveries.append(levers.hold("store", store.crash, store.recover))
+            loop.call_soon(refuse)
+
+    def refuse() -> None:
+        if recoveries:
+            recoveries.append(hold_apiserver(levers))
+
+    def on_write(stage: str) -> None:
+        if stage == given["when"]:
+            die()
+
     undo = undo_all(recoveries)
-    timer = levers.loop.call_later(float(given["seconds"]), undo)
 
     def come_back() -> None:
-        timer.cancel()
+        if store.on_write is on_write:
+            store.on_write = None
+        for timer in (arming, waiting, back):
+            timer.cancel()
         undo()
 
+    def arm() -> None:
+        store.on_write = on_write
+
+    # Not the write that says that the fault is in force.
+    arming = loop.call_soon(arm)
+    waiting = loop.call_later(DIES_WITHIN_SECONDS, die)
+    back = loop.call_later(float(given["seconds"]), come_back)
     return come_back
 
 

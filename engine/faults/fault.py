@@ -15,6 +15,7 @@ from engine.errors import EngineError
 from engine.faults.gate import RuntimeGate
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
+from engine.store.watchable_store import WriteStage
 
 Recovery = Callable[[], None]
 """Undoes exactly what one fault did. Called once."""
@@ -71,6 +72,7 @@ class Disk(Protocol):
     """The store, as far as a fault is concerned."""
 
     write_latency: float
+    on_write: Callable[[WriteStage], object] | None
 
     @property
     def alarm(self) -> str | None:
@@ -93,6 +95,14 @@ class Disk(Protocol):
 
     def set_alarm(self, alarm: str | None) -> None:
         """Refuse writes, or take them again."""
+        ...
+
+    def crash(self) -> None:
+        """Take no writes and close the log."""
+        ...
+
+    def recover(self) -> None:
+        """Open the log again and begin anew with what it has kept."""
         ...
 
 

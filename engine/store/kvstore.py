@@ -13,6 +13,7 @@ import attrs
 from engine.store.errors import CompactedError, FutureRevisionError
 from engine.store.key_index import KeyIndex
 from engine.store.kv import (
+    FROM_KEY,
     Change,
     KeyValue,
     RangeResult,
@@ -191,6 +192,24 @@ class KVStore(Generic[V]):
             history.append(change)
         self.revision = revision
         self.compact_revision = compact_revision
+
+    def kept(self) -> list[Change[V]]:
+        """All that `load` needs to make another store what this one is."""
+        known = {(change.revision, change.kv.key) for change in self.changes}
+        older = [
+            Change(kv.mod_revision, 0, "put" if kv.version else "delete", kv, None, None, 0.0)
+            for leaf in self.index.span(b"", FROM_KEY)
+            for entry in leaf
+            for kv in (*(entry.older or ()), entry.head)
+            if (kv.mod_revision, kv.key) not in known
+        ]
+        whole = [*older, *(change._replace(prev_kv=None) for change in self.changes)]
+        return sorted(whole, key=lambda change: (change.revision, change.sub))
+
+    def clear(self) -> None:
+        """Forget everything; the store is as a new one."""
+        self.revision, self.compact_revision, self._purged = 1, 0, 0
+        self.changes, self.index, self._pending = [], TreeIndex(), []
 
     def changes_from(self, revision: int, count: int) -> Sequence[Change[V]]:
         """At least *count* changes from *revision* on, if there are, ending with a whole revision.

@@ -117,6 +117,11 @@ class Lessor:
             lease.timer.cancel()
         return lease
 
+    def clear(self) -> None:
+        """Forget all leases; their keys stay."""
+        for lease_id in tuple(self.leases):
+            self.remove(lease_id)
+
     def attach(self, key: bytes, lease_id: int) -> None:
         """Let *key* live as long as the lease."""
         lease = self.leases.get(lease_id)

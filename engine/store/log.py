@@ -106,6 +106,28 @@ class ChangeLog(Protocol[V]):
         """Call *callback* on the loop's thread once all that was handed over so far is durable."""
         ...
 
+    def suspend(self) -> None:
+        """Write what is still waiting and let go of the place, but for our right to it."""
+        ...
+
+    def resume(self) -> None:
+        """Open the place again after `suspend`; `load` and `start` follow, as at first.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        ...
+
     def close(self) -> None:
         """Write what is still waiting, then stop."""
         ...
+
+
+def reopened(log: ChangeLog[V]) -> Recovered[V]:
+    """What *log*, which was suspended, has kept.
+
+    Raises:
+        StoreError: it cannot be opened or read.
+    """
+    log.resume()
+    return log.load()

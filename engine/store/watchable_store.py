@@ -1,40 +1,40 @@
 """The store: keys at revisions, transactions, watches, leases and what is durable, as one."""
 
-import heapq
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Literal, TypeVar
 
 import attrs
 
 from engine.kernel.loop import Loop
 from engine.store import txn as transaction
+from engine.store.durability import Durability
 from engine.store.errors import ReadOnlyError, StoreError
 from engine.store.kv import (
     Change,
     ChangeType,
     DeleteResult,
-    KeyValue,
     PutResult,
-    RangeResult,
-    SortOrder,
-    SortTarget,
 )
 from engine.store.kvstore import KVStore
 from engine.store.lease import LeaseExpired, LeaseStatus, Lessor
-from engine.store.log import ChangeLog
+from engine.store.log import ChangeLog, Recovered, reopened
+from engine.store.reads import StoreReads
 from engine.store.txn import Compare, Operation, Txn, TxnResult
 from engine.store.watch_hub import IndexOf, WatchHub
 from engine.store.watcher import WatchBatch, Watcher
 
 V = TypeVar("V")
 
+WriteStage = Literal["before-fsync", "after-fsync"]
+CRASHED = "etcdserver: server stopped (a fault has crashed the store)"
+
 # How many compacted changes one step of the loop frees.
 _PURGE_SLICE = 2000
 
 
 @attrs.define(eq=False, repr=False)
-class Store(Generic[V]):
+class Store(StoreReads[V]):
     """Multi-version keys with etcd's promises, for one thread.
 
     Values are opaque: frozen objects or bytes. Keys are ordered bytes; ``end=None`` names the
@@ -49,6 +49,7 @@ class Store(Generic[V]):
         * with a *log*, all that `on_durable` has answered for survives a crash.
 
     *index_of* gives a value's index entry (the node of a pod, say) to watchers that ask for one.
+    *on_write* hears of every transaction that writes, before it is made and when it is.
     """
 
     loop: Loop
@@ -57,12 +58,12 @@ class Store(Generic[V]):
     kv: KVStore[V] = attrs.field(factory=KVStore, init=False)
     hub: WatchHub[V] = attrs.field(init=False)
     lessor: Lessor = attrs.field(init=False)
-    alarm: str | None = attrs.field(default=None, init=False)
+    is_down: bool = attrs.field(default=False, init=False)
+    on_write: Callable[[WriteStage], object] | None = attrs.field(default=None, init=False)
     write_latency: float = attrs.field(default=0.0, init=False)
     on_alarm_changed: Callable[[str | None], object] | None = attrs.field(default=None, init=False)
-    _durable: int = attrs.field(default=0, init=False)
-    _waiting: list[tuple[int, int, Callable[[], object]]] = attrs.field(factory=list, init=False)
-    _waited: int = attrs.field(default=0, init=False)
+    _alarm: str | None = attrs.field(default=None, init=False)
+    _durability: Durability = attrs.field(factory=Durability, init=False)
     _is_purging: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,13 +71,18 @@ class Store(Generic[V]):
         self.lessor = Lessor(self.loop, self._expire)
         if self.log is not None:
             try:
-                self._recover(self.log)
+                self._load(self.log.load())
             except StoreError:
                 self.log.close()
                 raise
-            self.log.start(self._advance_durable, self.set_alarm)
+            self.log.start(self._durability.advance, self.set_alarm)
 
     # --- what there is ---
+
+    @property
+    def alarm(self) -> str | None:
+        """Why no writes are taken; None if they are."""
+        return CRASHED if self._alarm is None and self.is_down else self._alarm
 
     @property
     def revision(self) -> int:
@@ -91,45 +97,7 @@ class Store(Generic[V]):
     @property
     def durable_revision(self) -> int:
         """The newest revision that survives a crash; without a log, the newest there is."""
-        return self.kv.revision if self.log is None else self._durable
-
-    def get(self, key: bytes, revision: int = 0) -> KeyValue[V] | None:
-        """*key* at *revision* (0: the newest), or None if it does not exist there.
-
-        Raises:
-            CompactedError: the revision is compacted.
-            FutureRevisionError: the revision does not exist yet.
-        """
-        return self.kv.get(key, revision)
-
-    def range(
-        self,
-        key: bytes,
-        end: bytes | None = None,
-        *,
-        revision: int = 0,
-        limit: int = 0,
-        count_only: bool = False,
-        keys_only: bool = False,
-        sort_by: SortTarget = "key",
-        order: SortOrder = "none",
-    ) -> RangeResult[V]:
-        """The keys in ``[key, end)`` at *revision* (0: the newest).
-
-        Raises:
-            CompactedError: the revision is compacted.
-            FutureRevisionError: the revision does not exist yet.
-        """
-        return self.kv.range(
-            key,
-            end,
-            revision=revision,
-            limit=limit,
-            count_only=count_only,
-            keys_only=keys_only,
-            sort_by=sort_by,
-            order=order,
-        )
+        return self.kv.revision if self.log is None else self._durability.revision
 
     # --- what changes it ---
 
@@ -197,8 +165,13 @@ class Store(Generic[V]):
         chosen = transaction.plan(self.kv, whole, self.lessor.get)
         if self.alarm is not None and transaction.writes(chosen):
             raise ReadOnlyError(self.alarm)
+        writes = self.on_write is not None and transaction.writes(chosen)
+        if writes:
+            self._tell_of_write("before-fsync")
         result: TxnResult[V] = transaction.apply(self.kv, chosen, origin, self.loop.now)
         self._commit()
+        if writes:
+            self._tell_of_write("after-fsync")
         return attrs.evolve(result, revision=self.kv.revision)
 
     def compact(self, revision: int) -> None:
@@ -303,11 +276,10 @@ class Store(Generic[V]):
         """
         if self.write_latency and revision > self.durable_revision - 1:
             callback = partial(self.loop.call_later, self.write_latency, callback)
-        if self.log is None or revision <= self._durable:
+        if self.log is None:
             callback()
-            return
-        self._waited += 1
-        heapq.heappush(self._waiting, (revision, self._waited, callback))
+        else:
+            self._durability.wait(revision, callback)
 
     def on_settled(self, callback: Callable[[], object]) -> None:
         """Call *callback* once all done so far, leases included, survives a crash."""
@@ -316,19 +288,39 @@ class Store(Generic[V]):
         else:
             self.log.after(callback)
 
-    def _advance_durable(self, revision: int) -> None:
-        """The log's word that everything up to *revision* is on disk."""
-        self._durable = max(self._durable, revision)
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= self._durable:
-            heapq.heappop(waiting)[2]()
-
     def set_alarm(self, alarm: str | None) -> None:
         """Refuse writes with *alarm* as the reason, or take them again (None)."""
-        if alarm != self.alarm:
-            self.alarm = alarm
+        if alarm != self._alarm:
+            self._alarm = alarm
             if self.on_alarm_changed is not None:
                 self.on_alarm_changed(alarm)
+
+    # --- its own end, and what comes after ---
+
+    def crash(self) -> None:
+        """Stop taking writes and let go of the log, as when the process has died."""
+        if not self.is_down:
+            self.is_down = True
+            if self.log is not None:
+                self.log.suspend()
+
+    def recover(self) -> None:
+        """Begin anew after `crash` with what the log has kept; without one, with what was here.
+
+        Leases live their whole time again, as after a restart of etcd. Whoever watches goes on.
+
+        Raises:
+            StoreError: the log cannot be opened or read.
+        """
+        if not self.is_down:
+            return
+        kept = self._kept() if self.log is None else reopened(self.log)
+        self.lessor.clear()
+        self.kv.clear()
+        self._load(kept)
+        self.is_down = False
+        if self.log is not None:
+            self.log.start(self._durability.advance, self.set_alarm)
 
     def close(self) -> None:
         """Write what is still waiting; the store must not be used afterwards."""
@@ -365,8 +357,23 @@ class Store(Generic[V]):
             self.log.compact(self.kv.compact_revision, dropped)
         self.loop.call_soon(self._purge)
 
-    def _recover(self, log: ChangeLog[Any]) -> None:
-        recovered = log.load()
+    def _kept(self) -> Recovered[V]:
+        """What a log would have kept."""
+        return Recovered(
+            revision=self.kv.revision,
+            compact_revision=self.kv.compact_revision,
+            changes=self.kv.kept(),
+            leases={lease.lease_id: lease.ttl for lease in self.lessor.leases.values()},
+        )
+
+    def _tell_of_write(self, stage: WriteStage) -> None:
+        """Tell *on_write*; a store that it has crashed before the write refuses it."""
+        if self.on_write is not None:
+            self.on_write(stage)
+        if stage == "before-fsync" and self.is_down:
+            raise ReadOnlyError(CRASHED)
+
+    def _load(self, recovered: Recovered[V]) -> None:
         for lease_id, ttl in recovered.leases.items():
             self.lessor.grant(ttl, lease_id)
         self.kv.load(recovered.changes, recovered.revision, recovered.compact_revision)
@@ -375,7 +382,7 @@ class Store(Generic[V]):
                 for entry in leaf:
                     if entry.head.lease:
                         self.lessor.attach(entry.head.key, entry.head.lease)
-        self._durable = self.kv.revision
-        if self.kv.compact_revision:
+        self._durability.revision = self.kv.revision
+        if self.kv.compact_revision and not self._is_purging:
             self._is_purging = True
             self.loop.call_soon(self._purge)

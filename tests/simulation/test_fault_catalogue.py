@@ -14,7 +14,7 @@ from engine.api.load import Load
 from engine.api.meta import condition_of
 from engine.api.node import Node
 from engine.api.pod import Pod
-from engine.apiserver.errors import ApiError
+from engine.apiserver.errors import ApiError, UnavailableError
 from engine.cluster import Cluster
 from engine.faults.controls import make_fault
 from engine.faults.registry import FAULTS
@@ -315,12 +315,12 @@ def test_a_rebooted_node_comes_back_by_itself(cluster: Cluster) -> None:
     """After its boot."""
     cluster.apply(
         make_fault(
-            "boot", "node.reboot", FaultTarget(nodes=("node-1",)), params=FrozenDict(seconds="50s")
+            "boot", "node.reboot", FaultTarget(nodes=("node-1",)), params=FrozenDict(seconds="90s")
         )
     )
-    cluster.run_for(48.0)
+    cluster.run_for(75.0)
     while_down = node_is(cluster, "Ready")
-    cluster.run_for(30.0)
+    cluster.run_for(60.0)
 
     assert while_down != "True"
     assert node_is(cluster, "Ready") == "True"
@@ -343,13 +343,34 @@ def test_compaction_forgets_history(cluster: Cluster) -> None:
     assert cluster.store.compact_revision > 1
 
 
-def test_a_crashed_store_comes_back(cluster: Cluster) -> None:
-    """Nothing is answered meanwhile."""
-    fault = make_fault("crash", "store.crash", FaultTarget(), params=FrozenDict(seconds=10))
-    cluster.apply(fault)
+@pytest.mark.parametrize("when", ["before-fsync", "after-fsync"])
+def test_a_crashed_store_comes_back(cluster: Cluster, when: str) -> None:
+    """Nothing is answered meanwhile; then everything is read anew and all clients go on."""
+    params = FrozenDict(seconds=10, when=when)
+    cluster.apply(make_fault("crash", "store.crash", FaultTarget(), params=params))
     cluster.run_for(1.0)
-    while_down = is_refused(cluster)
+    while_down, before = is_refused(cluster), cluster.store.kv.index
     cluster.run_for(60.0)
 
     assert while_down
+    assert cluster.store.kv.index is not before
     assert new_deployment_has_pods(cluster)
+    assert not cluster.monitor.violations
+
+
+@pytest.mark.parametrize("when", ["before-fsync", "after-fsync"])
+def test_a_write_that_crashes_the_store_gets_no_answer(cluster: Cluster, when: str) -> None:
+    """Whether it was kept is seen when the store is back."""
+    params = FrozenDict(seconds=10, when=when)
+    cluster.apply(make_fault("crash", "store.crash", FaultTarget(), params=params))
+    for _ in range(1000):
+        if cluster.store.on_write is not None:
+            break
+        cluster.run_for(0.0001)
+
+    with pytest.raises(UnavailableError):
+        cluster.apply(make_pod("late"))
+    cluster.run_for(60.0)
+
+    names = [pod.metadata.name for pod in cluster.list(Pod, namespace="default")]
+    assert ("late" in names) is (when == "after-fsync")

@@ -70,8 +70,7 @@ class EtcdLog(Generic[V]):
     _head_revision: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._gateway = EtcdGateway(self.address)
-        self._writer = GroupWriter(self.post, self._write, retry_interval=self.retry_interval)
+        self.resume()
 
     # --- on the loop's thread ---
 
@@ -141,10 +140,19 @@ class EtcdLog(Generic[V]):
         """The bytes of our records in etcd, about: what compaction dropped counts as the mean."""
         return self._bytes
 
-    def close(self) -> None:
-        """Write what is still waiting, then let somebody else lead."""
+    def suspend(self) -> None:
+        """Write what is still waiting and leave etcd alone; we go on leading."""
         self._writer.close()
         self._gateway.close()
+
+    def resume(self) -> None:
+        """Speak to etcd again; see `ChangeLog.resume`."""
+        self._gateway = EtcdGateway(self.address)
+        self._writer = GroupWriter(self.post, self._write, retry_interval=self.retry_interval)
+
+    def close(self) -> None:
+        """Write what is still waiting, then let somebody else lead."""
+        self.suspend()
         self.election.resign()
 
     def _read_changes(self) -> Iterator[Change[V]]:

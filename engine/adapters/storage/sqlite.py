@@ -66,11 +66,10 @@ class SqliteLog(Generic[V]):
     def __attrs_post_init__(self) -> None:
         self._lock = sqlite_file.lock(self.path)
         try:
-            self._db = sqlite_file.open_file(self.path)
+            self.resume()
         except BaseException:
             self._lock.close()
             raise
-        self._writer = GroupWriter(self.post, self._write, self._shrink, self.retry_interval)
 
     # --- on the loop's thread ---
 
@@ -129,10 +128,19 @@ class SqliteLog(Generic[V]):
         """The bytes of the file; the write-ahead log beside it takes a few megabytes more."""
         return self.path.stat().st_size
 
-    def close(self) -> None:
-        """Write what is still waiting and stop the thread."""
+    def suspend(self) -> None:
+        """Write what is still waiting, stop the thread, close the file; it stays locked."""
         self._writer.close()
         self._db.close()
+
+    def resume(self) -> None:
+        """Open the file again; see `ChangeLog.resume`."""
+        self._db = sqlite_file.open_file(self.path)
+        self._writer = GroupWriter(self.post, self._write, self._shrink, self.retry_interval)
+
+    def close(self) -> None:
+        """Write what is still waiting and stop the thread."""
+        self.suspend()
         self._lock.close()
 
     def _read_changes(self) -> Iterator[Change[V]]:

@@ -1,5 +1,6 @@
 """The store as one: what waits for the disk, and what a read-only store refuses."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -47,6 +48,12 @@ class HeldLog:
 
     def after(self, callback: Callable[[], object]) -> None:
         """Never."""
+
+    def suspend(self) -> None:
+        """Nothing to close."""
+
+    def resume(self) -> None:
+        """Nothing to open."""
 
     def close(self) -> None:
         """Nothing to close."""
@@ -131,3 +138,46 @@ def test_values_may_be_any_object() -> None:
     found = store.get(b"key")
     assert found is not None
     assert found.value is pod
+
+
+def test_a_crashed_store_begins_anew_with_what_it_had() -> None:
+    """Without a log too: every version that can be read, leases, and who watches."""
+    store: Store[bytes] = Store(Loop())
+    heard = list[int]()
+    store.put(b"a", b"1")
+    store.put(b"gone", b"1")
+    store.delete_range(b"gone")
+    lease = store.grant(60.0)
+    store.put(b"leased", b"1", lease=lease)
+    store.compact(3)
+    store.loop.run_for(1.0)
+    store.put(b"a", b"2")
+    store.watch(b"a", deliver=lambda batch: heard.append(batch.revision))
+    before = (store.range(b"", b"\0"), store.get(b"a", 5), store.revision, store.compact_revision)
+
+    store.crash()
+    with pytest.raises(ReadOnlyError):
+        store.put(b"a", b"3")
+    store.recover()
+    store.loop.run_for(1.0)
+
+    after = (store.range(b"", b"\0"), store.get(b"a", 5), store.revision, store.compact_revision)
+    assert after == before
+    assert store.time_to_live(lease).keys == (b"leased",)
+    store.put(b"a", b"3")
+    assert heard == [store.revision]
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("before-fsync", None), ("after-fsync", b"1")])
+def test_the_write_under_way_in_a_crash_is_lost_or_kept(stage: str, kept: bytes | None) -> None:
+    """As the moment of the crash says."""
+    store: Store[bytes] = Store(Loop())
+    store.on_write = lambda found: store.crash() if found == stage else None
+
+    with contextlib.suppress(ReadOnlyError):
+        store.txn(success=[Put(b"a", b"1")])
+    store.on_write = None
+    store.recover()
+
+    found = store.get(b"a")
+    assert (found.value if found is not None else None) == kept

@@ -67,6 +67,12 @@ class SlowLog:
     def after(self, callback: Callable[[], object]) -> None:
         """Not used here."""
 
+    def suspend(self) -> None:
+        """Nothing is open."""
+
+    def resume(self) -> None:
+        """Nothing is open."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -257,3 +257,22 @@ def test_a_truncated_file_is_refused(path: Path, cut: int) -> None:
 
     with pytest.raises(DamagedLogError, match="is damaged"):
         Opened(path)
+
+
+def test_a_crashed_store_is_read_from_its_file_again(path: Path) -> None:
+    """Everything that was written, and what is written afterwards is kept too."""
+    opened = Opened(path)
+    opened.store.put(b"a", b"1")
+    opened.store.put(b"a", b"2")
+
+    opened.store.crash()
+    opened.store.recover()
+    opened.store.put(b"b", b"3")
+    opened.settle()
+
+    assert opened.store.get(b"a", 2) is not None
+    assert opened.store.durable_revision == opened.store.revision == 4
+    opened.store.close()
+    again = Opened(path)
+    assert [kv.value for kv in again.store.range(b"", b"\0").kvs] == [b"2", b"3"]
+    again.store.close()
