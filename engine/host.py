@@ -286,8 +286,8 @@ class Host:
     def _node_logs(self, node: str, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         return self.cluster.reach(node).logs(container_id, options)
 
-    def listen_to_inputs(self, listener: Callable[[Entry], None]) -> None:
-        """Call *listener* with every input from outside too, until it is called no more."""
+    def listen_to_inputs(self, listener: Callable[[Entry], None]) -> Callable[[], None]:
+        """Call *listener* with every input from outside too, until what is returned is called."""
         journal, earlier = self.cluster.journal, self.cluster.journal.tap
 
         def tap(entry: Entry) -> None:
@@ -295,7 +295,11 @@ class Host:
                 earlier(entry)
             listener(entry)
 
+        def stop() -> None:
+            journal.tap = earlier
+
         journal.tap = tap
+        return stop
 
     def make_player(
         self, scenario: Scenario, *, on_change: Callable[[Player], None] = lambda _player: None

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding
 from textual.worker import Worker, WorkerState
@@ -113,6 +114,18 @@ class KubariumApp(App[None]):
     async def on_unmount(self) -> None:
         """Let go of the cluster."""
         await self.session.stop()
+
+    def exit(
+        self, result: None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Leave; a recording that still runs is saved, and it is said where."""
+        controls = self.session.controls
+        if controls is not None and controls.is_recording:
+            try:
+                message = controls.stop_recording()
+            except EngineError as error:
+                message = str(error)
+        super().exit(result, return_code, message)
 
     # The way around
 

@@ -1,6 +1,7 @@
 """A source in our own process: the cluster that this program runs."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -13,6 +14,7 @@ from engine.cri import runtime as cri
 from engine.faults.injector import END_ALL
 from engine.host import Host
 from engine.store.status import StoreStatus
+from tui.recording import Recording
 from tui.source import ClusterInfo, LogOptions, OnChange
 
 T = TypeVar("T", bound=ApiObject)
@@ -27,6 +29,7 @@ class EmbeddedSource:
     host: Host
     client: Client = attrs.field(init=False)
     informers: InformerFactory = attrs.field(init=False)
+    recording: Recording | None = attrs.field(default=None, init=False)
     _on_change: OnChange | None = attrs.field(default=None, init=False)
     _watched: set[type[ApiObject]] = attrs.field(factory=set, init=False)
 
@@ -48,6 +51,7 @@ class EmbeddedSource:
             now=host.cluster.loop.now,
             speed=host.pacer.speed,
             is_paused=host.pacer.is_paused,
+            is_recording=self.recording is not None,
             problem=self._problem,
         )
 
@@ -59,9 +63,9 @@ class EmbeddedSource:
         return "behind its time" if pacer.lag > 2.0 * max(1.0, pacer.speed) else ""
 
     @property
-    def controls(self) -> "Clock":
-        """The pacer: pause and speed."""
-        return Clock(self.host)
+    def controls(self) -> "EmbeddedControls":
+        """The pacer: pause and speed; the way out of faults; the recorder."""
+        return EmbeddedControls(self)
 
     async def start(self, on_change: OnChange) -> None:
         """Report to *on_change*."""
@@ -179,10 +183,15 @@ class EmbeddedSource:
 
 
 @attrs.frozen(repr=False)
-class Clock:
-    """The cluster's time, which is ours to stop."""
+class EmbeddedControls:
+    """The cluster's time and its journal, which are ours."""
 
-    host: Host
+    source: EmbeddedSource
+
+    @property
+    def host(self) -> Host:
+        """Who runs the cluster."""
+        return self.source.host
 
     def set_speed(self, speed: float) -> None:
         """Let the cluster's time run *speed* times as fast as ours."""
@@ -199,3 +208,19 @@ class Clock:
     def end_faults(self) -> None:
         """Undo every fault that is in force, by the engine's own door."""
         self.host.cluster.journal.call(END_ALL, "panic key")
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what people do is being recorded."""
+        return self.source.recording is not None
+
+    def record(self, file: Path) -> None:
+        """Record what people do from now on, beginning with what they have made so far."""
+        recording = Recording(self.host, file)
+        recording.begin(has_before=True)
+        self.source.recording = recording
+
+    def stop_recording(self) -> str:
+        """Write what was recorded."""
+        recording, self.source.recording = self.source.recording, None
+        return "" if recording is None else recording.stop()

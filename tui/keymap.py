@@ -98,6 +98,8 @@ ACTIONS: tuple[Action, ...] = (
            help="End every fault that is active, at once", is_change=True),
     Action(id="traffic", keys="t", title="Traffic", group=_OBJECT, kinds=("Service",),
            help="Send requests to it, or stop them", is_change=True),
+    Action(id="record", keys="ctrl+r", title="Record", group=_CLUSTER, is_shown=False,
+           help="Record what you do into a scenario; again to stop and save it"),
     Action(id="time", keys="H", title="Time", group=_CLUSTER,
            help="A slider over revisions: every view shows the cluster as it was"),
     Action(id="play_pause", keys="comma", title="Play/pause", group=SCENARIO,

@@ -4,6 +4,7 @@ It knows nothing about Textual. `Session` is its only user.
 """
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -33,6 +34,7 @@ class ClusterInfo:
     speed: float = 1.0
     is_paused: bool = False
     is_attached: bool = False
+    is_recording: bool = False
     problem: str = ""
 
 
@@ -61,6 +63,24 @@ class Controls(Protocol):
 
     def end_faults(self) -> None:
         """Undo every fault that is in force, whether or not the API server answers."""
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what people do is being recorded."""
+
+    def record(self, file: Path) -> None:
+        """Record what people do from now on; *file* is written in the end.
+
+        Raises:
+            EngineError: it could not be written.
+        """
+
+    def stop_recording(self) -> str:
+        """Write what was recorded; how much and where, in words.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
 
 
 class Source(Protocol):

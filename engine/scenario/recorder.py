@@ -27,6 +27,9 @@ from engine.scenario.view import ClusterView
 LONGEST_DELAY = 60.0
 """Seconds after which nobody is waiting for anything any more."""
 
+SETTLING = 2.0
+"""Seconds for what was there before to come up again, if nothing can be waited for."""
+
 _NOT_DONE = frozenset(("Lease", "Event", "Node", "WhatIf", "Decision"))
 _LEFT_OUT = (
     "uid",
@@ -58,6 +61,21 @@ class Recorder:
         self._last = self.cluster.loop.now
         client: Client = self.cluster.admin
         self._view = ClusterView(client, lambda _url, _done: None)
+
+    def begin_with(self, objects: list[dict[str, Any]]) -> None:
+        """Let the scenario begin by making *objects*, which were there before."""
+        if not objects:
+            return
+        text = yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True)
+        self.steps.append(self._step("before", {"do": "apply", "yaml": text}))
+        for obj in objects:
+            if obj["kind"] == Deployment.KIND:
+                meta = obj["metadata"]
+                self._deployments[f"{meta['namespace']}/{meta['name']}"] = (
+                    meta["namespace"],
+                    meta["name"],
+                )
+        self._last -= SETTLING
 
     def tap(self, entry: Entry) -> None:
         """See one input from outside."""

@@ -1,6 +1,7 @@
 """A source over objects in memory: the whole contract, without a cluster behind it."""
 
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -37,6 +38,20 @@ class MemoryControls:
     def end_faults(self) -> None:
         """Note it."""
         self.pulled.append(("end faults",))
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the last lever of the recorder was its start."""
+        return [name for name, *_ in self.pulled if "record" in str(name)][-1:] == ["record"]
+
+    def record(self, file: Path) -> None:
+        """Note it."""
+        self.pulled.append(("record", file.name))
+
+    def stop_recording(self) -> str:
+        """Note it."""
+        self.pulled.append(("stop recording",))
+        return "recorded 0 steps"
 
 
 @attrs.define(eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,3 +294,37 @@ async def test_time_is_stopped_and_hurried_by_keys() -> None:
 
         assert source.controls is not None
         assert source.controls.pulled == [("pause",), ("set_speed", 2.0)]
+
+
+async def test_a_session_is_recorded_from_one_press_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first press asks for the file, the header says so, the second press writes it."""
+    monkeypatch.chdir(tmp_path)
+    async with opened() as (app, pilot, source):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        assert isinstance(app.screen, Ask)
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.press("ctrl+r")
+        await pilot.app.workers.wait_for_complete()
+
+    assert source.controls is not None
+    assert source.controls.pulled == [("record", "session-1.toml"), ("stop recording",)]
+
+
+async def test_a_recording_is_saved_when_the_app_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody loses a session by leaving."""
+    monkeypatch.chdir(tmp_path)
+    async with opened() as (_, pilot, source):
+        await pilot.press("ctrl+r")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.press("ctrl+q")
+
+    assert source.controls is not None
+    assert source.controls.pulled[-1] == ("stop recording",)

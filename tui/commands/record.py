@@ -6,13 +6,11 @@ import contextlib
 import sys
 from pathlib import Path
 
-from engine.errors import ConfigError
 from engine.host import Host
-from engine.scenario.loader import parse_scenario
-from engine.scenario.recorder import Recorder
 from tui.cli import EXIT_USAGE
 from tui.commands.open import leave_on_signal
 from tui.commands.serve import host_options
+from tui.recording import Recording
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +41,8 @@ async def record(options: argparse.Namespace) -> int:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(host.stop)
         await host.start()
-        recorder = begin(host, options.file, options.title)
+        recording = Recording(host, options.file, options.title)
+        recording.begin(has_before=options.demo)
         if options.headless:
             print(f"Kubarium: {host.summary}; recording to {options.file}", flush=True)
             print(f"export KUBECONFIG={host.kubeconfig}", flush=True)
@@ -57,28 +56,5 @@ async def record(options: argparse.Namespace) -> int:
             app = KubariumApp(EmbeddedSource(host), notice=f"recording to {options.file}")
             leave_on_signal(app.exit)
             await app.run_async()
-        text = recorder.text()
-    write(options.file, text)
-    print(f"recorded {len(recorder.steps)} steps to {options.file}")
+        print(recording.stop())
     return 0
-
-
-def begin(host: Host, file: Path, title: str) -> Recorder:
-    """Record what comes to *host* from outside from now on."""
-    recorder = Recorder(host.cluster, name=file.stem.lower().replace(" ", "-"), title=title)
-    host.listen_to_inputs(recorder.tap)
-    host.cluster.journal.answered = recorder.answered
-    return recorder
-
-
-def write(file: Path, text: str) -> None:
-    """Write a scenario that was recorded; it is one that can be played.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    parse_scenario(text, name=str(file))
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error

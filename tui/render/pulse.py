@@ -71,6 +71,8 @@ def where(info: ClusterInfo, namespace: str, cells: int, *, is_readonly: bool = 
     ]
     if is_readonly:
         left.append(Span("  read-only", "wait"))
+    if info.is_recording:
+        left.append(Span("  ● REC", "bad", is_bold=True))
     if info.problem:
         left.append(Span(f"  ✖ {info.problem}", "bad", is_bold=True))
     words = [word for word in (info.version, info.runtime) if word]

@@ -1,5 +1,6 @@
 """How actions run: they ask what must be asked, call the operation, and say how it went."""
 
+import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -346,6 +347,22 @@ class Actor:
         controls.set_speed(speed)
         return f"{speed:g} seconds per second"
 
+    async def do_record(self, _objects: list[ApiObject]) -> str:
+        """Begin to record what is done, or stop and write the scenario."""
+        controls = self.session.controls
+        if controls is None:
+            return "this cluster runs elsewhere; record it there: kubarium record FILE"
+        if controls.is_recording:
+            return controls.stop_recording()
+        answer = await self.app.push_screen_wait(
+            Ask("Record", "What you do from now on becomes a scenario in this file.",
+                str(_free_file(Path.cwd())), check=_check_scenario_file)
+        )  # fmt: skip
+        if answer is None:
+            return ""
+        controls.record(Path(answer.strip()))
+        return f"recording to {answer}; ctrl-r stops"
+
     async def do_save_screen(self, _objects: list[ApiObject]) -> str:
         """Write the screen as SVG."""
         try:
@@ -359,3 +376,19 @@ def _check_replicas(text: str) -> str:
     if not text.isdigit():
         return "a whole number is needed"
     return "" if int(text) <= 10_000 else "at most 10,000"
+
+
+def _free_file(folder: Path) -> Path:
+    """The first of session-1.toml, session-2.toml, … in *folder* that is not there."""
+    return next(
+        file for n in itertools.count(1) if not (file := folder / f"session-{n}.toml").exists()
+    )
+
+
+def _check_scenario_file(text: str) -> str:
+    file = Path(text.strip()).expanduser()
+    if file.suffix != ".toml":
+        return "a name that ends in .toml"
+    if not file.absolute().parent.is_dir():
+        return f"there is no folder {file.parent}"
+    return "it is there already; give another name" if file.exists() else ""
