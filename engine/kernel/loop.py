@@ -12,6 +12,8 @@ import attrs
 
 _Callback = Callable[..., object]
 
+_SWEPT_FROM = 1024
+
 
 @attrs.define(eq=False, repr=False)
 class Timer:
@@ -31,6 +33,7 @@ class Timer:
         """Forget the callback. Cancelling twice, or after it ran, is allowed."""
         self.callback = None
         self.args = ()
+        self.context = None
 
 
 @attrs.define(eq=False, repr=False)
@@ -49,12 +52,15 @@ class Loop:
     context: object = attrs.field(default=None, init=False)
     _sequence: int = attrs.field(default=0, init=False)
     _heap: list[tuple[float, int, Timer]] = attrs.field(factory=list, init=False)
+    _swept_at: int = attrs.field(default=_SWEPT_FROM, init=False)
 
     def call_at(self, when: float, callback: _Callback, *args: object) -> Timer:
         """Run ``callback(*args)`` at *when*, or now if that is past."""
         timer = Timer(max(when, self.now), callback, args, self.context)
         self._sequence += 1
         heapq.heappush(self._heap, (timer.when, self._sequence, timer))
+        if len(self._heap) > self._swept_at:
+            self._sweep()
         return timer
 
     def call_later(self, delay: float, callback: _Callback, *args: object) -> Timer:
@@ -78,12 +84,12 @@ class Loop:
         if when is None or when > until:
             return False
         timer = heapq.heappop(self._heap)[2]
-        callback, args = timer.callback, timer.args
+        callback, args, context = timer.callback, timer.args, timer.context
         assert callback is not None
         timer.cancel()
         if when > self.now:  # noqa: PLR1730 - hot, and max() is a call
             self.now = when
-        self._run(callback, args, timer.context)
+        self._run(callback, args, context)
         return True
 
     def run_until(self, until: float) -> None:
@@ -106,6 +112,16 @@ class Loop:
         middle except by who can vouch that nothing there is half done.
         """
         return self._run(callback, args, context)
+
+    def _sweep(self) -> None:
+        """Drop the cancelled timers; the order of the others is in their entries.
+
+        Timers are often set for an hour ahead and cancelled soon. Since this happens when the heap
+        has doubled, it never holds much more than what is pending, and costs nothing to speak of.
+        """
+        self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]
+        heapq.heapify(self._heap)
+        self._swept_at = max(_SWEPT_FROM, 2 * len(self._heap))
 
     def _run(self, callback: _Callback, args: tuple[Any, ...], context: object) -> object:
         outer, self.context = self.context, context

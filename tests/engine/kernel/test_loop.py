@@ -73,3 +73,18 @@ def test_run_now_answers_and_restores_the_context() -> None:
     assert answer == "request"
     assert loop.context is None
     assert loop.steps == 1
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    """A timer far ahead that is cancelled soon costs memory for a short while only."""
+    loop = Loop()
+    seen: list[int] = []
+    for number in range(20_000):
+        loop.call_later(3600.0 + number, seen.append, number).cancel()
+    loop.call_later(2.0, seen.append, 2)
+    loop.call_later(1.0, seen.append, 1)
+
+    assert len(loop._heap) < 2_000
+
+    loop.run_for(10_000.0)
+    assert seen == [1, 2]
