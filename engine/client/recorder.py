@@ -16,6 +16,17 @@ from engine.client.event_correlation import EventCorrelator
 from engine.kernel.rng import Stream
 
 
+@attrs.frozen(eq=False)
+class _Written:
+    """What is kept of an Event that was written, to count it up: thousands are."""
+
+    name: str
+    version: str
+    about_version: str
+    count: int
+    first: Time | None
+
+
 @attrs.define(eq=False, repr=False)
 class EventRecorder:
     """Writes Events about objects in the name of one component.
@@ -30,7 +41,7 @@ class EventRecorder:
     stream: Stream
     host: str = ""
     keep: int = 4096
-    _known: OrderedDict[tuple[str, ...], Event] = attrs.field(factory=OrderedDict, init=False)
+    _known: OrderedDict[tuple[str, ...], _Written] = attrs.field(factory=OrderedDict, init=False)
     _correlator: EventCorrelator = attrs.field(factory=EventCorrelator, init=False)
 
     def normal(self, obj: ApiObject, reason: str, message: str, *, field_path: str = "") -> None:
@@ -52,19 +63,24 @@ class EventRecorder:
         if self._correlator.is_spam(about, now=now):
             return
         known = self._known.get(known_as)
+        event = self._new(obj, type_, reason, message, field_path, now)
         try:
             if known is not None:
-                repeated = attrs.evolve(
-                    known, message=message, count=known.count + 1, last_timestamp=now
-                )
-                self._known[known_as] = self.client.update(repeated)
-                self._known.move_to_end(known_as)
-                return
-            self._known[known_as] = self.client.create(
-                self._new(obj, type_, reason, message, field_path, now)
-            )
+                event = self.client.update(_repeated(event, known))
+            else:
+                name = f"{obj.metadata.name}.{self.stream.getrandbits(64):016x}"
+                event = self.client.create(_named(event, name))
         except ApiError:
             self._known.pop(known_as, None)
+            return
+        self._known[known_as] = _Written(
+            event.metadata.name,
+            event.metadata.resource_version,
+            event.involved_object.resource_version,
+            event.count,
+            event.first_timestamp,
+        )
+        self._known.move_to_end(known_as)
         while len(self._known) > self.keep:
             self._known.popitem(last=False)
 
@@ -73,10 +89,7 @@ class EventRecorder:
     ) -> Event:
         meta = obj.metadata
         return Event(
-            metadata=ObjectMeta(
-                name=f"{meta.name}.{self.stream.getrandbits(64):016x}",
-                namespace=meta.namespace or "default",
-            ),
+            metadata=ObjectMeta(namespace=meta.namespace or "default"),
             involved_object=ObjectReference(
                 kind=obj.KIND,
                 namespace=meta.namespace,
@@ -96,3 +109,20 @@ class EventRecorder:
             reporting_component=self.component,
             reporting_instance=self.host,
         )
+
+
+def _named(event: Event, name: str) -> Event:
+    return attrs.evolve(event, metadata=attrs.evolve(event.metadata, name=name))
+
+
+def _repeated(event: Event, known: _Written) -> Event:
+    """*event* as what was written before, counted up."""
+    meta = attrs.evolve(event.metadata, name=known.name, resource_version=known.version)
+    about = attrs.evolve(event.involved_object, resource_version=known.about_version)
+    return attrs.evolve(
+        event,
+        metadata=meta,
+        involved_object=about,
+        count=known.count + 1,
+        first_timestamp=known.first,
+    )
