@@ -14,11 +14,14 @@ from pathlib import Path
 import attrs
 
 from engine.adapters.network.slots import COUNT, read_record, slots_folder
+from engine.adapters.packages import install
+from engine.adapters.places import is_inside, is_root
 from engine.adapters.podman.cleanup import wipe
 from engine.adapters.podman.client import PodmanClient
 from engine.adapters.podman.given import preflight_given
 from engine.adapters.podman.preflight import CGROUP, Preflight, find_tool, inspect_host
 from engine.adapters.podman.service import PodmanService
+from engine.adapters.rootless.requirements import lacks, refusals, user_name
 from engine.errors import AdapterError
 
 LEAST_DISK = 3 * 2**30
@@ -32,7 +35,6 @@ PACKAGES = {
     "unshare": "util-linux",
     "ip": "iproute2",
     "nft": "nftables",
-    "newuidmap": "uidmap",
 }
 
 
@@ -97,44 +99,24 @@ def _podman(found: Preflight, address: str) -> Iterator[Finding]:
 
 
 def _privileges(found: Preflight, address: str) -> Iterator[Finding]:
-    if os.geteuid() == 0:
+    if is_root():
         yield Finding(name="privileges", verdict=Verdict.OK, text="root")
         return
-    user = os.environ.get("USER", "you")
-    text = (
-        f"{user} is not root: pods of rootless Podman cannot be reached from this machine, so"
-        " containers are simulated"
-    )
-    yield Finding(name="privileges", verdict=Verdict.NO, text=text, mend="sudo kubarium serve")
-    if not address and find_tool("newuidmap") is None:
-        yield Finding(
-            name="rootless",
-            verdict=Verdict.NOTE,
-            text="Podman itself needs newuidmap to run without root",
-            mend=install("uidmap"),
-        )
-    if not _has_subids(user):
-        yield Finding(
-            name="rootless",
-            verdict=Verdict.NOTE,
-            text=f"{user} has no subordinate ids in /etc/subuid",
-            mend=f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
-        )
-    if found.version and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        yield Finding(
-            name="rootless",
-            verdict=Verdict.NOTE,
-            text="/dev/net/tun cannot be opened: rootless pods would have no network",
-            mend="sudo chmod 666 /dev/net/tun",
-        )
-
-
-def _has_subids(user: str) -> bool:
-    try:
-        lines = Path("/etc/subuid").read_text().splitlines()
-    except OSError:
-        return False
-    return any(line.split(":")[0] in {user, str(os.getuid())} for line in lines)
+    user = user_name()
+    if address and not found.usable:
+        yield Finding(name="privileges", verdict=Verdict.NOTE, text=f"{user}, who is not root")
+        return
+    if is_inside():
+        text = f"{user}, not root: pods are in a network of their own, node ports on 127.0.0.1"
+        yield Finding(name="privileges", verdict=Verdict.OK, text=text)
+    missing = lacks()
+    if not is_inside() and refusals and not any(lack.blocks for lack in missing):
+        text = f"{user} is not root, and could not get namespaces: {found.reason}"
+        mend = "podman unshare true, which says more; or sudo kubarium serve"
+        yield Finding(name="privileges", verdict=Verdict.NO, text=text, mend=mend)
+    for lack in missing:
+        verdict = Verdict.NO if lack.blocks else Verdict.NOTE
+        yield Finding(name=lack.name, verdict=verdict, text=lack.text, mend=lack.mend)
 
 
 def _cgroups(found: Preflight) -> Iterator[Finding]:
@@ -250,20 +232,6 @@ async def _service(found: Preflight) -> Finding:
             verdict=Verdict.OK,
             text=f"starts and answers, images on {store}, apart from the user's own",
         )
-
-
-def install(*packages: str) -> str:
-    """The command that installs *packages* here."""
-    names = " ".join(dict.fromkeys(packages))
-    for tool, command in (
-        ("apt-get", "sudo apt-get install -y"),
-        ("dnf", "sudo dnf install -y"),
-        ("pacman", "sudo pacman -S"),
-        ("zypper", "sudo zypper install -y"),
-    ):
-        if shutil.which(tool):
-            return f"{command} {names}"
-    return f"install {names}"
 
 
 def look(address: str = "") -> list[Finding]:

@@ -8,12 +8,14 @@ import asyncio
 import logging
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 import attrs
 
-from engine.adapters.places import network
+from engine.adapters.places import network, space
 from engine.adapters.rootless import outside
+from engine.adapters.rootless.entering import run_root
 from engine.adapters.rootless.requirements import uses_outer_network
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class Egress:
             return None
         try:
             process = await outside.start_process(
-                command(program, network()),
+                command(program, _network_file() if program == "pasta" else network()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -66,11 +68,23 @@ def command(program: str, namespace: str) -> Sequence[str]:
     """The command line of *program* for the network namespace at path *namespace*."""
     ours = ["setpriv", "--pdeathsig", "KILL", program]
     if program == "pasta":
-        quiet = ["--foreground", "--quiet", "--config-net", "--ns-ifname", DEVICE]
+        quiet = ["--foreground", "--quiet", "--runas", "0:0", "--config-net", "--ns-ifname", DEVICE]
         closed = ["-t", "none", "-u", "none", "-T", "none", "-U", "none"]
-        return [*ours, *quiet, *closed, "--netns", namespace]
+        return [*ours, *quiet, *closed, "--netns-only", "--netns", namespace]
     options = ["--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path"]
     return [*ours, *options, namespace, DEVICE]
+
+
+def _network_file() -> str:
+    """Our network namespace as a file of its own.
+
+    By the process that holds it, pasta could not open it: it gives up the capability too early.
+    """
+    path = run_root(Path(space())) / "network"
+    if not path.is_mount():
+        path.touch()
+        subprocess.run(["mount", "--bind", network(), str(path)], check=False)  # noqa: S603, S607
+    return str(path)
 
 
 def _is_there() -> bool:

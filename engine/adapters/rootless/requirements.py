@@ -13,6 +13,7 @@ from pathlib import Path
 
 import attrs
 
+from engine.adapters.packages import install
 from engine.adapters.places import user_ids
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -28,7 +29,6 @@ TOOLS = {
     "ip": "iproute2",
     "catatonit": "catatonit",
 }
-PACKAGES = "sudo apt-get install -y --no-install-recommends"
 OVERLAY_KERNEL = (5, 11)
 DELEGATED = ("cpu", "memory", "pids")
 DELEGATE = (
@@ -120,11 +120,11 @@ def uses_systemd() -> bool:
 def _tools() -> Iterator[Lack]:
     missing = [name for name in TOOLS if find_program(name) is None]
     if missing:
-        packages = " ".join(dict.fromkeys(TOOLS[name] for name in missing))
+        packages = [TOOLS[name] for name in missing]
         yield Lack(
             name="rootless",
             text=f"without root, containers need {', '.join(missing)}",
-            mend=f"{PACKAGES} {packages}",
+            mend=install(*packages),
         )
 
 
@@ -160,7 +160,7 @@ def _network() -> Iterator[Lack]:
     if not os.access(TUN, os.R_OK | os.W_OK):
         why, mend = f"{TUN} cannot be opened", f"sudo modprobe tun; sudo chmod 666 {TUN}"
     else:
-        why, mend = "neither slirp4netns nor pasta is installed", f"{PACKAGES} slirp4netns"
+        why, mend = "neither slirp4netns nor pasta is installed", install("slirp4netns")
     yield Lack(
         name="outside",
         text=f"pods reach each other and their names, but nothing outside the cluster: {why}",
@@ -195,7 +195,7 @@ def _storage() -> Iterator[Lack]:
             name="storage",
             text="images are copied for every container: the kernel is older than 5.11 and"
             " fuse-overlayfs cannot be used",
-            mend=f"{PACKAGES} fuse-overlayfs; sudo chmod 666 {FUSE}",
+            mend=f"{install('fuse-overlayfs')}; sudo chmod 666 {FUSE}",
             blocks=False,
         )
 
