@@ -1,5 +1,6 @@
 """Images from a registry of our own, with Podman: logins, refusals, progress, removal."""
 
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,12 @@ async def host(
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def registry(request: pytest.FixtureRequest) -> AsyncIterator[Registry]:
-    """A registry; the parameter is how one logs in."""
+    """A registry; the parameter is how one logs in.
+
+    Its layers are new in each run: one that another run left in the store would not be pulled.
+    """
     login = getattr(request, "param", "")
-    registry = Registry(login, salt=request.node.name)
+    registry = Registry(login, salt=f"{request.node.name} {uuid.uuid4()}")
     await registry.start()
     yield registry
     await registry.stop()
