@@ -72,7 +72,12 @@ def _ensure_storage(client: Client) -> None:
         ("network", NETWORK, "Immediate"),
         ("cloud", CLOUD, "WaitForFirstConsumer"),
     ):
-        spec = CSIDriverSpec(attach_required=driver.is_attached, fs_group_policy="File")
+        modes = ("Persistent",) if driver.is_attached else ("Persistent", "Ephemeral")
+        spec = CSIDriverSpec(
+            attach_required=driver.is_attached,
+            fs_group_policy="File",
+            volume_lifecycle_modes=modes,
+        )
         try:
             client.create(CSIDriver(metadata=ObjectMeta(name=driver.name), spec=spec))
         except AlreadyExistsError:

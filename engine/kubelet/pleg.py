@@ -30,6 +30,7 @@ from engine.kubelet.pod_state import (
 from engine.kubelet.prober import Prober
 from engine.kubelet.resizer import Resizer
 from engine.kubelet.starter import Starter
+from engine.kubelet.volumes.image import ImageVolumes
 
 SANDBOX_RETRY_SECONDS = 5.0
 RUN_ERROR = "RunContainerError"
@@ -50,6 +51,7 @@ class Pleg:
     pods: Mapping[str, Pod]
     states: dict[str, PodState]
     images: ImageManager
+    image_volumes: ImageVolumes
     starter: Starter
     prober: Prober
     checks: CheckRunner
@@ -140,6 +142,9 @@ class Pleg:
         return None
 
     def _image_pulled(self, event: events.ImagePulled) -> None:
+        if self.image_volumes.answered(event):
+            self.sync(event.pod.uid, 0.0)
+            return
         found = self._pulling(event)
         if found is None:
             return
@@ -166,6 +171,9 @@ class Pleg:
         self.node_measured(event)
 
     def _image_failed(self, event: events.ImagePullFailed) -> None:
+        if self.image_volumes.answered(event):
+            self.sync(event.pod.uid, 0.0)
+            return
         found = self._pulling(event)
         if found is None:
             return

@@ -43,9 +43,10 @@ from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
 from engine.kubelet.volumes.claim import names_in_use
 from engine.kubelet.volumes.growth import FileSystemGrowth
+from engine.kubelet.volumes.image import ImageVolumes
 from engine.kubelet.volumes.manager import VolumeManager
 from engine.kubelet.volumes.registry import make_plugins
-from engine.kubelet.volumes.tokens import PodToken, TokenManager
+from engine.kubelet.volumes.tokens import TokenManager, issuer
 
 STATUS_BATCH_SECONDS = 0.5
 
@@ -85,6 +86,7 @@ class PodWorkers:
     _killer: Killer = attrs.field(init=False)
     _starter: Starter = attrs.field(init=False)
     _volumes: VolumeManager = attrs.field(init=False)
+    _image_volumes: ImageVolumes = attrs.field(init=False)
     _growth: FileSystemGrowth = attrs.field(init=False)
     _resizer: Resizer = attrs.field(init=False)
     _effects: PodEffects = attrs.field(init=False)
@@ -120,13 +122,22 @@ class PodWorkers:
             self.configs.secret,
             at_once=self.pulls_at_once,
         )
+        self._image_volumes = ImageVolumes(
+            loop=self.loop,
+            runtime=self.runtime,
+            recorder=self.recorder,
+            secret=self.configs.secret,
+            pods=self.pods,
+            states=self.states,
+            at_once=self.pulls_at_once,
+        )
         self._volumes = VolumeManager(
             loop=self.loop,
             runtime=self.runtime,
             recorder=self.recorder,
             configs=self.configs,
-            tokens=TokenManager(self.loop, self._issue_token, self._config_changed),
-            plugins=make_plugins(self.client),
+            tokens=TokenManager(self.loop, issuer(self.client, self.loop), self._config_changed),
+            plugins=make_plugins(self.client, self._image_volumes),
         )
         self._growth = FileSystemGrowth(
             loop=self.loop,
@@ -176,6 +187,7 @@ class PodWorkers:
             pods=self.pods,
             states=self.states,
             images=self._images,
+            image_volumes=self._image_volumes,
             starter=self._starter,
             prober=self._prober,
             checks=self._checks,
@@ -368,16 +380,6 @@ class PodWorkers:
         if state is None:
             return None
         return compute_status(pod, state, node=self._facts, now=self.loop.now)
-
-    def _issue_token(self, pod: Pod, audience: str, seconds: int) -> PodToken:
-        issued = self.client.create_token(
-            pod.spec.service_account_name or "default",
-            namespace=pod.metadata.namespace,
-            audiences=(audience,) if audience else (),
-            expiration_seconds=seconds,
-            pod=pod,
-        )
-        return PodToken(text=issued.token, issued_at=self.loop.now, expires_at=issued.expires)
 
     def _config_changed(self, uid: str) -> None:
         pod, state = self.pods.get(uid), self.states.get(uid)

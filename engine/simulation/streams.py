@@ -9,7 +9,7 @@ from math import inf
 
 import attrs
 
-from engine.cri.commands import SignalContainer
+from engine.cri.commands import SignalContainer, Volume
 from engine.cri.runtime import LogOptions
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 from engine.kernel.loop import Loop
@@ -162,7 +162,7 @@ class Streams:
         """The volumes that the container shares with others: of the cluster, and of its pod."""
         found = {}
         for volume in container.command.volumes:
-            if volume.driver and self.storage is not None:
+            if volume.driver and self.storage is not None and not _goes_with_pod(volume):
                 handle = volume.attributes.get("handle", volume.name)
                 found[volume.name] = self.storage.tree(handle, volume.size_limit)
             elif volume.files is None and not volume.host_path:
@@ -174,6 +174,10 @@ class Streams:
         until = self.loop.now + min(seconds, _LONGEST_SLEEP)
         while self.pause is not None and (self.loop.now < until or seconds == inf):
             await self.pause()
+
+
+def _goes_with_pod(volume: Volume) -> bool:
+    return "ephemeral" in volume.attributes
 
 
 def main_command(container: SimulatedContainer) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.disturbing.disturber import Disturber
 from engine.adapters.podman.facts import host_file, machine_facts
 from engine.adapters.podman.given import GivenPodman, check_address
+from engine.adapters.podman.image_volumes import ImageDriver
 from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
@@ -40,6 +41,7 @@ from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
 from engine.adapters.volumes.disks import Disks
 from engine.adapters.volumes.images import missing_tools
+from engine.adapters.volumes.nfs import NfsDriver
 from engine.adapters.volumes.sharing import can_share
 from engine.adapters.volumes.storage import DiskDriver, DiskStorage
 from engine.cri.events import ImagesChanged, RuntimeDown, RuntimeUp
@@ -171,7 +173,11 @@ class PodmanHost:
             host_resolv=host_file(Path("/etc/resolv.conf")),
             host_hosts=host_file(Path("/etc/hosts")),
             oci_runtime=self.preflight.runtime,
-            drivers=dict.fromkeys(DRIVERS, self.driver),
+            drivers={
+                **dict.fromkeys(DRIVERS, self.driver),
+                "image": ImageDriver(self.client),
+                "nfs": NfsDriver(),
+            },
             pulls=self._pulls,
             images_changed=self._images_changed,
             disturber=self.disturber,
@@ -369,7 +375,7 @@ class PodmanHost:
         rounds = 0
         while True:
             await asyncio.sleep(USAGE_SECONDS)
-            for runtime in self.runtimes.values():
+            for runtime in tuple(self.runtimes.values()):
                 runtime.measure()
                 runtime.rotate_logs()
                 await runtime.look_for_full_volumes()
@@ -381,7 +387,7 @@ class PodmanHost:
                     await self._images_changed()
 
     async def _measure_room(self) -> None:
-        for runtime in self.runtimes.values():
+        for runtime in tuple(self.runtimes.values()):
             with contextlib.suppress(OSError):
                 runtime.report(await asyncio.to_thread(runtime.measure_room))
 

@@ -26,6 +26,8 @@ from engine.cri.storage import (
 )
 from engine.errors import AdapterError
 
+OF_POD = "goes-with-its-pod"
+
 
 @attrs.define(eq=False)
 class Disks:
@@ -57,6 +59,13 @@ class Disks:
                 code = "ResourceExhausted" if error.errno == 28 else "Internal"
                 return f"rpc error: code = {code} desc = {error.strerror}: {error.filename}"
         return ""
+
+    def make_for_pod(self, handle: str, driver: str, size: int) -> str:
+        """Make a volume that goes with its pod; what went wrong, or nothing."""
+        error = self.do(CreateVolume(handle=handle, driver=driver, size=size))
+        if not error:
+            (self._home(handle) / OF_POD).touch()
+        return error
 
     def mount(self, pod: PodIdentity, volume: Volume, place: Path) -> Path:
         """Have a volume at *place*, or the device that it is; may be repeated.
@@ -133,6 +142,8 @@ class Disks:
         home = mark.parent.parent
         if not any(mark.parent.iterdir()):
             images.hide(home / "disk.img")
+            if (home / OF_POD).exists():
+                shutil.rmtree(home, ignore_errors=True)
 
     def _do(self, request: StorageRequest) -> None:
         match request:

@@ -9,6 +9,7 @@ import attrs
 from engine.adapters.volumes.disks import Disks
 from engine.cri.commands import PodIdentity, Volume
 from engine.cri.storage import Answer, StorageAnswer, StorageRequest
+from engine.errors import AdapterError
 
 
 @attrs.define(eq=False)
@@ -47,6 +48,13 @@ class DiskDriver:
         Raises:
             AdapterError: it cannot be had.
         """
+        if "ephemeral" in volume.attributes:
+            handle = volume.attributes["handle"]
+            error = await asyncio.to_thread(
+                self.disks.make_for_pod, handle, volume.driver, volume.size_limit
+            )
+            if error:
+                raise AdapterError(error)
         return await asyncio.to_thread(self.disks.mount, pod, volume, place)
 
     async def grow(self, volume: Volume) -> None:

@@ -22,6 +22,7 @@ from engine.client.client import Client
 from engine.cri import commands
 from engine.cri.storage import DRIVERS
 from engine.kubelet.config_source import MissingConfigError
+from engine.kubelet.volumes.inline import nfs_volume
 from engine.kubelet.volumes.plugin import VolumeContext, VolumeError, VolumePendingError
 
 
@@ -126,6 +127,8 @@ class ClaimPlugin:
                 host_path_type="BlockDevice" if is_device else "Directory",
                 is_device=is_device,
             )
+        if spec.nfs is not None:
+            return nfs_volume(volume.name, spec.nfs, options=spec.mount_options)
         raise MissingConfigError(f'no volume plugin matched for "{found.metadata.name}"')
 
     def _csi(
@@ -173,5 +176,5 @@ def names_in_use(volumes: dict[str, commands.Volume]) -> list[str]:
     return [
         f"kubernetes.io/csi/{volume.driver}^{volume.attributes['handle']}"
         for volume in volumes.values()
-        if volume.driver
+        if volume.driver in DRIVERS and "ephemeral" not in volume.attributes
     ]

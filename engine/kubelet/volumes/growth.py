@@ -109,6 +109,8 @@ class FileSystemGrowth:
             if self._refused.get((pod.metadata.uid, volume.name), 0.0) > self.loop.now:
                 continue
             name = claim_name(pod, volume)
+            if not name:
+                continue
             try:
                 claim = self.client.get(
                     PersistentVolumeClaim, name, namespace=pod.metadata.namespace

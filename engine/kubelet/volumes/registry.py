@@ -9,10 +9,12 @@ from engine.kubelet.volumes.content import (
     SecretPlugin,
 )
 from engine.kubelet.volumes.folder import EmptyDirPlugin, HostPathPlugin
+from engine.kubelet.volumes.image import ImageVolumes
+from engine.kubelet.volumes.inline import GitRepoPlugin, InlineCsiPlugin, NfsPlugin
 from engine.kubelet.volumes.plugin import VolumePlugin
 
 
-def make_plugins(client: Client) -> dict[str, VolumePlugin]:
+def make_plugins(client: Client, images: ImageVolumes) -> dict[str, VolumePlugin]:
     """A plugin for each kind, by the kind's name; claims are asked for by *client*."""
     return {
         "claim": ClaimPlugin(client),
@@ -21,5 +23,9 @@ def make_plugins(client: Client) -> dict[str, VolumePlugin]:
         "downward-api": DownwardPlugin(),
         "projected": ProjectedPlugin(),
         "host-path": HostPathPlugin(),
+        "image": images,
+        "inline-csi": InlineCsiPlugin(client),
+        "nfs": NfsPlugin(),
+        "git-repo": GitRepoPlugin(),
         "empty-dir": EmptyDirPlugin(),
     }

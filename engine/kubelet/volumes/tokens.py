@@ -10,6 +10,7 @@ import attrs
 
 from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError
+from engine.client.client import Client
 from engine.kernel.loop import Loop, Timer
 from engine.kubelet.config_source import MissingConfigError
 
@@ -39,6 +40,22 @@ class Issuer(Protocol):
     def __call__(self, pod: Pod, audience: str, seconds: int) -> PodToken:
         """A token for the pod's account, bound to the pod; ApiError if it is refused."""
         ...
+
+
+def issuer(client: Client, loop: Loop) -> Issuer:
+    """Who asks the API server for tokens, by *client*."""
+
+    def issue(pod: Pod, audience: str, seconds: int) -> PodToken:
+        issued = client.create_token(
+            pod.spec.service_account_name or "default",
+            namespace=pod.metadata.namespace,
+            audiences=(audience,) if audience else (),
+            expiration_seconds=seconds,
+            pod=pod,
+        )
+        return PodToken(text=issued.token, issued_at=loop.now, expires_at=issued.expires)
+
+    return issue
 
 
 Key = tuple[str, str, int]

@@ -33,6 +33,7 @@ NODE = NodeConfig(name="node-1", pod_cidr="10.244.1.0/24", address="10.64.0.11")
 class Station:
     """What a test turns."""
 
+    runtime_class: type[SimulatedRuntime] = SimulatedRuntime
     loop: Loop = attrs.field(factory=lambda: Loop(now=1_767_225_600.0), init=False)
     seen: list[events.RuntimeEvent] = attrs.field(factory=list, init=False)
     client: Client = attrs.field(init=False)
@@ -48,7 +49,7 @@ class Station:
         bootstrap(self.client, ClusterConfig(nodes=(NODE,)), server.identity.ca)
         self.link = Link(self.loop, "kubelet")
         own = Client(server, self.link, user="system:node:node-1", groups=masters, actor="kubelet")
-        self.runtime = SimulatedRuntime(
+        self.runtime = self.runtime_class(
             loop=self.loop, config=NODE, random=random["runtime"], emit=self._emit
         )
         self.kubelet = Kubelet(

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from engine.api.codec import decode
 from engine.api.pod import Pod
+from engine.cri.status import RuntimeInfo
 from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.security import forbidden_sysctl, identity_of_process, security_of
+from engine.simulation.runtime import SimulatedRuntime
 from tests.engine.kubelet.station import Station
 
 WHERE = r'\(pod: "web_default\(u1\)", container: main\)'
@@ -102,3 +105,63 @@ def test_a_pod_with_an_unsafe_sysctl_is_rejected(station: Station) -> None:
     assert (status.phase, status.reason) == ("Failed", "SysctlForbidden")
     assert status.container_statuses == ()
     assert station.runtime.list_sandboxes() == ()
+
+
+class BareHost(SimulatedRuntime):
+    """A node without AppArmor and user namespaces."""
+
+    def info(self) -> RuntimeInfo:
+        """What it says of itself."""
+        return attrs.evolve(super().info(), has_apparmor=False, has_user_namespaces=False)
+
+
+@pytest.fixture
+def bare() -> Station:
+    """A station on such a node."""
+    found = Station(runtime_class=BareHost)
+    found.run(1.0)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spec", "own", "reason"),
+    [
+        pytest.param({}, {"appArmorProfile": {"type": "RuntimeDefault"}}, "AppArmor", id="profile"),
+        pytest.param({"os": {"name": "windows"}}, {}, "PodOSNotSupported", id="system"),
+    ],
+)
+def test_what_the_host_does_not_have_is_refused(
+    bare: Station, spec: dict[str, Any], own: dict[str, Any], reason: str
+) -> None:
+    """The pod fails at once, and says why."""
+    bare.pod(spec=spec, securityContext=own)
+    bare.run(5.0)
+
+    status = bare.get().status
+    assert (status.phase, status.reason) == ("Failed", reason)
+    assert status.message.startswith("Pod was rejected: ")
+
+
+def test_users_of_its_own_are_never_ignored(bare: Station) -> None:
+    """A pod with hostUsers: false does not run as the host's users where there are no others."""
+    bare.pod(spec={"hostUsers": False})
+    bare.run(5.0)
+
+    assert bare.get().status.phase == "Pending"
+    assert bare.told("FailedCreatePodSandBox") == [
+        'Failed to create pod sandbox: RuntimeClass handler "" does not support user namespaces'
+    ]
+
+
+def test_labels_and_profiles_reach_the_runtime() -> None:
+    """A container's own come before the pod's."""
+    found = pod(
+        {"seLinuxOptions": {"level": "s0:c1"}, "supplementalGroupsPolicy": "Strict"},
+        appArmorProfile={"type": "Localhost", "localhostProfile": "tight"},
+    )
+
+    security = security_of(found, found.spec.containers[0])
+
+    assert security.apparmor == "tight"
+    assert security.selinux == ("level:s0:c1",)
+    assert security.is_strict_about_groups
