@@ -6,8 +6,6 @@ Source: pkg/apis/core/v1/defaults.go, kubernetes v1.34.
 from functools import lru_cache
 from typing import Any
 
-import attrs
-
 from engine.api.container import (
     Container,
     ContainerPort,
@@ -15,6 +13,7 @@ from engine.api.container import (
     PodSecurityContext,
     Probe,
 )
+from engine.api.evolution import evolve
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
 from engine.api.volume import EmptyDirVolumeSource, Volume
 
@@ -27,19 +26,19 @@ def default_pod(pod: Pod) -> Pod:
     containers = tuple([_with_requests(container) for container in spec.containers])
     inits = tuple([_with_requests(container) for container in spec.init_containers])
     links = spec.enable_service_links
-    spec = attrs.evolve(
+    spec = evolve(
         spec,
         containers=containers,
         init_containers=inits,
         enable_service_links=True if links is None else links,
     )
-    return attrs.evolve(pod, spec=spec)
+    return evolve(pod, spec=spec)
 
 
 def default_template(template: PodTemplateSpec) -> PodTemplateSpec:
     """*template* with the defaults of its pod spec."""
     spec = default_pod_spec(template.spec)
-    return template if spec is template.spec else attrs.evolve(template, spec=spec)
+    return template if spec is template.spec else evolve(template, spec=spec)
 
 
 def default_pod_spec(spec: PodSpec) -> PodSpec:
@@ -48,7 +47,7 @@ def default_pod_spec(spec: PodSpec) -> PodSpec:
     extra = spec.extra
     if spec.service_account_name and "serviceAccount" not in extra:
         extra = extra.with_items({"serviceAccount": spec.service_account_name})
-    filled = attrs.evolve(
+    filled = evolve(
         spec,
         containers=tuple([_container(item, spec.host_network) for item in spec.containers]),
         init_containers=tuple(
@@ -69,7 +68,7 @@ def default_pod_spec(spec: PodSpec) -> PodSpec:
 
 
 def _container(container: Container, host_network: bool) -> Container:  # noqa: FBT001 - private
-    return attrs.evolve(
+    return evolve(
         container,
         ports=tuple([_port(port, host_network) for port in container.ports]),
         env=tuple([_variable(variable) for variable in container.env]),
@@ -98,15 +97,15 @@ def _port(port: ContainerPort, host_network: bool) -> ContainerPort:  # noqa: FB
         host_port = port.container_port
     if port.protocol and host_port == port.host_port:
         return port
-    return attrs.evolve(port, protocol=port.protocol or "TCP", host_port=host_port)
+    return evolve(port, protocol=port.protocol or "TCP", host_port=host_port)
 
 
 def _variable(variable: EnvVar) -> EnvVar:
     source = variable.value_from
     if source is None or source.field_ref is None or source.field_ref.api_version:
         return variable
-    reference = attrs.evolve(source.field_ref, api_version="v1")
-    return attrs.evolve(variable, value_from=attrs.evolve(source, field_ref=reference))
+    reference = evolve(source.field_ref, api_version="v1")
+    return evolve(variable, value_from=evolve(source, field_ref=reference))
 
 
 def _probe(probe: Probe | None) -> Probe | None:
@@ -114,8 +113,8 @@ def _probe(probe: Probe | None) -> Probe | None:
         return None
     http = probe.http_get
     if http is not None and not (http.path and http.scheme):
-        http = attrs.evolve(http, path=http.path or "/", scheme=http.scheme or "HTTP")
-    return attrs.evolve(
+        http = evolve(http, path=http.path or "/", scheme=http.scheme or "HTTP")
+    return evolve(
         probe,
         http_get=http,
         timeout_seconds=probe.timeout_seconds or 1,
@@ -131,19 +130,17 @@ def _volume(volume: Volume) -> Volume:
         if source is not None:
             if source.default_mode is not None:
                 return volume
-            return attrs.evolve(volume, **{name: attrs.evolve(source, default_mode=_FILE_MODE)})
+            return evolve(volume, **{name: evolve(source, default_mode=_FILE_MODE)})
     if volume.host_path is not None:
         if volume.host_path.type is not None:
             return volume
-        return attrs.evolve(volume, host_path=attrs.evolve(volume.host_path, type=""))
+        return evolve(volume, host_path=evolve(volume.host_path, type=""))
     if volume.projected is not None:
         if "defaultMode" in volume.projected:
             return volume
-        return attrs.evolve(
-            volume, projected=volume.projected.with_items({"defaultMode": _FILE_MODE})
-        )
+        return evolve(volume, projected=volume.projected.with_items({"defaultMode": _FILE_MODE}))
     if volume.empty_dir is None and volume.persistent_volume_claim is None and not volume.extra:
-        return attrs.evolve(volume, empty_dir=EmptyDirVolumeSource())
+        return evolve(volume, empty_dir=EmptyDirVolumeSource())
     return volume
 
 
@@ -153,5 +150,5 @@ def _with_requests(container: Container) -> Container:
     missing = {name: value for name, value in limits.items() if name not in requests}
     if not missing:
         return container
-    resources = attrs.evolve(container.resources, requests=requests.with_items(missing))
-    return attrs.evolve(container, resources=resources)
+    resources = evolve(container.resources, requests=requests.with_items(missing))
+    return evolve(container, resources=resources)

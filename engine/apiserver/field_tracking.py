@@ -7,9 +7,8 @@ Source: k8s.io/apimachinery pkg/util/managedfields, kubernetes v1.34.
 
 from typing import Any
 
-import attrs
-
 from engine.api.codec import encode, format_time
+from engine.api.evolution import evolve
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.scheme import Resource
 from engine.apiserver.managed_fields import Manager, track_update
@@ -87,7 +86,7 @@ def _is_cleared(new: Any) -> bool:
 def _with(obj: Any, managed: tuple[Any, ...]) -> Any:
     if obj.metadata.managed_fields == managed:
         return obj
-    return attrs.evolve(obj, metadata=attrs.evolve(obj.metadata, managed_fields=managed))
+    return evolve(obj, metadata=evolve(obj.metadata, managed_fields=managed))
 
 
 _Content = tuple[tuple[str, object], ...]

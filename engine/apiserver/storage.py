@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.api.meta import ApiObject
 from engine.api.scheme import Resource
 from engine.apiserver.conversion import stored as as_stored
@@ -46,7 +47,7 @@ def origin_for(request: RequestInfo) -> Origin:
 
 def at_revision(obj: T, revision: int) -> T:
     """*obj* stamped with the store revision it is written at."""
-    return attrs.evolve(obj, metadata=attrs.evolve(obj.metadata, resource_version=str(revision)))
+    return evolve(obj, metadata=evolve(obj.metadata, resource_version=str(revision)))
 
 
 OnWrite = Callable[[Resource, ApiObject | None, ApiObject | None], None]

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.api.frozen import EMPTY
 from engine.api.meta import ApiObject
 from engine.api.wire import Time
@@ -40,12 +41,10 @@ def with_status(obj: Any, status: Any) -> Any:
     if hasattr(type(obj), "status"):
         if status is None:
             status = attrs.fields_dict(type(obj))["status"].default
-        return obj if status == obj.status else attrs.evolve(obj, status=status)
+        return obj if status == obj.status else evolve(obj, status=status)
     if status is None:
-        return (
-            attrs.evolve(obj, extra=obj.extra.without("status")) if "status" in obj.extra else obj
-        )
-    return attrs.evolve(obj, extra=obj.extra.with_items({"status": status}))
+        return evolve(obj, extra=obj.extra.without("status")) if "status" in obj.extra else obj
+    return evolve(obj, extra=obj.extra.with_items({"status": status}))
 
 
 def spec_of(obj: Any) -> Any:
@@ -91,7 +90,7 @@ class Strategy:
         changed = with_status(old, status_of(new))
         if self.keeps_metadata or new.metadata == old.metadata:
             return changed
-        return attrs.evolve(changed, metadata=new.metadata)
+        return evolve(changed, metadata=new.metadata)
 
     def default(self, obj: Any) -> Any:
         """*obj* with what a client may leave away."""
@@ -167,14 +166,14 @@ class GenerationOnly(Strategy):
 
     def changes_generation(self, new: Any, old: Any) -> bool:
         """Any change besides the metadata."""
-        return bool(attrs.evolve(new, metadata=old.metadata) != old)
+        return bool(evolve(new, metadata=old.metadata) != old)
 
 
 def without_spec_changes(new: ApiObject, old: Any) -> Any:
     """*old* with the status of *new*, its labels and annotations, as pods and nodes have it."""
-    return attrs.evolve(
+    return evolve(
         with_status(old, status_of(new)),
-        metadata=attrs.evolve(
+        metadata=evolve(
             old.metadata, labels=new.metadata.labels or EMPTY, annotations=new.metadata.annotations
         ),
     )

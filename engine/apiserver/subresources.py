@@ -9,6 +9,7 @@ import attrs
 
 from engine.api.autoscaling import Scale, ScaleSpec, ScaleStatus
 from engine.api.core import Namespace
+from engine.api.evolution import evolve
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.meta import Condition, LabelSelector, ObjectMeta, condition_of
 from engine.api.pod import Pod
@@ -72,14 +73,12 @@ class Subresources:
         others = [item for item in old.status.conditions if item.type != scheduled.type]
         metadata = old.metadata
         if annotations:
-            metadata = attrs.evolve(
-                metadata, annotations=metadata.annotations.with_items(annotations)
-            )
-        new = attrs.evolve(
+            metadata = evolve(metadata, annotations=metadata.annotations.with_items(annotations))
+        new = evolve(
             old,
             metadata=metadata,
-            spec=attrs.evolve(old.spec, node_name=node_name),
-            status=attrs.evolve(
+            spec=evolve(old.spec, node_name=node_name),
+            status=evolve(
                 # Since 1.34 a nomination ends with the binding.
                 old.status,
                 conditions=(*others, scheduled),
@@ -131,7 +130,7 @@ class Subresources:
         old = self.storage.read(resource, "", meta.name)
         if meta.resource_version and meta.resource_version != old.metadata.resource_version:
             raise ConflictError.of("namespaces", meta.name, MODIFIED)
-        new = attrs.evolve(old, spec=namespace.spec)
+        new = evolve(old, spec=namespace.spec)
         origin = origin_for(request)
         is_ended = old.metadata.deletion_timestamp is not None and not new.spec.finalizers
         if is_ended and not new.metadata.finalizers:
@@ -165,12 +164,12 @@ class Subresources:
             observed_generation=(pod.metadata.generation if pod.status.observed_generation else 0),
         )
         others = [item for item in pod.status.conditions if item.type != condition.type]
-        status = attrs.evolve(pod.status, conditions=(*others, condition))
-        new = attrs.evolve(pod, status=status)
+        status = evolve(pod.status, conditions=(*others, condition))
+        new = evolve(pod, status=status)
         if new != pod:
             new = self.storage.replace(PODS, new, pod, origin=origin_for(request), dry_run=False)
         if options.resource_version:
-            options = attrs.evolve(options, resource_version=new.metadata.resource_version)
+            options = evolve(options, resource_version=new.metadata.resource_version)
         return options
 
     def _budgets_of(self, pod: Pod) -> list[PodDisruptionBudget]:
@@ -204,9 +203,9 @@ class Subresources:
                 f"{status.current_healthy} currently"
             )
         disrupted = status.disrupted_pods.with_items({pod.metadata.name: self.around.now})
-        new = attrs.evolve(
+        new = evolve(
             budget,
-            status=attrs.evolve(
+            status=evolve(
                 status,
                 disruptions_allowed=status.disruptions_allowed - 1,
                 disrupted_pods=disrupted,
@@ -253,11 +252,11 @@ def with_scale(obj: Any, scale: Scale) -> Any:
         cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise InvalidError.of("Scale", name, [cause], group="autoscaling")
     version = scale.metadata.resource_version
-    metadata = attrs.evolve(obj.metadata, resource_version=version or obj.metadata.resource_version)
+    metadata = evolve(obj.metadata, resource_version=version or obj.metadata.resource_version)
     if hasattr(type(obj), "spec"):
-        return attrs.evolve(obj, metadata=metadata, spec=attrs.evolve(obj.spec, replicas=replicas))
+        return evolve(obj, metadata=metadata, spec=evolve(obj.spec, replicas=replicas))
     spec = obj.extra.get("spec", EMPTY).with_items({"replicas": replicas})
-    return attrs.evolve(obj, metadata=metadata, extra=obj.extra.with_items({"spec": spec}))
+    return evolve(obj, metadata=metadata, extra=obj.extra.with_items({"spec": spec}))
 
 
 def _field(obj: Any, part: str, name: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.api.meta import ObjectMeta
 from engine.api.scheme import Resource
 from engine.apiserver.admission.attributes import Attributes
@@ -59,7 +60,7 @@ class Writer:
             raise BadRequestError("resourceVersion should not be set on objects to be created")
         if resource.namespaced and not meta.namespace:
             raise BadRequestError("an empty namespace may not be set during creation")
-        obj = attrs.evolve(obj, metadata=self._new_metadata(resource, meta, strategy))
+        obj = evolve(obj, metadata=self._new_metadata(resource, meta, strategy))
         obj = strategy.default(strategy.prepare_for_create(obj, self.around))
         if not is_applied:
             # What admission adds is nobody's.
@@ -72,7 +73,7 @@ class Writer:
             resource, obj, [*validate_metadata(obj.metadata, resource), *strategy.validate(obj)]
         )
         obj = strategy.allocate(obj, None, self.around)
-        attributes = attrs.evolve(attributes, obj=obj)
+        attributes = evolve(attributes, obj=obj)
         self.admission.check(attributes, self.storage)
         _warn(request, strategy, obj, None)
         stored = self.storage.insert(resource, obj, origin=origin_for(request), dry_run=dry_run)
@@ -103,12 +104,12 @@ class Writer:
         part = strategy.for_subresource(subresource) if subresource else None
         strategy = part or strategy
         is_spec = not subresource or part is not None
-        new = attrs.evolve(obj, metadata=_kept_metadata(meta, old.metadata))
+        new = evolve(obj, metadata=_kept_metadata(meta, old.metadata))
         if subresource == "status":
             managed = new.metadata.managed_fields
             new = strategy.prepare_for_status_update(new, old, self.around)
             if managed != new.metadata.managed_fields:
-                new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, managed_fields=managed))
+                new = evolve(new, metadata=evolve(new.metadata, managed_fields=managed))
         elif is_spec:
             new = strategy.default(strategy.prepare_for_update(new, old, self.around))
         if new == old and not subresource:
@@ -150,14 +151,14 @@ class Writer:
             new = strategy.allocate(new, old, self.around)
             if strategy.has_generation and strategy.changes_generation(new, old):
                 generation = old.metadata.generation + 1
-                new = attrs.evolve(new, metadata=attrs.evolve(new.metadata, generation=generation))
+                new = evolve(new, metadata=evolve(new.metadata, generation=generation))
             _warn(request, strategy, new, old)
         if new == old:
             return old
-        attributes = attrs.evolve(attributes, obj=new)
+        attributes = evolve(attributes, obj=new)
         self.admission.check(attributes, self.storage)
         if may_go(new, strategy) and not dry_run:
-            remove(resource, attrs.evolve(new, metadata=_at(new.metadata, old.metadata)), request)
+            remove(resource, evolve(new, metadata=_at(new.metadata, old.metadata)), request)
             return new
         stored = self.storage.replace(
             resource, new, old, origin=origin_for(request), dry_run=dry_run
@@ -170,7 +171,7 @@ class Writer:
         if not name and meta.generate_name:
             stream = self.around.stream("apiserver/names")
             name = meta.generate_name[:_LONGEST_BASE] + name_suffix(stream)
-        return attrs.evolve(
+        return evolve(
             meta,
             name=name,
             namespace=meta.namespace if resource.namespaced else "",
@@ -203,7 +204,7 @@ def _check_is_same(resource: Resource, meta: ObjectMeta, old: ObjectMeta) -> Non
 
 def _kept_metadata(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
     """*meta* with what only the server sets."""
-    return attrs.evolve(
+    return evolve(
         meta,
         namespace=old.namespace,
         uid=old.uid,
@@ -217,7 +218,7 @@ def _kept_metadata(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
 
 
 def _at(meta: ObjectMeta, old: ObjectMeta) -> ObjectMeta:
-    return attrs.evolve(meta, resource_version=old.resource_version)
+    return evolve(meta, resource_version=old.resource_version)
 
 
 def _warn(request: RequestInfo, strategy: Strategy, new: Any, old: Any | None) -> None:

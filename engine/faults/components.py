@@ -40,6 +40,7 @@ class Components:
     proxier: Startable
     stopped: dict[str, int] = attrs.field(factory=dict, init=False)
     _runtimes: dict[str, ComponentRuntime] = attrs.field(factory=dict, init=False)
+    _writers: dict[str, tuple[ComponentRuntime, ...]] = attrs.field(factory=dict, init=False)
 
     def place(self, nodes: Mapping[str, tuple[RuntimeGate, Kubelet, bool]]) -> None:
         """Show the components as static pods of the nodes, before the kubelets start."""
@@ -53,6 +54,11 @@ class Components:
                 loop=self.levers.loop, node=name, stops=stops, emit=gate.emit, pods=pods
             )
             kubelet.own_pods = pods
+        # Most nodes have none of those that keep a log, and every change of the store is one.
+        self._writers = {
+            name: tuple(one for one in self._runtimes.values() if one.has_component(name))
+            for name in (ETCD, APISERVER, MANAGER, SCHEDULER)
+        }
 
     def stop(self, component: str) -> Recovery:
         """Stop a component; what is returned starts it again."""
@@ -83,8 +89,9 @@ class Components:
         line = f"{change.type} {key} revision={change.revision}{cause}"
         if component == APISERVER:
             line += f" by={actor or 'unknown'}"
-        for runtime in self._runtimes.values():
+        for runtime in self._writers[component]:
             runtime.note(component, line)
+        for runtime in self._writers[ETCD]:
             runtime.note(ETCD, f"applied {change.type} {key} revision={change.revision}")
         if change.type == "delete" and change.prev_kv is not None:
             pod = change.prev_kv.value

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from engine.api.coordination import Lease, LeaseSpec
+from engine.api.evolution import evolve
 from engine.api.frozen import EMPTY
 from engine.api.meta import ObjectMeta, OwnerReference
 from engine.api.node import Node
@@ -132,15 +133,15 @@ class NodeReporter:
     def _correct(self, found: Node, wanted: Node) -> Node:
         """Give a node that was registered before the labels and addresses it should have."""
         labels = found.metadata.labels.with_items(wanted.metadata.labels)
-        spec = attrs.evolve(
+        spec = evolve(
             found.spec,
             pod_cidr=found.spec.pod_cidr or wanted.spec.pod_cidr,
             pod_cidrs=found.spec.pod_cidrs or wanted.spec.pod_cidrs,
         )
         if labels == found.metadata.labels and spec == found.spec:
             return found
-        metadata = attrs.evolve(found.metadata, labels=labels)
-        return self.client.update(attrs.evolve(found, metadata=metadata, spec=spec))
+        metadata = evolve(found.metadata, labels=labels)
+        return self.client.update(evolve(found, metadata=metadata, spec=spec))
 
     def _report(self, *, is_first: bool = False) -> None:
         self._again("report", HEARTBEAT_SECONDS, self._report)
@@ -157,7 +158,7 @@ class NodeReporter:
             now=now,
             settings=self.settings,
         )
-        status = attrs.evolve(
+        status = evolve(
             status,
             images=shown_images(self.images),
             conditions=with_pressures(
@@ -168,12 +169,11 @@ class NodeReporter:
         if status == node.status and not is_first and not self._is_due():
             return
         beats = tuple(
-            attrs.evolve(condition, last_heartbeat_time=whole(now))
-            for condition in status.conditions
+            evolve(condition, last_heartbeat_time=whole(now)) for condition in status.conditions
         )
         try:
             self._node = self.client.update_status(
-                attrs.evolve(node, status=attrs.evolve(status, conditions=beats))
+                evolve(node, status=evolve(status, conditions=beats))
             )
             self._reported_at = self.loop.now
         except NotFoundError:
@@ -197,8 +197,8 @@ class NodeReporter:
             if self._lease is None:
                 self._lease = self._take_lease(now)
             else:
-                spec = attrs.evolve(self._lease.spec, renew_time=now)
-                self._lease = self.client.update(attrs.evolve(self._lease, spec=spec))
+                spec = evolve(self._lease.spec, renew_time=now)
+                self._lease = self.client.update(evolve(self._lease, spec=spec))
         except ApiError:
             self._lease = None
             self._again("renew", RETRY_SECONDS, self._renew)
@@ -211,7 +211,7 @@ class NodeReporter:
         )
         try:
             found = self.client.get(Lease, self.name, namespace=LEASE_NAMESPACE)
-            return self.client.update(attrs.evolve(found, spec=spec))
+            return self.client.update(evolve(found, spec=spec))
         except NotFoundError:
             uid = self._node.metadata.uid if self._node is not None else ""
             owner = OwnerReference(api_version="v1", kind="Node", name=self.name, uid=uid)

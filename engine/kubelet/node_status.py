@@ -6,8 +6,7 @@ Source: kubelet_node_status.go, nodestatus/setters.go and component-helpers leas
 from collections.abc import Mapping
 from typing import Protocol
 
-import attrs
-
+from engine.api.evolution import evolve
 from engine.api.frozen import FrozenDict, freeze
 from engine.api.meta import Condition, ObjectMeta, condition_of
 from engine.api.node import (
@@ -110,7 +109,7 @@ def compute_node_status(
             "pods": str(settings.max_pods or config.pods or info.pods),
         }
     )
-    return attrs.evolve(
+    return evolve(
         node.status,
         capacity=capacity,
         allocatable=allocatable(capacity, settings.reserved),
@@ -220,8 +219,8 @@ def _conditions(node: Node, *, problem: str, now: float) -> tuple[Condition, ...
 def _dated(new: Condition, old: tuple[Condition, ...], now: float) -> Condition:
     known = condition_of(old, new.type)
     if known is None or known.status != new.status:
-        return attrs.evolve(new, last_heartbeat_time=whole(now), last_transition_time=whole(now))
-    return attrs.evolve(
+        return evolve(new, last_heartbeat_time=whole(now), last_transition_time=whole(now))
+    return evolve(
         new,
         last_heartbeat_time=known.last_heartbeat_time,
         last_transition_time=known.last_transition_time,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError
 from engine.client.client import Client
@@ -92,7 +93,7 @@ class PodEffects:
             self.recorder.warning(pod, "FailedCreatePodSandBox", message)
             self.sync_after(state.identity.uid, SANDBOX_RETRY_SECONDS)
             return
-        command = attrs.evolve(command, runtime_handler=handler)
+        command = evolve(command, runtime_handler=handler)
         state.sandbox = SandboxStep.CREATING
         state.sandbox_attempt += 1
         self.runtime.submit(command)

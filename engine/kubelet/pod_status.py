@@ -5,9 +5,8 @@ Source: kubelet_pods.go (generateAPIPodStatus, getPhase) and status/generate.go,
 
 from collections.abc import Iterable
 
-import attrs
-
 from engine.api.container import ContainerStatus
+from engine.api.evolution import evolve
 from engine.api.frozen import FrozenDict, freeze
 from engine.api.meta import Condition, condition_of, is_true
 from engine.api.pod import Pod, PodIP, PodStatus
@@ -57,7 +56,7 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
     if not ip and phase in TERMINAL:
         ip = pod.status.pod_ip
     ips = () if not ip else pod.status.pod_ips if pod.status.pod_ip == ip else (PodIP(ip=ip),)
-    return attrs.evolve(
+    return evolve(
         pod.status,
         phase=phase,
         conditions=_conditions(pod, state, phase, mains, inits, whole(now)),
@@ -151,9 +150,7 @@ def _conditions(
         *_disruption(state),
     )
     generation = pod.metadata.generation
-    new = tuple(
-        _dated(attrs.evolve(item, observed_generation=generation), old, now) for item in wanted
-    )
+    new = tuple(_dated(evolve(item, observed_generation=generation), old, now) for item in wanted)
     own = {*OWN_CONDITIONS, *(item.type for item in new)}
     return new + tuple(item for item in old if item.type not in own)
 
@@ -192,7 +189,7 @@ def _resizing(state: PodState) -> Iterable[Condition]:
 def _dated(new: Condition, old: Iterable[Condition], now: Time) -> Condition:
     known = condition_of(tuple(old), new.type)
     since = now if known is None or known.status != new.status else known.last_transition_time
-    return attrs.evolve(new, last_transition_time=since)
+    return evolve(new, last_transition_time=since)
 
 
 def _claim(type_: str, holds: bool, reason: str = "", message: str = "") -> Condition:  # noqa: FBT001 - a truth
@@ -228,7 +225,7 @@ def _containers_ready(pod: Pod, phase: str, mains: tuple[ContainerStatus, ...]) 
 
 def _ready(pod: Pod, containers: Condition) -> Condition:
     if containers.status != "True":
-        return attrs.evolve(containers, type="Ready")
+        return evolve(containers, type="Ready")
     for gate in pod.spec.readiness_gates:
         type_ = str(gate.get("conditionType", ""))
         if not is_true(pod.status.conditions, type_):
@@ -237,4 +234,4 @@ def _ready(pod: Pod, containers: Condition) -> Condition:
                 message = f'the status of pod readiness gate "{type_}" is not "True", but False'
             reason = "ReadinessGatesNotReady"
             return _claim("Ready", holds=False, reason=reason, message=message)
-    return attrs.evolve(containers, type="Ready")
+    return evolve(containers, type="Ready")

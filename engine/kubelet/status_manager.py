@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.api.pod import Pod, PodStatus
 from engine.apiserver.errors import NotFoundError
 from engine.client.client import Client
@@ -59,13 +60,13 @@ class StatusManager:
         if pod is None or target is None:
             return
         if target is not pod:
-            meta = attrs.evolve(pod.metadata, generation=target.metadata.generation)
-            pod = attrs.evolve(pod, metadata=meta, status=target.status)
+            meta = evolve(pod.metadata, generation=target.metadata.generation)
+            pod = evolve(pod, metadata=meta, status=target.status)
         status = self.compute(pod)
         if status is None or status == target.status:
             return
         try:
-            written = self.client.update_status(attrs.evolve(target, status=status))
+            written = self.client.update_status(evolve(target, status=status))
         except NotFoundError:
             self._written.pop(uid, None)
             return

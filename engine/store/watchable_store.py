@@ -172,7 +172,7 @@ class Store(StoreReads[V]):
         self._commit()
         if writes:
             self._tell_of_write("after-fsync")
-        return attrs.evolve(result, revision=self.kv.revision)
+        return TxnResult(self.kv.revision, result.succeeded, result.responses)
 
     def compact(self, revision: int) -> None:
         """Forget what was superseded before *revision*; memory is freed in steps of the loop.

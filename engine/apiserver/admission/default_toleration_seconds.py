@@ -5,9 +5,8 @@ Source: plugin/pkg/admission/defaulttolerationseconds, kubernetes v1.34.
 
 from typing import Any
 
-import attrs
-
 from engine.api.container import Toleration
+from engine.api.evolution import evolve
 from engine.api.pod import Pod
 from engine.apiserver.admission.attributes import Attributes
 from engine.apiserver.storage import ObjectStorage
@@ -38,5 +37,5 @@ class DefaultTolerationSeconds:
         )
         if not missing:
             return obj
-        spec = attrs.evolve(obj.spec, tolerations=(*present, *missing))
-        return attrs.evolve(obj, spec=spec)
+        spec = evolve(obj.spec, tolerations=(*present, *missing))
+        return evolve(obj, spec=spec)

@@ -5,8 +5,7 @@ Source: plugin/pkg/admission/priority, kubernetes v1.34.
 
 from typing import Any
 
-import attrs
-
+from engine.api.evolution import evolve
 from engine.api.pod import Pod
 from engine.api.scheduling import SYSTEM_CLASSES, PriorityClass
 from engine.api.scheme import SCHEME
@@ -48,8 +47,8 @@ def _resolved(attributes: Attributes, storage: ObjectStorage) -> Pod:
             f"priority admission controller computed {policy} from the given PriorityClass name"
         )
     extra = spec.extra if given else spec.extra.with_items({"preemptionPolicy": policy})
-    spec = attrs.evolve(spec, priority_class_name=name, priority=value, extra=extra)
-    return attrs.evolve(pod, spec=spec)
+    spec = evolve(spec, priority_class_name=name, priority=value, extra=extra)
+    return evolve(pod, spec=spec)
 
 
 def _class_of(attributes: Attributes, storage: ObjectStorage) -> tuple[str, int, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.apiserver.admission.attributes import Attributes, Check, Plugin
 from engine.apiserver.admission.certificate_requester import CertificateRequester
 from engine.apiserver.admission.certificate_subject import CertificateSubjectRestriction
@@ -69,7 +70,7 @@ class Admission:
         for plugin in self.plugins:
             obj = plugin.admit(attributes, storage)
             if obj is not attributes.obj:
-                attributes = attrs.evolve(attributes, obj=obj)
+                attributes = evolve(attributes, obj=obj)
         return attributes.obj
 
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:

@@ -5,10 +5,9 @@ Source: plugin/pkg/admission/serviceaccount, kubernetes v1.34.
 
 from typing import Any
 
-import attrs
-
 from engine.api.container import Container, VolumeMount
 from engine.api.core import ServiceAccount
+from engine.api.evolution import evolve
 from engine.api.frozen import freeze
 from engine.api.meta import LocalObjectReference
 from engine.api.pod import Pod, PodSpec
@@ -60,19 +59,19 @@ class ServiceAccountAdmission:
         name = spec.service_account_name or "default"
         if name != spec.service_account_name or "serviceAccount" not in spec.extra:
             extra = spec.extra.with_items({"serviceAccount": name})
-            spec = attrs.evolve(spec, service_account_name=name, extra=extra)
+            spec = evolve(spec, service_account_name=name, extra=extra)
         account = _account(attributes, storage, name)
         if account is None:
-            return attrs.evolve(pod, spec=spec)
+            return evolve(pod, spec=spec)
         if account.image_pull_secrets and not spec.image_pull_secrets:
             secrets = tuple(
                 LocalObjectReference(name=str(secret.get("name", "")))
                 for secret in account.image_pull_secrets
             )
-            spec = attrs.evolve(spec, image_pull_secrets=secrets)
+            spec = evolve(spec, image_pull_secrets=secrets)
         if _wants_token(spec, account):
             spec = _with_token(spec, pod.metadata.uid)
-        return pod if spec is pod.spec else attrs.evolve(pod, spec=spec)
+        return pod if spec is pod.spec else evolve(pod, spec=spec)
 
 
 def _account(attributes: Attributes, storage: ObjectStorage, name: str) -> ServiceAccount | None:
@@ -111,7 +110,7 @@ def _with_token(spec: PodSpec, uid: str) -> PodSpec:
     if containers == spec.containers and inits == spec.init_containers:
         return spec
     volume = Volume(name=name, projected=_PROJECTED)
-    return attrs.evolve(
+    return evolve(
         spec, containers=containers, init_containers=inits, volumes=(*spec.volumes, volume)
     )
 
@@ -121,7 +120,7 @@ def _mounted(container: Container, name: str) -> Container:
     if any(mount.mount_path == TOKEN_PATH for mount in mounts):
         return container
     mount = VolumeMount(name=name, mount_path=TOKEN_PATH, read_only=True)
-    return attrs.evolve(container, volume_mounts=(*mounts, mount))
+    return evolve(container, volume_mounts=(*mounts, mount))
 
 
 def _suffix(uid: str) -> str:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import attrs
-
+from engine.api.evolution import evolve
 from engine.api.meta import Condition
 from engine.api.pod import Pod, PodStatus
 from engine.api.qos import qos_class
@@ -24,22 +23,22 @@ class PodStrategy(Strategy):
     def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
         """Pending, with the class of service its requests and limits give it."""
         conditions = (_gated(around.now),) if obj.spec.scheduling_gates else ()
-        return attrs.evolve(obj, status=PodStatus(phase="Pending", conditions=conditions))
+        return evolve(obj, status=PodStatus(phase="Pending", conditions=conditions))
 
     def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
         """Status, labels and annotations; the class of service stays."""
         del around
         status = new.status
         if not status.qos_class:
-            status = attrs.evolve(status, qos_class=old.status.qos_class)
-        return without_spec_changes(attrs.evolve(new, status=status), old)
+            status = evolve(status, qos_class=old.status.qos_class)
+        return without_spec_changes(evolve(new, status=status), old)
 
     def default(self, obj: Any) -> Any:
         """What a pod may leave away."""
         pod = default_pod(obj)
         if pod.status.qos_class:
             return pod
-        return attrs.evolve(pod, status=attrs.evolve(pod.status, qos_class=qos_class(pod.spec)))
+        return evolve(pod, status=evolve(pod.status, qos_class=qos_class(pod.spec)))
 
     def validate(self, obj: Any) -> list[Cause]:
         """The pod spec."""
@@ -61,7 +60,7 @@ class PodStrategy(Strategy):
         quality = qos_class(obj.spec)
         if quality == obj.status.qos_class:
             return obj
-        return attrs.evolve(obj, status=attrs.evolve(obj.status, qos_class=quality))
+        return evolve(obj, status=evolve(obj.status, qos_class=quality))
 
     def grace_period(self, obj: Pod, options: DeleteOptions) -> int | None:
         """What is asked for, else what the spec says; none at all for what does not run."""

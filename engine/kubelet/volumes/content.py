@@ -7,9 +7,8 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from engine.api.codec import decode_part
+from engine.api.evolution import evolve
 from engine.api.pod import Pod
 from engine.api.volume import (
     ConfigMapVolumeSource,
@@ -168,7 +167,7 @@ def projected_files(pod: Pod, part: Mapping[str, Any], mode: int, context: Volum
     """
     if "configMap" in part:
         given = decode_part(ConfigMapVolumeSource, part["configMap"])
-        return config_map_files(pod, attrs.evolve(given, default_mode=mode), context)
+        return config_map_files(pod, evolve(given, default_mode=mode), context)
     if "secret" in part:
         source = part["secret"]
         secret = SecretVolumeSource(
