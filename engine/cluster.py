@@ -10,8 +10,7 @@ import attrs
 
 from engine.api.codec import decode_stored, encode_json
 from engine.api.kubarium import Decision, Invariant, UsageSeries, WhatIf
-from engine.api.load import Load, LoadSpec
-from engine.api.meta import ApiObject, ObjectMeta
+from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.user import service_account_user
@@ -24,44 +23,35 @@ from engine.client.informer import InformerFactory
 from engine.client.leader_election import LeaderElector, Worker
 from engine.client.link import Link
 from engine.client.recorder import EventRecorder
-from engine.config import ClusterConfig, NodeConfig
+from engine.composition.nodes import NodeMaker, NodeParts, RuntimeFactory
+from engine.composition.traffic import ModelledTraffic
+from engine.config import ClusterConfig
 from engine.controllers.manager import ControllerManager
 from engine.controllers.registry import controllers_with
 from engine.controllers.storage.operations import StorageOperations
-from engine.cri.events import RuntimeEvent, UsageMeasured
-from engine.cri.runtime import Emit, Runtime
+from engine.cri.runtime import Runtime
 from engine.cri.storage import Answer, StorageBackend
 from engine.faults.components import Components
 from engine.faults.controls import Controls
-from engine.faults.fault import Levers, NodeLevers, Startable
-from engine.faults.gate import RuntimeGate
+from engine.faults.fault import Levers, Startable
 from engine.faults.injector import END_ALL, Injector
 from engine.faults.invariants.monitor import InvariantAnswers, Monitor
 from engine.faults.processes import NamedController
 from engine.kernel.journal import Journal
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
-from engine.kubelet.configuration import KubeletSettings
-from engine.kubelet.configuration import read_configuration as read_kubelet_configuration
-from engine.kubelet.kubelet import Kubelet
-from engine.load.controller import Begin, LoadController, Traffic
-from engine.load.profile import Profile
+from engine.load.controller import Begin, LoadController
 from engine.metrics.server import (
     MetricsServer,
     NodeMetricsAnswers,
     PodMetricsAnswers,
     UsageSeriesAnswers,
 )
-from engine.metrics.source import Measured, Modelled
 from engine.proxy.proxier import Proxier
-from engine.proxy.rules import RecordingSink, RuleSet, RuleSink
+from engine.proxy.rules import RecordingSink, RuleSink
 from engine.scheduler.answers import DecisionAnswers, WhatIfAnswers
 from engine.scheduler.configuration import SchedulerSettings, read_configuration
 from engine.scheduler.scheduler import Scheduler
-from engine.simulation.load import REQUEST_MILLIS
-from engine.simulation.modelled_load import ModelledLoad
-from engine.simulation.requests import Requests
-from engine.simulation.runtime import SimulatedRuntime
 from engine.simulation.storage import SimulatedStorage
 from engine.simulation.traffic import Traffic as PodTraffic
 from engine.store.compactor import KEEP_A_SESSION, Compactor, Retention
@@ -71,9 +61,6 @@ from engine.store.watchable_store import Store
 from engine.telemetry.trace import decode_origin, encode_origin
 
 T = TypeVar("T", bound=ApiObject)
-
-RuntimeFactory = Callable[[NodeConfig, int, Emit], Runtime | None]
-"""Makes the container runtime of a node, given its place in the list; None for a simulated one."""
 
 StorageFactory = Callable[[Answer], StorageBackend]
 """Makes the storage of a cluster, given where its answers go."""
@@ -85,17 +72,6 @@ OBJECT_CODEC: Codec[Any] = Codec(
     decode_origin=decode_origin,
 )
 """How objects lie on disk: as the JSON that clients see, with who wrote them and why."""
-
-
-@attrs.define(eq=False, repr=False)
-class NodeParts:
-    """What runs on one node."""
-
-    config: NodeConfig
-    kubelet: Kubelet
-    runtime: Runtime
-    link: Link
-    gate: RuntimeGate
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -141,6 +117,7 @@ class Cluster:
     monitor: Monitor = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
+    _modelled: ModelledTraffic = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         config = self.config
@@ -180,7 +157,7 @@ class Cluster:
             self.server,
             self._link("controller-manager"),
             self.random,
-            controllers_with(self.server.identity.authority, self.storage),
+            controllers_with(self.server.identity.authority, self.storage, config.controllers),
         )
         self.scheduler = self._make_scheduler()
         self.server.computed[Decision] = DecisionAnswers(self.scheduler)
@@ -195,8 +172,10 @@ class Cluster:
             informers=InformerFactory(self.client("kube-proxy", user="system:kube-proxy")),
             sink=self.sink,
         )
+        self._modelled = ModelledTraffic(self.loop, lambda: self.proxier.rules, self._runtime_of)
+        maker = self._node_maker()
         for index, node in enumerate(config.nodes):
-            self.nodes[node.name] = self._make_node(node, index)
+            self.nodes[node.name] = maker.make(node, index)
         self.loads = self._make_loads()
         self.injector = self._make_injector()
         self.journal.register(END_ALL, lambda _key: self.injector.recover_all())
@@ -350,66 +329,35 @@ class Cluster:
             make_recorder=lambda name: self._recorder(client, name),
         )
 
-    def _kubelet_settings(self) -> KubeletSettings:
-        given = self.config.kubelet
-        if given is None:
-            return KubeletSettings()
-        return read_kubelet_configuration(given, source=self.config.kubelet_source)
-
     def _scheduler_settings(self) -> SchedulerSettings:
         given = self.config.scheduler
         if given is None:
             return SchedulerSettings()
         return read_configuration(given, source=self.config.scheduler_source)
 
-    def _make_node(self, config: NodeConfig, index: int) -> NodeParts:
-        name = f"kubelet/{config.name}"
-        client = self.client(
-            name,
-            user=f"system:node:{config.name}",
-            groups=("system:nodes", "system:authenticated"),
-        )
-        channel = f"runtime/{config.name}"
-        runtime = self.make_runtime and self.make_runtime(
-            config, index, lambda event: self.journal.post(channel, event)
-        )
-        if runtime is None:
-            runtime = self._simulated(
-                config,
-                channel,
-                lambda event: gate.on_event(event),  # noqa: PLW0108 - made below
-            )
-        gate = RuntimeGate(
+    def _node_maker(self) -> NodeMaker:
+        return NodeMaker(
+            config=self.config,
             loop=self.loop,
-            runtime=runtime,
-            emit=lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
+            journal=self.journal,
+            random=self.random,
+            metrics=self.metrics,
+            make_client=lambda node: self.client(
+                f"kubelet/{node}",
+                user=f"system:node:{node}",
+                groups=("system:nodes", "system:authenticated"),
+            ),
+            make_recorder=lambda client, node: self._recorder(client, "kubelet", node),
+            make_runtime=self.make_runtime,
+            volumes=self.volumes,
+            traffic=self.traffic,
+            modelled=self._modelled,
+            pause=self.pause,
         )
-        kubelet = Kubelet(
-            node_name=config.name,
-            config=config,
-            loop=self.loop,
-            client=client,
-            runtime=gate,
-            random=self.random[f"kubelet/{config.name}"],
-            recorder=self._recorder(client, "kubelet", config.name),
-            dns_ip=self.config.dns_ip,
-            cluster_domain=self.config.cluster_domain,
-            settings=self._kubelet_settings(),
-        )
-        if isinstance(runtime, SimulatedRuntime):
-            self.metrics.sources[config.name] = Modelled(runtime, self.config.start_time)
-        else:
-            self.metrics.sources[config.name] = Measured()
-        self.journal.register(
-            channel, lambda event: self._on_runtime_event(gate, config.name, event)
-        )
-        return NodeParts(config, kubelet, runtime, client.link, gate)
 
-    def _on_runtime_event(self, gate: RuntimeGate, node: str, event: RuntimeEvent) -> None:
-        if isinstance(event, UsageMeasured):
-            self.metrics.report(node, self.loop.now, event.usage)
-        else:
-            gate.on_event(event)
+    def _runtime_of(self, node: str) -> Runtime | None:
+        parts = self.nodes.get(node)
+        return parts.runtime if parts is not None else None
 
     def _make_metrics(self) -> MetricsServer:
         client = self.client(
@@ -430,48 +378,8 @@ class Cluster:
     def _make_loads(self) -> LoadController:
         user = service_account_user("kube-system", "load-generator")
         client = self.client("load-generator", user=user.name, groups=user.groups)
-        begin = self.send_load or self._model_load
+        begin = self.send_load or self._modelled.begin
         return LoadController(self.loop, client, InformerFactory(client), begin)
-
-    def _model_load(self, load: Load, profile: Profile) -> Traffic:
-        def rules() -> RuleSet:
-            return self.proxier.rules
-
-        def runtime_of(name: str) -> SimulatedRuntime | None:
-            node = self.nodes.get(name)
-            runtime = node.runtime if node is not None else None
-            return runtime if isinstance(runtime, SimulatedRuntime) else None
-
-        return ModelledLoad(self.loop, load, profile, rules, runtime_of)
-
-    def _ask(self, namespace: str, wanted: Requests) -> Callable[[], object]:
-        """Model the requests that a simulated container makes; what ends them."""
-        space, service = wanted.service(namespace)
-        spec = LoadSpec(
-            service=service,
-            port=wanted.port,
-            path=wanted.path,
-            rate=wanted.rate,
-            cpu_millis=REQUEST_MILLIS,
-        )
-        load = Load(metadata=ObjectMeta(name="requests", namespace=space), spec=spec)
-        return self._model_load(load, Profile(rate=wanted.rate)).stop
-
-    def _simulated(self, config: NodeConfig, channel: str, emit: Emit) -> SimulatedRuntime:
-        streams = f"{channel}/streams"
-        runtime = SimulatedRuntime(
-            loop=self.loop,
-            config=config,
-            random=self.random[channel],
-            emit=emit,
-            pause=self.pause,
-            enter=lambda effect: self.journal.post(streams, effect),
-            storage=self.volumes,
-            traffic=self.traffic,
-            ask=self._ask,
-        )
-        self.journal.register(streams, runtime.carry_out)
-        return runtime
 
     def _make_injector(self) -> Injector:
         user = service_account_user("kube-system", "fault-injector")
@@ -483,16 +391,7 @@ class Cluster:
             random=self.random,
             client=client,
             server=self.server,
-            nodes={
-                name: NodeLevers(
-                    kubelet=node.kubelet,
-                    runtime=node.gate,
-                    link=node.link,
-                    address=node.config.address,
-                    pod_cidr=node.config.pod_cidr,
-                )
-                for name, node in self.nodes.items()
-            },
+            nodes={name: node.levers for name, node in self.nodes.items()},
             store=self.store,
             links=self.links,
             components=components,

@@ -47,6 +47,36 @@ class NodeConfig:
 
 
 @attrs.frozen(kw_only=True)
+class ControllerSettings:
+    """What the controller manager can be told: flags of kube-controller-manager, by their names.
+
+    Attributes:
+        node_monitor_period: seconds between looks at all nodes.
+        node_monitor_grace_period: seconds without a sign of life until a node is unreachable.
+        node_startup_grace_period: the same for a node that has never reported.
+        node_eviction_rate: nodes per second and zone whose pods may begin to be evicted.
+        secondary_node_eviction_rate: the same in a large zone of which most is unhealthy.
+        unhealthy_zone_threshold: the part of a zone that makes "most", at least three nodes.
+        large_cluster_size_threshold: zones of up to so many nodes are small: when most of one is
+            unhealthy, nothing is evicted there.
+        terminated_pod_gc_threshold: finished pods that are kept.
+        horizontal_pod_autoscaler_sync_period: seconds between looks at the metrics.
+        horizontal_pod_autoscaler_tolerance: how far a metric may be from its target, as a part.
+    """
+
+    node_monitor_period: float = 5.0
+    node_monitor_grace_period: float = 50.0
+    node_startup_grace_period: float = 60.0
+    node_eviction_rate: float = 0.1
+    secondary_node_eviction_rate: float = 0.01
+    unhealthy_zone_threshold: float = 0.55
+    large_cluster_size_threshold: int = 50
+    terminated_pod_gc_threshold: int = 12_500
+    horizontal_pod_autoscaler_sync_period: float = 15.0
+    horizontal_pod_autoscaler_tolerance: float = 0.1
+
+
+@attrs.frozen(kw_only=True)
 class ClusterConfig:
     """A whole cluster.
 
@@ -65,6 +95,7 @@ class ClusterConfig:
         scheduler_source: where it was read, for messages.
         kubelet: a KubeletConfiguration as YAML gives it; None for the defaults.
         kubelet_source: where it was read, for messages.
+        controllers: what the controller manager is told.
     """
 
     nodes: tuple[NodeConfig, ...]
@@ -80,6 +111,7 @@ class ClusterConfig:
     scheduler_source: str = "the scheduler's configuration"
     kubelet: object = None
     kubelet_source: str = "the kubelet's configuration"
+    controllers: ControllerSettings = ControllerSettings()
 
     @property
     def dns_ip(self) -> str:

@@ -296,6 +296,25 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a KubeletConfiguration (YAML): reserved resources, eviction, images, shutdown",
     )
+    parser.add_argument(
+        "--kube-controller-manager-arg",
+        type=_controller_argument,
+        action="append",
+        metavar="FLAG=VALUE",
+        default=[],
+        help="a flag of kube-controller-manager, such as node-eviction-rate=0.1 or"
+        " node-monitor-grace-period=50s; may be given several times",
+    )
+
+
+def _controller_argument(text: str) -> str:
+    from engine.controllers.arguments import read_argument
+
+    try:
+        read_argument(text)
+    except EngineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _zones(text: str) -> int:

@@ -22,6 +22,8 @@ from engine.controllers.owner_graph import (
     GraphNode,
     Identity,
     OwnerGraph,
+    is_meant,
+    referred,
 )
 from engine.kernel.loop import Loop
 
@@ -45,7 +47,8 @@ class GarbageCollector:
     Promises:
         * an object with at least one living owner is never deleted;
         * an owner that is deleted in the foreground goes after the dependents that block it;
-        * a circle of owners does not hold itself up.
+        * a circle of owners does not hold itself up;
+        * a reference into another namespace owns nothing, and an event says so.
     """
 
     loop: Loop
@@ -56,7 +59,7 @@ class GarbageCollector:
     graph: OwnerGraph = attrs.field(factory=OwnerGraph, init=False)
     queue: WorkQueue = attrs.field(init=False)
     _watched: dict[type[ApiObject], None] = attrs.field(factory=dict, init=False)
-    _absent: OrderedDict[str, None] = attrs.field(factory=OrderedDict, init=False)
+    _absent: OrderedDict[Identity, None] = attrs.field(factory=OrderedDict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.queue = WorkQueue(self.loop, self.reconcile, name="garbage-collector")
@@ -101,7 +104,7 @@ class GarbageCollector:
             return None
         obj = self._latest(node.identity)
         if obj is None:
-            self._forget(uid)
+            self._is_gone(node)
             return None
         if node.is_virtual:
             # It exists; its addition is under way.
@@ -155,8 +158,7 @@ class GarbageCollector:
     def _sort_owners(self, node: GraphNode, obj: ApiObject) -> Owners:
         solid, gone, waiting = [], [], []
         for owner in obj.metadata.owner_references:
-            if not self._is_known(owner.api_version, owner.kind):
-                # Of a kind nobody serves nothing can be known: it counts as there.
+            if not self._can_be_asked_for(owner, node.identity.namespace):
                 solid.append(owner)
                 continue
             latest = self._owner(owner, node.identity.namespace)
@@ -176,14 +178,30 @@ class GarbageCollector:
     def _is_known(self, api_version: str, kind: str) -> bool:
         return self.scheme.class_for(api_version, kind) is not None
 
+    def _can_be_asked_for(self, owner: OwnerReference, namespace: str) -> bool:
+        """Whether anything can be known of an owner; if not, it counts as there.
+
+        Nothing can of a kind that nobody serves, nor of an owner in some namespace whose
+        dependent is in none.
+        """
+        cls = self.scheme.class_for(owner.api_version, owner.kind)
+        return cls is not None and bool(namespace or not self.scheme.resource_of(cls).namespaced)
+
     def _owner(self, owner: OwnerReference, namespace: str) -> ApiObject | None:
-        if owner.uid in self._absent:
+        identity = self._placed(referred(owner, namespace))
+        if identity in self._absent:
             return None
-        identity = Identity(owner.api_version, owner.kind, namespace, owner.name, owner.uid)
         found = self._latest(identity)
         if found is None:
-            self._remember_absent(owner.uid)
+            self._remember_absent(identity)
         return found
+
+    def _placed(self, identity: Identity) -> Identity:
+        """*identity* without a namespace if its kind has none."""
+        cls = self.scheme.class_for(identity.api_version, identity.kind)
+        if cls is None or self.scheme.resource_of(cls).namespaced:
+            return identity
+        return attrs.evolve(identity, namespace="")
 
     def _latest(self, identity: Identity) -> ApiObject | None:
         """The object as the server has it, or None if it is gone or another took its name."""
@@ -240,11 +258,33 @@ class GarbageCollector:
 
     # Watching
 
+    def _is_gone(self, node: GraphNode) -> None:
+        """Nothing is where *node* is said to be; those who said so have lost an owner."""
+        if not node.is_virtual:
+            self._forget(node.identity.uid)
+            return
+        identity, uid = node.identity, node.identity.uid
+        self._remember_absent(self._placed(identity))
+        unknown = []
+        for dependent in node.dependents.values():
+            (owner,) = [o for o in dependent.owners if o.uid == uid][:1]
+            said = self._placed(referred(owner, dependent.identity.namespace))
+            if said in self._absent:
+                self.queue.add(dependent.identity.uid)
+            else:
+                unknown.append(said)
+        if unknown:
+            # Somebody else says that it is elsewhere: that may be true.
+            node.identity = unknown[0]
+            self.queue.add(uid)
+        else:
+            self.graph.remove(uid)
+
     def _forget(self, uid: str) -> None:
         node = self.graph.remove(uid)
-        self._remember_absent(uid)
         if node is None:
             return
+        self._remember_absent(self._placed(node.identity))
         for dependent in node.dependents:
             self.queue.add(dependent)
         for owner in node.owners:
@@ -252,8 +292,8 @@ class GarbageCollector:
             if found is not None and found.waits_for_dependents:
                 self.queue.add(owner.uid)
 
-    def _remember_absent(self, uid: str) -> None:
-        self._absent[uid] = None
+    def _remember_absent(self, identity: Identity) -> None:
+        self._absent[identity] = None
         while len(self._absent) > _ABSENT_KEPT:
             self._absent.popitem(last=False)
 
@@ -271,7 +311,11 @@ class GarbageCollector:
                 and before.deletion_timestamp == meta.deletion_timestamp
             ):
                 return
+        said = self.graph.nodes.get(meta.uid)
+        was_virtual = said is not None and said.is_virtual
         node, former = self.graph.put(new)
+        if was_virtual:
+            self._check_references_to(node)
         for uid in (*former, *_no_longer_blocked(old, new)):
             found = self.graph.nodes.get(uid)
             if found is not None and found.waits_for_dependents:
@@ -283,12 +327,44 @@ class GarbageCollector:
 
     def _check_owners(self, node: GraphNode) -> None:
         """Look at an object whose owner is not known, is gone, or waits for it."""
+        namespace = node.identity.namespace
         for owner in node.owners:
             found = self.graph.nodes.get(owner.uid)
-            if owner.uid in self._absent or (found is not None and found.waits_for_dependents):
+            is_absent = self._placed(referred(owner, namespace)) in self._absent
+            if is_absent or (found is not None and found.waits_for_dependents):
                 self.queue.add(node.identity.uid)
             elif found is not None and found.is_virtual:
                 self.queue.add(owner.uid)
+            elif found is not None:
+                self._check_reference(node, owner, found)
+
+    def _check_references_to(self, node: GraphNode) -> None:
+        """Look at what was said of an object before it was seen."""
+        for dependent in node.dependents.values():
+            for owner in dependent.owners:
+                if owner.uid == node.identity.uid:
+                    self._check_reference(dependent, owner, node)
+
+    def _check_reference(self, node: GraphNode, owner: OwnerReference, found: GraphNode) -> None:
+        """Look at an object that names its owner wrongly; tell its users of a wrong namespace.
+
+        Source: reportInvalidNamespaceOwnerRef, graph_builder.go, kubernetes v1.34.
+        """
+        there, here = found.identity.namespace, node.identity.namespace
+        if is_meant(owner, here, found.identity):
+            return
+        self.queue.add(node.identity.uid)
+        obj = self._latest(node.identity) if there and there != here else None
+        if obj is not None:
+            said = (
+                f"[{owner.api_version}/{owner.kind}, namespace: {here}, name: {owner.name}, "
+                f"uid: {owner.uid}]"
+            )
+            self.recorder.warning(
+                obj,
+                "OwnerRefInvalidNamespace",
+                f'ownerRef {said} does not exist in namespace "{here}"',
+            )
 
 
 def _no_longer_blocked(old: ApiObject | None, new: ApiObject) -> tuple[str, ...]:

@@ -10,27 +10,13 @@ import attrs
 from engine.api.meta import Condition, condition_of
 from engine.api.node import Node, Taint
 from engine.api.wire import Time
-
-GRACE_PERIOD = 40.0
-"""Seconds without a heartbeat after which a node counts as unreachable."""
-
-STARTUP_GRACE_PERIOD = 60.0
-"""The same for a node that has never reported."""
+from engine.config import ControllerSettings
 
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 ZONE = "topology.kubernetes.io/zone"
 REGION = "topology.kubernetes.io/region"
-
-EVICTION_RATE = 0.1
-"""Nodes per second and zone whose pods may begin to be evicted."""
-
-SECONDARY_EVICTION_RATE = 0.01
-"""The same in a large zone of which most is unhealthy; in a small one nothing is evicted then."""
-
-UNHEALTHY_THRESHOLD = 0.55
-LARGE_ZONE = 50
 
 _TAINT_OF_CONDITION: dict[str, dict[str, str]] = {
     "Ready": {"False": NOT_READY, "Unknown": UNREACHABLE},
@@ -67,10 +53,13 @@ def ready_status(node: Node) -> str:
     return ready.status if ready is not None else "Unknown"
 
 
-def is_silent(node: Node, heartbeat: Heartbeat, *, now: float, grace: float) -> bool:
+def is_silent(
+    node: Node, heartbeat: Heartbeat, *, now: float, settings: ControllerSettings
+) -> bool:
     """Whether the node has given no sign of life for too long."""
+    grace = settings.node_monitor_grace_period
     if condition_of(node.status.conditions, "Ready") is None:
-        grace = max(grace, STARTUP_GRACE_PERIOD)
+        grace = max(grace, settings.node_startup_grace_period)
     return now > heartbeat.seen + grace
 
 
@@ -103,11 +92,14 @@ def silent_conditions(node: Node, *, now: float) -> tuple[Condition, ...]:
     return tuple(result)
 
 
-def wanted_taints(node: Node, *, now: float, may_evict: bool) -> tuple[Taint, ...]:
+def wanted_taints(
+    node: Node, *, now: float, may_evict: bool, is_blackout: bool = False
+) -> tuple[Taint, ...]:
     """The node's taints as its conditions and cordon ask for.
 
     Others' taints stay as they are, and so does the time since when one of ours has been there.
-    *may_evict*: whether a NoExecute taint may be added now; one that fits the condition stays.
+    *may_evict*: whether a NoExecute taint may be added now; one that fits the condition stays,
+    unless no node works any more (*is_blackout*).
     """
     keys = []
     for type_, by_status in _TAINT_OF_CONDITION.items():
@@ -120,7 +112,7 @@ def wanted_taints(node: Node, *, now: float, may_evict: bool) -> tuple[Taint, ..
     present = {(taint.key, taint.effect): taint for taint in node.spec.taints if taint.key in _OURS}
     wanted = [(key, "NoSchedule") for key in keys]
     has_no_execute = any((key, "NoExecute") in present for key in (NOT_READY, UNREACHABLE))
-    if ready_key is not None and (may_evict or has_no_execute):
+    if ready_key is not None and (may_evict or has_no_execute) and not is_blackout:
         wanted.append((ready_key, "NoExecute"))
     others = tuple(
         taint
@@ -136,7 +128,12 @@ def wanted_taints(node: Node, *, now: float, may_evict: bool) -> tuple[Taint, ..
 
 def needs_eviction_taint(node: Node) -> bool:
     """Whether the node is unhealthy and has no NoExecute taint yet."""
-    return ready_status(node) != "True" and not any(
+    return ready_status(node) != "True" and not has_eviction_taint(node)
+
+
+def has_eviction_taint(node: Node) -> bool:
+    """Whether the node's pods are being evicted because of its health."""
+    return any(
         taint.effect == "NoExecute" and taint.key in {NOT_READY, UNREACHABLE}
         for taint in node.spec.taints
     )
@@ -148,7 +145,16 @@ def zone_of(node: Node) -> str:
     return f"{labels.get(REGION, '')}:{labels.get(ZONE, '')}"
 
 
-def eviction_rates(nodes: Iterable[Node]) -> Mapping[str, float]:
+def is_blackout(nodes: Iterable[Node]) -> bool:
+    """Whether no node works: then the fault is ours, and what was being evicted is spared.
+
+    Source: handleDisruption, node_lifecycle_controller.go, kubernetes v1.34.
+    """
+    statuses = [ready_status(node) for node in nodes]
+    return bool(statuses) and "True" not in statuses
+
+
+def eviction_rates(nodes: Iterable[Node], settings: ControllerSettings) -> Mapping[str, float]:
     """Nodes per second that may be tainted NoExecute, by zone.
 
     A zone that is down altogether is evicted at the full rate as long as another one works: pods
@@ -166,11 +172,13 @@ def eviction_rates(nodes: Iterable[Node]) -> Mapping[str, float]:
             unready[zone] += 1
     if ready and not any(ready.values()):
         return dict.fromkeys(ready, 0.0)
-    return {zone: _zone_rate(ready[zone], unready[zone]) for zone in ready}
+    return {zone: _zone_rate(ready[zone], unready[zone], settings) for zone in ready}
 
 
-def _zone_rate(ready: int, unready: int) -> float:
-    is_partial = unready > 2 and unready / (ready + unready) >= UNHEALTHY_THRESHOLD
+def _zone_rate(ready: int, unready: int, settings: ControllerSettings) -> float:
+    threshold = settings.unhealthy_zone_threshold
+    is_partial = unready > 2 and unready / (ready + unready) >= threshold
     if ready == 0 or not is_partial:
-        return EVICTION_RATE
-    return SECONDARY_EVICTION_RATE if ready + unready > LARGE_ZONE else 0.0
+        return settings.node_eviction_rate
+    is_large = ready + unready > settings.large_cluster_size_threshold
+    return settings.secondary_node_eviction_rate if is_large else 0.0

@@ -15,12 +15,13 @@ from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
+from engine.config import ControllerSettings
 from engine.controllers.node_health import (
-    EVICTION_RATE,
-    GRACE_PERIOD,
     Heartbeat,
     eviction_rates,
+    has_eviction_taint,
     heartbeat_value,
+    is_blackout,
     is_silent,
     needs_eviction_taint,
     ready_status,
@@ -30,9 +31,6 @@ from engine.controllers.node_health import (
 )
 from engine.controllers.pod_state import is_ready, ready_condition
 from engine.kernel.loop import Loop, Timer
-
-MONITOR_PERIOD = 5.0
-"""Seconds between looks at all nodes."""
 
 DECLARE_COST = 0.015
 MARK_COST = 0.05
@@ -50,16 +48,16 @@ LEASE_NAMESPACE = "kube-node-lease"
 class NodeLifecycleController:
     """Watches over heartbeats.
 
-    A node that gives no sign of life for *grace_period* seconds gets the status Unknown, its pods
-    count as not ready, and it is tainted. It evicts nobody: that is what the taints are for. When
-    the node is back, its taints go.
+    A node that gives no sign of life for the grace period of *settings* gets the status Unknown,
+    its pods count as not ready, and it is tainted. It evicts nobody: that is what the taints are
+    for. When the node is back, or when no node works at all, its taints go.
     """
 
     loop: Loop
     client: Client
     informers: InformerFactory
     recorder: EventRecorder
-    grace_period: float = GRACE_PERIOD
+    settings: ControllerSettings = ControllerSettings()
     queue: WorkQueue = attrs.field(init=False)
     _silent: WorkQueue = attrs.field(init=False)
     _marking: WorkQueue = attrs.field(init=False)
@@ -69,6 +67,7 @@ class NodeLifecycleController:
     _heartbeats: dict[str, Heartbeat] = attrs.field(factory=dict, init=False)
     _last_eviction: dict[str, float] = attrs.field(factory=dict, init=False)
     _unready_pods_of: dict[str, None] = attrs.field(factory=dict, init=False)
+    _registered: dict[str, None] = attrs.field(factory=dict, init=False)
     _timer: Timer | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -91,7 +90,7 @@ class NodeLifecycleController:
         for queue in self._queues:
             queue.resume()
         if self._timer is None:
-            self._timer = self.loop.call_later(MONITOR_PERIOD, self._monitor)
+            self._timer = self.loop.call_later(self.settings.node_monitor_period, self._monitor)
 
     def stop(self) -> None:
         """Watch over nothing until started again."""
@@ -106,8 +105,17 @@ class NodeLifecycleController:
         node = self._nodes.lister.by_key(key)
         if node is None:
             return None
+        if key not in self._registered:
+            self._registered[key] = None
+            message = f"Node {key} event: Registered Node {key} in Controller"
+            self.recorder.normal(node, "RegisteredNode", message)
         may_evict = needs_eviction_taint(node) and self._may_evict(node)
-        taints = wanted_taints(node, now=self.loop.now, may_evict=may_evict)
+        taints = wanted_taints(
+            node,
+            now=self.loop.now,
+            may_evict=may_evict,
+            is_blackout=has_eviction_taint(node) and is_blackout(self._nodes.lister),
+        )
         if taints != node.spec.taints:
             spec = attrs.evolve(node.spec, taints=taints)
             self.client.update(attrs.evolve(node, spec=spec))
@@ -124,29 +132,33 @@ class NodeLifecycleController:
     def _may_evict(self, node: Node) -> bool:
         if len(self._silent):
             return False  # how many are unhealthy is not known yet
-        zone = zone_of(node)
+        zone, settings = zone_of(node), self.settings
         last = self._last_eviction.get(zone)
-        if last is not None and self.loop.now < last + 1.0 / EVICTION_RATE:
+        fastest = max(settings.node_eviction_rate, settings.secondary_node_eviction_rate)
+        if last is not None and self.loop.now < last + 1.0 / max(fastest, 1e-9):
             return False  # soon enough at no rate
-        rate = eviction_rates(self._nodes.lister).get(zone, 0.0)
+        rate = eviction_rates(self._nodes.lister, settings).get(zone, 0.0)
         return rate > 0 and (last is None or self.loop.now >= last + 1.0 / rate)
 
     def _monitor(self) -> None:
-        self._timer = self.loop.call_later(MONITOR_PERIOD, self._monitor)
+        self._timer = self.loop.call_later(self.settings.node_monitor_period, self._monitor)
         # What follows is caused by silence, not by whatever was last heard.
         self.loop.context = None
         asked: dict[str, None] = {}
+        spares_all = is_blackout(self._nodes.lister)
         for node in self._nodes.lister:
             name = node.metadata.name
             heartbeat = self._heartbeats.get(name)
             if (
                 heartbeat is not None
                 and not _is_unknown(node)
-                and is_silent(node, heartbeat, now=self.loop.now, grace=self.grace_period)
+                and is_silent(node, heartbeat, now=self.loop.now, settings=self.settings)
             ):
                 self._silent.add(node.key)
             if name in self._unready_pods_of:
                 self._marking.add(node.key)
+            if spares_all and has_eviction_taint(node):
+                self.queue.add(node.key)
             # One node of each zone is enough: the next may follow in ten seconds.
             if needs_eviction_taint(node) and (zone := zone_of(node)) not in asked:
                 asked[zone] = None
@@ -159,7 +171,7 @@ class NodeLifecycleController:
         if node is None or heartbeat is None:
             return None
         now = self.loop.now
-        if not is_silent(node, heartbeat, now=now, grace=self.grace_period):
+        if not is_silent(node, heartbeat, now=now, settings=self.settings):
             return None
         conditions = silent_conditions(node, now=now)
         if conditions != node.status.conditions:
@@ -200,6 +212,10 @@ class NodeLifecycleController:
         if new is None:
             self._heartbeats.pop(key, None)
             self._unready_pods_of.pop(key, None)
+            if old is not None and key in self._registered:
+                del self._registered[key]
+                message = f"Node {key} event: Removing Node {key} from Controller"
+                self.recorder.normal(old, "RemovingNode", message)
             return
         lease = self._leases.lister.get(key, namespace=LEASE_NAMESPACE)
         self._see(new, lease.spec.renew_time if lease is not None else None)

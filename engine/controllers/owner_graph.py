@@ -97,13 +97,7 @@ class OwnerGraph:
         for owner in node.owners:
             found = self.nodes.get(owner.uid)
             if found is None:
-                identity = Identity(
-                    owner.api_version,
-                    owner.kind,
-                    node.identity.namespace,
-                    owner.name,
-                    owner.uid,
-                )
+                identity = referred(owner, node.identity.namespace)
                 found = self.nodes[owner.uid] = GraphNode(identity, is_virtual=True)
             found.dependents[uid] = node
 
@@ -113,6 +107,26 @@ class OwnerGraph:
             owner.dependents.pop(uid, None)
             if owner.is_virtual and not owner.dependents:
                 del self.nodes[owner_uid]
+
+
+def referred(owner: OwnerReference, namespace: str) -> Identity:
+    """What a reference in *namespace* means: an owner in the same namespace, or in none."""
+    return Identity(owner.api_version, owner.kind, namespace, owner.name, owner.uid)
+
+
+def is_meant(owner: OwnerReference, namespace: str, found: Identity) -> bool:
+    """Whether a reference in *namespace* agrees with what its uid stands for.
+
+    The version may differ; an owner without a namespace may own anything.
+    """
+    group, other = (
+        version.rpartition("/")[0] for version in (owner.api_version, found.api_version)
+    )
+    return (group, owner.kind, owner.name) == (
+        other,
+        found.kind,
+        found.name,
+    ) and found.namespace in ("", namespace)
 
 
 def identity_of(obj: ApiObject) -> Identity:

@@ -3,7 +3,7 @@
 Source: controller_ref_manager.go, kubernetes v1.34.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -90,12 +90,14 @@ def claim(
 class Claimer(Generic[T]):
     """Adopts and releases objects in the name of a controller.
 
-    With a *finalizer*, what is adopted gets it and what is released loses it.
+    With a *finalizer*, what is adopted gets it and what is released loses it. What does not
+    *matter* is left as it is and belongs to nobody.
     """
 
     client: Client
     informer: Informer[T]
     finalizer: str = ""
+    matters: Callable[[T], bool] = attrs.field(default=lambda _obj: True)
 
     def claim(self, owner: ApiObject, selector: Selector) -> tuple[T, ...]:
         """All objects that are *owner*'s now, after adopting and releasing what must be.
@@ -104,7 +106,7 @@ class Claimer(Generic[T]):
             ApiError: an adoption failed for another reason than that somebody was faster.
         """
         owned, orphans = candidates(self.informer, owner)
-        claims = claim(owner, selector, owned, orphans)
+        claims = claim(owner, selector, filter(self.matters, owned), filter(self.matters, orphans))
         for obj in claims.release:
             self._release(obj, owner)
         if not claims.adopt:

@@ -15,6 +15,7 @@ from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
+from engine.config import ControllerSettings
 from engine.controllers.node_lifecycle import NODE_INDEX, index_pods_by_node
 from engine.controllers.pod_state import is_terminal
 from engine.kernel.loop import Loop, Timer
@@ -24,10 +25,13 @@ QUARANTINE = 40.0
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 PERIOD = 20.0
-TERMINATED_THRESHOLD = 12_500
-"""Finished pods that are kept."""
-
 _FINISHED_INDEX = "finished"
+
+
+def going_order(pod: Pod) -> tuple[bool, float, str]:
+    """Sorts finished pods in the order in which they go: evicted ones first, then the oldest."""
+    is_evicted = pod.status.phase == "Failed" and pod.status.reason == "Evicted"
+    return (not is_evicted, pod.metadata.creation_timestamp or 0.0, pod.key)
 
 
 @attrs.define(eq=False)
@@ -38,7 +42,7 @@ class PodGarbageCollector:
     client: Client
     informers: InformerFactory
     recorder: EventRecorder
-    threshold: int = TERMINATED_THRESHOLD
+    threshold: int = ControllerSettings().terminated_pod_gc_threshold
     queue: WorkQueue = attrs.field(init=False)
     _nodes: Informer[Node] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
@@ -90,18 +94,12 @@ class PodGarbageCollector:
     def _remove(self, pod: Pod, *, orphaned: bool) -> None:
         meta = pod.metadata
         try:
-            if orphaned and not is_terminal(pod):
-                condition = Condition(
-                    type="DisruptionTarget",
-                    status="True",
-                    reason="DeletionByPodGC",
-                    message="PodGC: node no longer exists",
-                    last_transition_time=Time(self.loop.now),
-                )
+            if not is_terminal(pod):
+                # Its kubelet will not say any more how it ended; a Job wants to know.
                 self.client.patch(
                     Pod,
                     meta.name,
-                    {"status": {"phase": "Failed", "conditions": [encode_part(condition)]}},
+                    {"status": self._ended(orphaned=orphaned)},
                     namespace=meta.namespace,
                     type="strategic",
                     subresource="status",
@@ -112,6 +110,18 @@ class PodGarbageCollector:
         except (NotFoundError, ConflictError):
             return
 
+    def _ended(self, *, orphaned: bool) -> dict[str, object]:
+        if not orphaned:
+            return {"phase": "Failed"}
+        condition = Condition(
+            type="DisruptionTarget",
+            status="True",
+            reason="DeletionByPodGC",
+            message="PodGC: node no longer exists",
+            last_transition_time=Time(self.loop.now),
+        )
+        return {"phase": "Failed", "conditions": [encode_part(condition)]}
+
     def _collect_finished(self) -> None:
         self._timer = self.loop.call_later(PERIOD, self._collect_finished)
         self._collect_out_of_service()
@@ -119,8 +129,7 @@ class PodGarbageCollector:
         surplus = len(finished) - self.threshold
         if surplus <= 0:
             return
-        oldest = sorted(finished, key=lambda pod: (pod.metadata.creation_timestamp or 0.0, pod.key))
-        for pod in oldest[:surplus]:
+        for pod in sorted(finished, key=going_order)[:surplus]:
             try:
                 self._remove(pod, orphaned=False)
             except ApiError:

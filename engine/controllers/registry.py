@@ -3,6 +3,7 @@
 from functools import partial
 
 from engine.apiserver.authentication.certificates import Authority
+from engine.config import ControllerSettings
 from engine.controllers.autoscaling.controller import HorizontalController
 from engine.controllers.certificates.controller import CertificateController
 from engine.controllers.cluster_role_aggregation import ClusterRoleAggregationController
@@ -83,11 +84,22 @@ CONTROLLERS: dict[str, ControllerFactory] = {
 
 
 def controllers_with(
-    authority: Authority, storage: StorageOperations
+    authority: Authority,
+    storage: StorageOperations,
+    settings: ControllerSettings = ControllerSettings(),  # noqa: B008 - frozen
 ) -> dict[str, ControllerFactory]:
     """All controllers; certificates are signed by *authority*, volumes made by *storage*."""
     return {
         **CONTROLLERS,
+        "node-controller": partial(NodeLifecycleController, settings=settings),
+        "pod-garbage-collector": partial(
+            PodGarbageCollector, threshold=settings.terminated_pod_gc_threshold
+        ),
+        "horizontal-pod-autoscaler": partial(
+            HorizontalController,
+            period=settings.horizontal_pod_autoscaler_sync_period,
+            tolerance=settings.horizontal_pod_autoscaler_tolerance,
+        ),
         "csi-provisioner": partial(CsiProvisioner, operations=storage),
         "csi-attacher": partial(CsiAttacher, operations=storage),
         "csi-snapshotter": partial(CsiSnapshotter, operations=storage),

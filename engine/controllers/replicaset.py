@@ -142,7 +142,8 @@ class ReplicaSetController:
         self.queue.pause()
         self._sets = self.informers.informer(self.OWNER)
         self._pods = self.informers.informer(Pod)
-        self._claimer = Claimer(self.client, self._pods)
+        # Pods that have ended are neither adopted nor released.
+        self._claimer = Claimer(self.client, self._pods, matters=is_active)
         self._control = PodControl(self.client, self.recorder)
         self._expectations = Expectations(self.loop)
         index_by_controller(self._sets)
@@ -175,8 +176,7 @@ class ReplicaSetController:
         if selector is None:
             return None
         is_settled = self._expectations.are_satisfied(key)
-        claimed = self._claimer.claim(replica_set, selector)
-        pods = [pod for pod in claimed if is_active(pod)]
+        pods = self._claimer.claim(replica_set, selector)
         diff = replicas_diff(_wanted(replica_set), len(pods))
         error: ApiError | None = None
         if is_settled and diff and replica_set.metadata.deletion_timestamp is None:

@@ -81,7 +81,7 @@ class ClusterMaker:
         )
 
     def _components(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"controllers": self.options.controllers}
         if self.options.scheduler is not None:
             found["scheduler_source"], found["scheduler"] = self.options.scheduler
         if self.options.kubelet is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from engine.adapters.storage.choose import StoreOptions
-from engine.config import NodeConfig
+from engine.config import ControllerSettings, NodeConfig
 from engine.store.compactor import KEEP_A_SESSION, Retention
 
 
@@ -30,6 +30,7 @@ class HostOptions:
         demo: whether to deploy the demo application.
         scheduler: the file and the content of a KubeSchedulerConfiguration, if there is one.
         kubelet: the file and the content of a KubeletConfiguration, if there is one.
+        controllers: what the controller manager is told.
         retention: how much history is kept.
         manifests: a folder of static pods; None for none.
         has_component_pods: whether the control plane is shown as pods that can be killed.
@@ -54,6 +55,7 @@ class HostOptions:
     demo: bool = False
     scheduler: tuple[str, object] | None = None
     kubelet: tuple[str, object] | None = None
+    controllers: ControllerSettings = ControllerSettings()
     retention: Retention = KEEP_A_SESSION
     manifests: Path | None = None
     has_component_pods: bool = True

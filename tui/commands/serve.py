@@ -9,6 +9,7 @@ import signal
 import sys
 
 from engine.adapters.storage.choose import StoreOptions
+from engine.controllers.arguments import read_arguments
 from engine.host import Host
 from engine.hosting.options import HostOptions
 from tui.commands.history import retention
@@ -53,6 +54,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         demo=demo,
         scheduler=getattr(options, "scheduler_config", None),
         kubelet=getattr(options, "kubelet_config", None),
+        controllers=read_arguments(getattr(options, "kube_controller_manager_arg", ())),
         retention=retention(options),
         manifests=getattr(options, "pod_manifest_path", None),
         audit_log=getattr(options, "audit_log", None),

@@ -19,12 +19,11 @@ from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
+from engine.config import ControllerSettings
 from engine.controllers.autoscaling.measures import Measures
 from engine.controllers.autoscaling.normalization import Past, Stamped, normalize, remembered
 from engine.controllers.autoscaling.proposals import Situation, Sum, compute, tolerances_of
 from engine.kernel.loop import Loop
-
-SYNC_PERIOD = 15.0
 
 
 @attrs.define(eq=False)
@@ -39,6 +38,8 @@ class HorizontalController:
     client: Client
     informers: InformerFactory
     recorder: EventRecorder
+    period: float = ControllerSettings().horizontal_pod_autoscaler_sync_period
+    tolerance: float = ControllerSettings().horizontal_pod_autoscaler_tolerance
     queue: WorkQueue = attrs.field(init=False)
     _autoscalers: Informer[HorizontalPodAutoscaler] = attrs.field(init=False)
     pods: Informer[Pod] = attrs.field(init=False)
@@ -63,7 +64,7 @@ class HorizontalController:
         self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
-        """Look at one autoscaler's metrics and scale its target; again in `SYNC_PERIOD`."""
+        """Look at one autoscaler's metrics and scale its target; again in *period* seconds."""
         hpa = self._autoscalers.lister.by_key(key)
         if hpa is None:
             self.past.pop(key, None)
@@ -73,8 +74,8 @@ class HorizontalController:
             _Pass(self, hpa).run()
         except ApiError:
             # Somebody was faster, or the server is away: the next look is soon enough.
-            return Result(requeue_after=SYNC_PERIOD)
-        return Result(requeue_after=SYNC_PERIOD)
+            return Result(requeue_after=self.period)
+        return Result(requeue_after=self.period)
 
     def _on_autoscaler(
         self, key: str, old: HorizontalPodAutoscaler | None, new: HorizontalPodAutoscaler | None
@@ -82,7 +83,7 @@ class HorizontalController:
         if new is None:
             self.queue.add(key)
         elif old is None or old.spec != new.spec:
-            self.queue.add_after(key, SYNC_PERIOD)
+            self.queue.add_after(key, self.period)
 
 
 @attrs.define(eq=False)
@@ -206,7 +207,7 @@ class _Pass:
                 pods=sorted(pods, key=lambda pod: pod.metadata.name),
                 wanted=scale.spec.replicas,
                 present=scale.status.replicas,
-                tolerances=tolerances_of(hpa),
+                tolerances=tolerances_of(hpa, controller.tolerance),
                 now=controller.loop.now,
             ),
             controller.measures,

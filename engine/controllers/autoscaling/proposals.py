@@ -80,17 +80,17 @@ class Sum:
     error: str = ""
 
 
-def tolerances_of(hpa: HorizontalPodAutoscaler) -> Tolerances:
-    """The tolerances of its behavior, else the cluster's."""
+def tolerances_of(hpa: HorizontalPodAutoscaler, usual: float = DEFAULT_TOLERANCE) -> Tolerances:
+    """The tolerances of its behavior, else the *usual* one of the cluster."""
     behavior = hpa.spec.behavior
 
     def given(rules: HPAScalingRules | None) -> float:
         if rules is None or rules.tolerance is None:
-            return DEFAULT_TOLERANCE
+            return usual
         return float(parse(rules.tolerance))
 
     if behavior is None:
-        return Tolerances()
+        return Tolerances(up=usual, down=usual)
     return Tolerances(up=given(behavior.scale_up), down=given(behavior.scale_down))
 
 

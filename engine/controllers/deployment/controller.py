@@ -93,6 +93,8 @@ class DeploymentController:
                 "SelectingAll",
                 "This deployment is selecting all pods. A non-empty selector is required.",
             )
+            seen = deployment.metadata.generation
+            self._report(deployment, attrs.evolve(deployment.status, observed_generation=seen))
             return None
         sets = sort_out(deployment, self._claimer.claim(deployment, selector))
         if deployment.metadata.deletion_timestamp is not None:
@@ -212,13 +214,18 @@ class DeploymentController:
             self.client.update_status(attrs.evolve(deployment, status=status))
             raise
         except ApiError as error:
-            if progress.has_deadline(deployment) and not is_namespace_terminating(error):
-                message = f'Failed to create new replica set "{wished.metadata.name}": {error}'
-                failed = progress.progressing(
-                    "False", progress.SET_FAILED, message, now=self.loop.now
-                )
-                self._with_condition(deployment, failed)
+            if not is_namespace_terminating(error):
+                self._note_failure(deployment, wished.metadata.name, error)
             raise
+
+    def _note_failure(self, deployment: Deployment, name: str, error: ApiError) -> None:
+        """Say that the new ReplicaSet could not be made, in the status and as an event."""
+        message = f'Failed to create new replica set "{name}": {error}'
+        if progress.has_deadline(deployment):
+            now = self.loop.now
+            failed = progress.progressing("False", progress.SET_FAILED, message, now=now)
+            self._with_condition(deployment, failed)
+        self.recorder.warning(deployment, progress.SET_FAILED, message)
 
     def _resize(
         self, deployment: Deployment, sets: ReplicaSets, resizes: Iterable[rolling.Resize]

@@ -3,10 +3,11 @@
 import pytest
 
 from engine.api.apps import Deployment, ReplicaSet
-from engine.api.core import ConfigMap
+from engine.api.core import ConfigMap, Namespace
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta, OwnerReference
 from engine.api.pod import Pod
+from engine.api.scheduling import PriorityClass
 from engine.apiserver.request import Propagation
 from tests.engine.plant import Plant, deployment
 
@@ -145,3 +146,51 @@ def test_an_owner_of_an_unknown_kind_keeps_its_dependents(plant: Plant) -> None:
     plant.run(10.0)
 
     assert _maps(plant) == ["kept"]
+
+
+def _refer(plant: Plant, dependent: str, namespace: str, **owner: str) -> None:
+    reference = OwnerReference(**{"api_version": "v1", "kind": "ConfigMap", **owner})  # type: ignore[arg-type]
+    meta = ObjectMeta(name=dependent, namespace=namespace, owner_references=(reference,))
+    plant.client.create(ConfigMap(metadata=meta))
+
+
+@pytest.mark.parametrize("is_owner_first", [True, False], ids=["owner seen", "owner not yet seen"])
+def test_an_owner_in_another_namespace_is_none(plant: Plant, is_owner_first: bool) -> None:
+    """The dependent goes, and an event tells why."""
+    plant.client.create(Namespace(metadata=ObjectMeta(name="other")))
+    owner = _map(plant, "owner")
+    if is_owner_first:
+        plant.run(1.0)
+    _refer(plant, "stray", "other", name="owner", uid=owner.metadata.uid)
+    plant.run(5.0)
+
+    assert "stray" not in _maps(plant)
+    told = (
+        f"ownerRef [v1/ConfigMap, namespace: other, name: owner, uid: {owner.metadata.uid}] "
+        'does not exist in namespace "other"'
+    )
+    assert plant.events("OwnerRefInvalidNamespace") in ([], [told])
+    if is_owner_first:
+        assert plant.events("OwnerRefInvalidNamespace")
+
+
+def test_a_wrong_reference_does_not_cost_the_right_ones_their_owner(plant: Plant) -> None:
+    """One dependent gives its owner a wrong name and goes; the other one stays."""
+    owner = _map(plant, "owner")
+    _map(plant, "good", owner)
+    _refer(plant, "bad", "default", name="misspelt", uid=owner.metadata.uid)
+    plant.run(5.0)
+    _map(plant, "late", owner)
+    plant.run(5.0)
+
+    assert _maps(plant) == ["good", "late", "owner"]
+
+
+def test_what_is_in_no_namespace_is_not_lost_to_an_owner_in_one(plant: Plant) -> None:
+    """Nothing can be known of such an owner: the object stays."""
+    reference = OwnerReference(api_version="v1", kind="ConfigMap", name="x", uid="nowhere")
+    meta = ObjectMeta(name="lonely", owner_references=(reference,))
+    plant.client.create(PriorityClass(metadata=meta, value=5))
+    plant.run(5.0)
+
+    assert "lonely" in [found.metadata.name for found in plant.all(PriorityClass)]

@@ -6,7 +6,10 @@ import pytest
 from engine.api.frozen import FrozenDict
 from engine.api.meta import Condition, ObjectMeta
 from engine.api.node import Node, NodeSpec, NodeStatus, Taint
+from engine.config import ControllerSettings
 from engine.controllers import node_health
+
+SETTINGS = ControllerSettings()
 
 
 def _node(
@@ -97,7 +100,7 @@ def test_eviction_slows_down_when_much_is_unhealthy(
     nodes += [_node(f"u{index}", ready="Unknown") for index in range(unready)]
     nodes += [_node(f"o{index}", zone="b") for index in range(other)]
 
-    assert node_health.eviction_rates(nodes)[":a"] == expected
+    assert node_health.eviction_rates(nodes, SETTINGS)[":a"] == expected
 
 
 def test_a_silent_node_has_no_known_condition() -> None:
@@ -117,5 +120,16 @@ def test_a_node_that_never_reported_gets_more_time() -> None:
     new = attrs.evolve(_node(), status=NodeStatus())
     heard = node_health.Heartbeat((None, None), 0.0)
 
-    assert not node_health.is_silent(new, heard, now=50.0, grace=40.0)
-    assert node_health.is_silent(_node(), heard, now=50.0, grace=40.0)
+    assert not node_health.is_silent(new, heard, now=55.0, settings=SETTINGS)
+    assert node_health.is_silent(_node(), heard, now=55.0, settings=SETTINGS)
+
+
+def test_rates_and_thresholds_are_settings() -> None:
+    """A zone of three with two sick nodes: most of it, small or large as the settings have it."""
+    nodes = [_node(f"n{i}", ready="True" if i < 2 else "Unknown") for i in range(6)]
+    slow = ControllerSettings(secondary_node_eviction_rate=0.02, large_cluster_size_threshold=5)
+    lenient = ControllerSettings(node_eviction_rate=2.0, unhealthy_zone_threshold=0.9)
+
+    assert node_health.eviction_rates(nodes, SETTINGS) == {":a": 0.0}
+    assert node_health.eviction_rates(nodes, slow) == {":a": 0.02}
+    assert node_health.eviction_rates(nodes, lenient) == {":a": 2.0}
