@@ -35,6 +35,7 @@ from engine.apiserver.request import (
     PatchBody,
     RequestInfo,
 )
+from engine.apiserver.service_addresses import ServiceAddresses
 from engine.apiserver.subresources import Subresources, scale_of, with_scale
 from engine.apiserver.write import Writer
 
@@ -59,6 +60,7 @@ class ApiServer(Reading):
     _patcher: Patcher = attrs.field(init=False)
     _definitions: DefinitionController = attrs.field(init=False)
     _registration: CustomRegistration = attrs.field(init=False)
+    _addresses: ServiceAddresses = attrs.field(init=False)
     _guard: EscalationGuard | None = attrs.field(default=None, init=False)
     _signers: SignerGuard | None = attrs.field(default=None, init=False)
 
@@ -74,6 +76,7 @@ class ApiServer(Reading):
         self._patcher = Patcher(self.storage, self)
         self._definitions = DefinitionController(self)
         self._registration = CustomRegistration(self)
+        self._addresses = ServiceAddresses(self)
 
     # --- writing ---
 

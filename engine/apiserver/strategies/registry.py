@@ -33,7 +33,7 @@ from engine.apiserver.strategies.policy import (
 )
 from engine.apiserver.strategies.rbac import BindingStrategy, RoleStrategy
 from engine.apiserver.strategies.service import ServiceStrategy
-from engine.apiserver.strategies.service_cidr import ServiceCidrStrategy
+from engine.apiserver.strategies.service_cidr import IpAddressStrategy, ServiceCidrStrategy
 from engine.apiserver.strategies.stateful import (
     ControllerRevisionStrategy,
     DaemonSetStrategy,
@@ -93,6 +93,7 @@ STRATEGIES: dict[str, Strategy] = {
     "roles.rbac.authorization.k8s.io": RoleStrategy(),
     "runtimeclasses.node.k8s.io": RuntimeClassStrategy(),
     "secrets": SecretStrategy(),
+    "ipaddresses.networking.k8s.io": IpAddressStrategy(),
     "servicecidrs.networking.k8s.io": ServiceCidrStrategy(),
     "services": ServiceStrategy(),
     "statefulsets.apps": StatefulSetStrategy(),

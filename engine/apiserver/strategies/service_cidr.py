@@ -1,8 +1,10 @@
-"""ServiceCIDRs: the ranges that services get their addresses from.
+"""ServiceCIDRs, the ranges that services get their addresses from, and IPAddresses, one for each.
 
-Source: pkg/registry/networking/servicecidr and the service-cidr-controller, kubernetes v1.34.
+Source: pkg/apis/networking/validation, pkg/registry/networking/servicecidr and ipaddress, and the
+service-cidr-controller, kubernetes v1.34.
 """
 
+import ipaddress
 from typing import Any
 
 from engine.api.codec import decode_as, format_time
@@ -48,6 +50,36 @@ class ServiceCidrStrategy(Strategy):
             return []
         cidrs = list(after.get("cidrs") or ())
         return [invalid("spec.cidrs", cidrs, "field is immutable")]
+
+
+class IpAddressStrategy(Strategy):
+    """IPAddresses: called by the address, held by one object for good."""
+
+    def validate(self, obj: Any) -> list[Cause]:
+        """An address in its usual form, and who holds it."""
+        causes = []
+        name = obj.metadata.name
+        try:
+            usual = str(ipaddress.ip_address(name))
+        except ValueError:
+            said = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            causes.append(invalid("metadata.name", name, said))
+        else:
+            if usual != name:
+                said = f'must be in canonical form ("{usual}")'
+                causes.append(invalid("metadata.name", name, said))
+        parent = (spec_of(obj) or EMPTY).get("parentRef")
+        if parent is None:
+            return [*causes, required("spec.parentRef")]
+        missing = [field for field in ("resource", "name") if not parent.get(field)]
+        return [*causes, *(required(f"spec.parentRef.{field}") for field in missing)]
+
+    def validate_update(self, new: Any, old: Any) -> list[Cause]:
+        """The holder stays."""
+        before, after = ((spec_of(one) or EMPTY).get("parentRef") for one in (old, new))
+        if before == after:
+            return []
+        return [invalid("spec.parentRef", after, "field is immutable")]
 
 
 def default_service_cidr(cidr: str) -> ApiObject:
