@@ -21,7 +21,9 @@ from engine.faults.component_runtime import ComponentRuntime, Stop
 from engine.faults.control_plane import hold_apiserver
 from engine.faults.fault import Levers, Recovery, Startable
 from engine.faults.gate import RuntimeGate
+from engine.faults.node import hold_proxy
 from engine.kubelet.kubelet import Kubelet
+from engine.proxy.proxier import NodeProxy, Proxier
 from engine.store.kv import Change
 from engine.telemetry.trace import Origin
 
@@ -37,19 +39,23 @@ class Components:
 
     levers: Levers
     leaders: Mapping[str, Startable]
-    proxier: Startable
+    proxier: Proxier
     stopped: dict[str, int] = attrs.field(factory=dict, init=False)
     _runtimes: dict[str, ComponentRuntime] = attrs.field(factory=dict, init=False)
     _writers: dict[str, tuple[ComponentRuntime, ...]] = attrs.field(factory=dict, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        levers = self.levers
+        levers.proxies.update({node: NodeProxy(self.proxier, node) for node in levers.nodes})
+
     def place(self, nodes: Mapping[str, tuple[RuntimeGate, Kubelet, bool]]) -> None:
         """Show the components as static pods of the nodes, before the kubelets start."""
-        stops: dict[str, Stop] = {
-            name: partial(self.stop, name)
-            for name in (ETCD, APISERVER, MANAGER, SCHEDULER, DNS, PROXY)
-        }
         for name, (gate, kubelet, is_control_plane) in nodes.items():
             pods = component_pods(name, is_control_plane=is_control_plane)
+            stops: dict[str, Stop] = {
+                component: partial(self.stop, component, node=name)
+                for component in (ETCD, APISERVER, MANAGER, SCHEDULER, DNS, PROXY)
+            }
             gate.components = self._runtimes[name] = ComponentRuntime(
                 loop=self.levers.loop, node=name, stops=stops, emit=gate.emit, pods=pods
             )
@@ -60,9 +66,9 @@ class Components:
             for name in (ETCD, APISERVER, MANAGER, SCHEDULER)
         }
 
-    def stop(self, component: str) -> Recovery:
-        """Stop a component; what is returned starts it again."""
-        recovery = self._stop(component)
+    def stop(self, component: str, *, node: str = "") -> Recovery:
+        """Stop a component (the one of *node*); what is returned starts it again."""
+        recovery = self._stop(component, node)
         self.stopped[component] = self.stopped.get(component, 0) + 1
 
         def start() -> None:
@@ -74,7 +80,7 @@ class Components:
         return start
 
     def is_up(self, component: str) -> bool:
-        """Whether it works."""
+        """Whether it works, on all nodes that have one."""
         return component not in self.stopped
 
     def on_change(self, change: Change[Any]) -> None:
@@ -101,7 +107,7 @@ class Components:
                 if name and found is not None:
                     self.levers.loop.call_soon(found.kill, name)
 
-    def _stop(self, component: str) -> Recovery:
+    def _stop(self, component: str, node: str) -> Recovery:
         levers = self.levers
         if component in (ETCD, APISERVER):
             return hold_apiserver(levers)
@@ -109,7 +115,7 @@ class Components:
             leader = self.leaders[component]
             return levers.hold(f"leader/{component}", leader.stop, leader.start)
         if component == PROXY:
-            return levers.hold("proxy", self.proxier.stop, self.proxier.start)
+            return hold_proxy(node, levers)
         return _nothing
 
 

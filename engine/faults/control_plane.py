@@ -10,15 +10,12 @@ from engine.faults.fault import (
     Startable,
     Target,
     settings,
-    undo_all,
 )
 from engine.faults.target import chance_of
 
 FAULTS_USER = "system:serviceaccount:kube-system:fault-injector"
-DIES_WITHIN_SECONDS = 0.05
 MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
-READ_ONLY = "etcdserver: mvcc: database space exceeded (a fault keeps the store read-only)"
 
 
 def stop_apiserver(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
@@ -149,88 +146,6 @@ def drop_watches(_fault: Fault, target: Target, levers: Levers) -> None:
         raise FaultError(f'nobody named "{target.component}" watches anything')
     if not target.component:
         levers.server.drop_watches()
-
-
-def compact_store(fault: Fault, _target: Target, levers: Levers) -> None:
-    """Forget history now."""
-    store = levers.store
-    revision = store.revision - int(settings(fault)["keep"])
-    if revision <= store.compact_revision:
-        raise FaultError(
-            f"there is no history before revision {revision}: the store is compacted at"
-            f" {store.compact_revision}"
-        )
-    store.compact(revision)
-
-
-def slow_store(fault: Fault, _target: Target, levers: Levers) -> Recovery:
-    """Writes are durable, and answered, later."""
-    seconds = float(settings(fault)["latency"])
-    levers.store.write_latency += seconds
-
-    def quicken() -> None:
-        levers.store.write_latency = max(0.0, levers.store.write_latency - seconds)
-
-    return quicken
-
-
-def refuse_writes(_fault: Fault, _target: Target, levers: Levers) -> Recovery:
-    """The store raises an alarm and takes no writes."""
-    store = levers.store
-    if store.alarm is not None and store.alarm != READ_ONLY:
-        raise FaultError(f"the store takes no writes already: {store.alarm}")
-
-    def allow() -> None:
-        if store.alarm == READ_ONLY:
-            store.set_alarm(None)
-
-    return levers.hold("readonly", lambda: store.set_alarm(READ_ONLY), allow)
-
-
-def crash_store(fault: Fault, _target: Target, levers: Levers) -> Recovery:
-    """The store dies at the next write (or in a moment): all watches end, its log is closed.
-
-    Later it is opened again and everything is read from it. ``before-fsync`` loses the write under
-    way; ``after-fsync`` keeps it, and whoever wrote is told that it failed all the same.
-    """
-    given = settings(fault)
-    store, loop = levers.store, levers.loop
-    if store.alarm is not None and store.alarm != READ_ONLY:
-        raise FaultError(f"the store takes no writes already: {store.alarm}")
-    recoveries: list[Recovery] = []
-
-    def die() -> None:
-        store.on_write = None
-        waiting.cancel()
-        if not recoveries:
-            recoveries.append(levers.hold("store", store.crash, store.recover))
-            loop.call_soon(refuse)
-
-    def refuse() -> None:
-        if recoveries:
-            recoveries.append(hold_apiserver(levers))
-
-    def on_write(stage: str) -> None:
-        if stage == given["when"]:
-            die()
-
-    undo = undo_all(recoveries)
-
-    def come_back() -> None:
-        if store.on_write is on_write:
-            store.on_write = None
-        for timer in (arming, waiting, back):
-            timer.cancel()
-        undo()
-
-    def arm() -> None:
-        store.on_write = on_write
-
-    # Not the write that says that the fault is in force.
-    arming = loop.call_soon(arm)
-    waiting = loop.call_later(DIES_WITHIN_SECONDS, die)
-    back = loop.call_later(float(given["seconds"]), come_back)
-    return come_back
 
 
 def _stop(name: str, levers: Levers) -> Recovery:

@@ -121,7 +121,8 @@ class NodeLevers:
 class Levers:
     """Everything a fault may pull. Nothing here writes API objects' status.
 
-    *components* can be stopped, *leaders* lose their Lease, both by name.
+    *components* can be stopped, *leaders* lose their Lease, both by name; *proxies* are the
+    service proxies by node.
     """
 
     loop: Loop
@@ -133,6 +134,7 @@ class Levers:
     links: Mapping[str, Link]
     components: Mapping[str, Startable]
     leaders: Mapping[str, Startable] = attrs.field(factory=dict)
+    proxies: dict[str, Startable] = attrs.field(factory=dict)
     notes: dict[str, str] = attrs.field(factory=dict)
     counts: dict[str, int] = attrs.field(factory=dict)
 

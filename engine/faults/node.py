@@ -163,7 +163,15 @@ def _stop_kubelet(name: str, node: NodeLevers, levers: Levers) -> Recovery:
 
 
 def _cut(name: str, node: NodeLevers, levers: Levers) -> Recovery:
-    return levers.hold(f"link/kubelet/{name}", node.link.cut, node.link.heal)
+    """Nothing on the node reaches the control plane: its kubelet not, and its service proxy not."""
+    link = levers.hold(f"link/kubelet/{name}", node.link.cut, node.link.heal)
+    return undo_all([link, hold_proxy(name, levers)])
+
+
+def hold_proxy(name: str, levers: Levers) -> Recovery:
+    """Keep the service proxy of a node from working: the rules there stay as they are."""
+    proxy = levers.proxies.get(name)
+    return levers.hold(f"proxy/{name}", *((proxy.stop, proxy.start) if proxy else (int, int)))
 
 
 def _isolation(name: str, node: NodeLevers, levers: Levers) -> DisturbTraffic:

@@ -1,6 +1,6 @@
 """All faults there are, by the name users give; `engine.api.fault_catalogue` describes each."""
 
-from engine.faults import control_plane, image, load, network, node, pod, stress
+from engine.faults import control_plane, image, load, network, node, pod, store, stress
 from engine.faults.fault import FaultType
 
 FAULTS: dict[str, FaultType] = {
@@ -39,10 +39,10 @@ FAULTS: dict[str, FaultType] = {
     "scheduler.stop": control_plane.stop_scheduler,
     "controller.stop": control_plane.stop_controller,
     "component.stop": control_plane.stop_component,
-    "store.compact": control_plane.compact_store,
-    "store.slow": control_plane.slow_store,
-    "store.readonly": control_plane.refuse_writes,
-    "store.crash": control_plane.crash_store,
+    "store.compact": store.compact,
+    "store.slow": store.slow_down,
+    "store.readonly": store.refuse_writes,
+    "store.crash": store.crash,
     "watch.drop": control_plane.drop_watches,
     "leader.loss": control_plane.lose_leader,
     "image.pull-fail": image.fail_pulls,

@@ -1,9 +1,12 @@
-"""The service proxy: follows services, endpoint slices and nodes, and keeps a sink current.
+"""The service proxies: they follow services, endpoint slices and nodes, and keep a sink current.
 
-It knows nothing about firewalls. All nodes share one sink as long as they share one kernel.
+They know nothing about firewalls. All nodes share one sink as long as they share one kernel, so
+one follower works for all of them; the proxy of a node that has stopped is a set of rules that
+stays as it was.
 """
 
 import logging
+from collections.abc import Callable
 
 import attrs
 
@@ -15,7 +18,7 @@ from engine.errors import AdapterError
 from engine.kernel.backoff import Backoff
 from engine.kernel.loop import Loop, Timer
 from engine.proxy.change_tracker import ChangeTracker
-from engine.proxy.rules import NO_RULES, RuleSet, RuleSink
+from engine.proxy.rules import NO_RULES, NodeRules, RuleSet, RuleSink
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,8 @@ class Proxier:
         * the sink hears of a change at once, or *min_period* seconds after it last heard of one;
         * nothing is applied before services, slices and nodes are all known: a restart never
           takes rules away that are still needed;
-        * what the sink refused is tried again, with everything that came meanwhile.
+        * what the sink refused is tried again, with everything that came meanwhile;
+        * a node whose proxy stands still keeps the rules it had, whatever the others get.
     """
 
     loop: Loop
@@ -40,6 +44,8 @@ class Proxier:
     error: str = attrs.field(default="", init=False)
     tracker: ChangeTracker = attrs.field(factory=ChangeTracker, init=False)
     _applied: RuleSet = attrs.field(default=NO_RULES, init=False)
+    _frozen: dict[str, NodeRules] = attrs.field(factory=dict, init=False)
+    _networks: dict[str, str] = attrs.field(factory=dict, init=False)
     _timer: Timer | None = attrs.field(default=None, init=False)
     _is_running: bool = attrs.field(default=False, init=False)
     _backoff: Backoff[str] = attrs.field(factory=lambda: Backoff(base=0.2, cap=10.0), init=False)
@@ -51,8 +57,32 @@ class Proxier:
 
     @property
     def rules(self) -> RuleSet:
-        """The rules in effect."""
+        """The rules in effect where the proxy works."""
         return self._applied
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The nodes whose proxy stands still."""
+        return tuple(self._frozen)
+
+    def rules_of(self, node: str) -> RuleSet:
+        """The rules in effect on *node*."""
+        found = self._frozen.get(node)
+        return self._applied if found is None else found.rules
+
+    def freeze(self, node: str) -> None:
+        """The proxy of *node* does nothing any more: the rules there stay as they are."""
+        if node in self._frozen:
+            return
+        address = self._applied.nodes.get(node, "")
+        rules = NodeRules(node, address, self._networks.get(node, ""), self._applied)
+        self._frozen[node] = rules
+        self._tell(lambda: self.sink.freeze(rules))
+
+    def thaw(self, node: str) -> None:
+        """The proxy of *node* works again, and catches up at once."""
+        if self._frozen.pop(node, None) is not None:
+            self._tell(lambda: self.sink.thaw(node))
 
     def start(self) -> None:
         """Begin to follow; starting twice is once."""
@@ -77,10 +107,19 @@ class Proxier:
         self._schedule()
 
     def _on_node(self, key: str, old: Node | None, new: Node | None) -> None:
+        if new is not None:
+            self._networks[key] = new.spec.pod_cidr
         before, after = node_address(old), node_address(new)
         if before != after:
             self.tracker.update_node(key, after)
             self._schedule()
+
+    def _tell(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except AdapterError as error:
+            self.error = str(error)
+            log.warning("rules were refused error=%s", error)
 
     def _schedule(self, delay: float = 0.0) -> None:
         if not self._is_running or (self._timer is not None and self._timer.is_pending):
@@ -118,3 +157,19 @@ def node_address(node: Node | None) -> str:
         if address.type == "InternalIP" and ":" not in address.address:
             return address.address
     return ""
+
+
+@attrs.frozen
+class NodeProxy:
+    """The proxy of one node, as far as starting and stopping it goes."""
+
+    proxier: Proxier
+    node: str
+
+    def start(self) -> None:
+        """Follow the cluster."""
+        self.proxier.thaw(self.node)
+
+    def stop(self) -> None:
+        """Leave the node's rules as they are."""
+        self.proxier.freeze(self.node)

@@ -77,11 +77,29 @@ class RuleSet:
 NO_RULES = RuleSet()
 
 
+@attrs.frozen
+class NodeRules:
+    """The rules of a node whose proxy stands still; *address* and *pod_cidr* are the node's."""
+
+    node: str
+    address: str
+    pod_cidr: str
+    rules: RuleSet
+
+
 class RuleSink(Protocol):
     """Puts rules into effect."""
 
     def apply(self, previous: RuleSet, current: RuleSet) -> None:
         """Go from *previous*, which is in effect, to *current*. Must not block for long."""
+        ...
+
+    def freeze(self, rules: NodeRules) -> None:
+        """Let what comes from that node, or to it, follow *rules* whatever is applied."""
+        ...
+
+    def thaw(self, node: str) -> None:
+        """Let the node follow what is applied again."""
         ...
 
 
@@ -96,6 +114,12 @@ class RecordingSink:
         """Remember *current*."""
         self.current = current
         self.count += 1
+
+    def freeze(self, rules: NodeRules) -> None:
+        """Whoever models traffic asks the proxier."""
+
+    def thaw(self, node: str) -> None:
+        """Whoever models traffic asks the proxier."""
 
 
 def build_rules(

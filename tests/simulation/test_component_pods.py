@@ -11,7 +11,7 @@ from engine.apiserver.errors import UnavailableError
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
 from engine.faults.controls import make_fault
-from tests.builders import make_deployment, make_pod
+from tests.builders import make_deployment, make_pod, make_service
 
 
 @pytest.fixture
@@ -85,18 +85,35 @@ def test_without_a_server_requests_are_refused(shown: Cluster, component: str) -
     assert component_pod(shown, component).status.container_statuses[0].restart_count == 1
 
 
-def test_without_a_proxy_rules_are_frozen(shown: Cluster) -> None:
-    """What was programmed stays as it is."""
-    before = shown.proxier.syncs
+def test_without_a_proxy_the_rules_of_its_node_are_frozen(shown: Cluster) -> None:
+    """What was programmed there stays as it is; the other nodes and DNS go on."""
+    before = shown.proxier.rules
     kill(shown, "kube-proxy")
     shown.run_for(0.3)
-    shown.apply(make_pod("web"))
+    shown.apply(make_service("late"))
     shown.run_for(0.5)
 
     assert not shown.components.is_up("kube-proxy")
-    assert shown.proxier.syncs == before
+    assert shown.proxier.rules_of("control-plane") == before
+    assert "default/late" in shown.proxier.rules_of("node-1").services
     shown.run_for(20.0)
     assert shown.components.is_up("kube-proxy")
+    assert "default/late" in shown.proxier.rules_of("control-plane").services
+
+
+def test_a_node_that_is_cut_off_keeps_its_rules(shown: Cluster) -> None:
+    """Its service proxy hears of nothing either, until it is back."""
+    target = FaultTarget(nodes=("node-1",))
+    shown.apply(make_fault("apart", "node.partition", target, duration=10.0))
+    shown.run_for(1.0)
+    shown.apply(make_service("late"))
+    shown.run_for(1.0)
+
+    assert "default/late" not in shown.proxier.rules_of("node-1").services
+    assert "default/late" in shown.proxier.rules_of("node-2").services
+    shown.run_for(15.0)
+    assert "default/late" in shown.proxier.rules_of("node-1").services
+    assert not shown.proxier.frozen
 
 
 def test_a_component_killed_again_and_again_waits_longer(shown: Cluster) -> None:

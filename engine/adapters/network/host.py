@@ -17,6 +17,7 @@ import attrs
 from engine.adapters.network.nft import NftError, open_nft
 from engine.adapters.network.nftables import remove_table
 from engine.adapters.network.slots import COUNT, Slot
+from engine.adapters.network.tables import table_names
 from engine.adapters.places import runtime_folder
 from engine.errors import AdapterError
 
@@ -102,6 +103,9 @@ def clean_slot(slot: Slot, *, record: Path = RECORD) -> None:
             remove_table(nft, slot.table)
         with contextlib.suppress(NftError):
             remove_table(nft, f"{slot.table}_faults")
+        with contextlib.suppress(NftError):
+            for name in table_names(nft, f"{slot.table}_still_"):
+                remove_table(nft, name)
         nft.close()
     with _locked(record):
         if not any(_exists(link_name(Slot(number))) for number in range(COUNT)):

@@ -13,79 +13,27 @@ import attrs
 from engine.adapters.network.conntrack import forget_udp
 from engine.adapters.network.nft import Nft, NftError, open_nft
 from engine.adapters.network.slots import Slot
-from engine.proxy.rules import ANY_NODE, NO_RULES, Backend, Frontend, RuleSet, Target
+from engine.adapters.network.tables import (
+    CLIENT_KEY,
+    KEY,
+    PORT_KEY,
+    main_table,
+    node_sources,
+    node_table,
+    node_table_name,
+    table_names,
+)
+from engine.proxy.rules import (
+    ANY_NODE,
+    NO_RULES,
+    Backend,
+    Frontend,
+    NodeRules,
+    RuleSet,
+    Target,
+)
 
 log = logging.getLogger(__name__)
-
-ALL_NODE_NETWORKS = "10.64.0.0-10.75.255.255"
-"""The node addresses of all slots: the node ports of another cluster are not ours."""
-
-KEY = "ip daddr . meta l4proto . th dport"
-PORT_KEY = "meta l4proto . th dport"
-CLIENT_KEY = "ip saddr . ip daddr . meta l4proto . th dport"
-
-_TABLE = """
-table ip {table} {{
-  comment "Kubarium: services of one cluster"
-  counter services {{ }}
-  counter refused {{ }}
-  counter outside {{ }}
-  map svc {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
-  map ports {{ type inet_proto . inet_service : verdict; }}
-  map eps {{ type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }}
-  map port_eps {{ type inet_proto . inet_service . mark : ipv4_addr . inet_service; }}
-  map affinity {{
-    type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark;
-    flags dynamic,timeout; timeout 3h; size 65536;
-  }}
-  set hairpin {{ type ipv4_addr . ipv4_addr; }}
-  set nodes {{ type ipv4_addr; }}
-  set none {{ type ipv4_addr . inet_proto . inet_service; }}
-  set port_none {{ type inet_proto . inet_service; }}
-  set own {{ type ipv4_addr; }}
-
-  chain dispatch {{
-    ip daddr @own return
-    {key} vmap @svc
-    ip daddr @nodes {port_key} vmap @ports
-    fib daddr type local ip daddr != {{ {node_networks} }} {port_key} vmap @ports
-  }}
-  chain pre {{ type nat hook prerouting priority -110; jump dispatch; }}
-  chain out {{ type nat hook output priority -110; jump dispatch; }}
-  chain post {{
-    type nat hook postrouting priority srcnat - 10;
-    ip saddr . ip daddr @hairpin ct status dnat masquerade
-    ip saddr 127.0.0.0/8 ct status dnat {local_source}
-    ip saddr {pods} ip daddr != {{ {cluster} }} fib daddr type != local \
-      counter name outside masquerade
-  }}
-  chain refuse {{
-    counter name refused
-    meta l4proto tcp reject with tcp reset
-    reject with icmp port-unreachable
-  }}
-  chain guard {{
-    ct state established,related return
-    ip daddr @own return
-    {key} @none goto refuse
-    ip daddr {services} goto refuse
-  }}
-  chain guard_ports {{
-    ct state established,related return
-    ip daddr @own return
-    {key} @none goto refuse
-    ip daddr @nodes {port_key} @port_none goto refuse
-    fib daddr type local ip daddr != {{ {node_networks} }} {port_key} @port_none goto refuse
-  }}
-  chain forwarded {{ type filter hook forward priority filter - 10; jump guard; }}
-  chain sent {{ type filter hook output priority filter - 10; jump guard; }}
-  chain received {{ type filter hook input priority filter - 10; jump guard_ports; }}
-  chain loopback {{
-    type filter hook prerouting priority raw;
-    iifname "{veth}*" ip daddr 127.0.0.0/8 drop
-  }}
-}}
-"""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -96,11 +44,13 @@ class NftablesSink:
         * a change takes effect as a whole or not at all;
         * connections that exist go on, whatever happens to their backend's rules; only what UDP
           remembers of removed backends is forgotten;
-        * after `close` the table is gone; `open` begins with an empty one, whatever was left there.
+        * after `close` the table is gone; `open` begins with an empty one, whatever was left there;
+        * what comes from a node that stands still, or to its address, follows a table of its own.
     """
 
     slot: Slot
     nft: Nft = attrs.field(factory=open_nft)
+    _still: dict[str, NodeRules] = attrs.field(factory=dict, init=False)
     _local_source: str = attrs.field(default="", init=False)
     _own: tuple[str, ...] = attrs.field(default=(), init=False)
     _chains: set[str] = attrs.field(factory=set, init=False)
@@ -118,25 +68,15 @@ class NftablesSink:
         Raises:
             NftError: nftables is not usable here.
         """
-        second = int(self.slot.service_cidr.split(".")[1])
-        nodes = f"10.{second - 32}.0.0/16"
-        table = _TABLE.format(
-            table=self.slot.table,
-            key=KEY,
-            port_key=PORT_KEY,
-            node_networks=ALL_NODE_NETWORKS,
-            local_source=f"snat to {local_source}" if local_source else "masquerade",
-            pods=self.slot.pod_cidr,
-            services=self.slot.service_cidr,
-            cluster=f"{self.slot.pod_cidr}, {self.slot.service_cidr}, {nodes}",
-            veth=self.slot.veth_prefix,
-        )
+        table = main_table(self.slot, local_source)
         own = tuple(own)
         answered = ", ".join(own)
         name = f"ip {self.slot.table}"
         # Adding before deleting makes the deletion succeed whether or not there is one.
         reset = f"add table {name}\ndelete table {name}\n"
         extra = f"add element {name} own {{ {answered} }}\n" if answered else ""
+        for left in table_names(self.nft, f"{self.slot.table}_still_"):
+            remove_table(self.nft, left)
         self.nft.run(reset + table + extra)
         self._local_source, self._own = local_source, own
         self._chains.clear()
@@ -146,6 +86,9 @@ class NftablesSink:
 
     def close(self) -> None:
         """Take the table away."""
+        with contextlib.suppress(NftError):
+            for node in tuple(self._still):
+                self.thaw(node)
         with contextlib.suppress(NftError):
             remove_table(self.nft, self.slot.table)
         self.nft.close()
@@ -166,6 +109,48 @@ class NftablesSink:
             log.warning("the table was gone table=%s error=%s", self.slot.table, error)
             self.open(local_source=self._local_source, own=self._own)
             self._apply(NO_RULES, current)
+            still, self._still = self._still, {}
+            for rules in still.values():
+                self.freeze(rules)
+
+    def freeze(self, rules: NodeRules) -> None:
+        """Put what is in effect on a node into a table of its own, and pass the node over here.
+
+        Raises:
+            NftError: nothing was changed.
+        """
+        if not rules.pod_cidr or not rules.address:
+            return
+        change = _Change(table=node_table_name(self.slot, rules), chains=set())
+        frontends = rules.rules.frontends()
+        for frontend, target in frontends.items():
+            change.frontend(frontend, None, target, before=(), after=target.backends)
+        backends = Counter(one.ip for target in frontends.values() for one in target.backends)
+        change.hairpins(Counter(), backends)
+        sources = node_sources(self.slot, rules, is_head=rules.address == self._local_source)
+        text = node_table(self.slot, rules, sources, own=self._own)
+        name = f"ip {self.slot.table}"
+        change.line(f"add element {name} still {{ {sources} }}")
+        change.line(f"add element {name} still_nodes {{ {rules.address} }}")
+        self.nft.run(text + "\n".join(change.lines) + "\n")
+        self._still[rules.node] = rules
+
+    def thaw(self, node: str) -> None:
+        """Let the node follow the cluster's rules again.
+
+        Raises:
+            NftError: nothing was changed.
+        """
+        rules = self._still.pop(node, None)
+        if rules is None:
+            return
+        sources = node_sources(self.slot, rules, is_head=rules.address == self._local_source)
+        name, left = f"ip {self.slot.table}", node_table_name(self.slot, rules)
+        self.nft.run(
+            f"delete element {name} still {{ {sources} }}\n"
+            f"delete element {name} still_nodes {{ {rules.address} }}\n"
+            f"add table ip {left}\ndelete table ip {left}\n"
+        )
 
     def _is_there(self) -> bool:
         try:

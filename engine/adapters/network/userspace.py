@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from engine.proxy.rules import ANY_NODE, Backend, RuleSet, Target
+from engine.proxy.rules import ANY_NODE, NO_RULES, Backend, NodeRules, RuleSet, Target
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
 BUFFER = 65_536
 LISTEN = "127.0.0.1"
+HEAD = "control-plane"
 
 
 @attrs.define(eq=False)
@@ -31,7 +32,10 @@ class UserspaceSink:
     """
 
     address: str = LISTEN
+    head: str = HEAD
     errors: dict[int, str] = attrs.field(factory=dict, init=False)
+    _wanted: RuleSet = attrs.field(default=NO_RULES, init=False)
+    _still: bool = attrs.field(default=False, init=False)
     _targets: dict[int, Target] = attrs.field(factory=dict, init=False)
     _servers: dict[int, asyncio.Server] = attrs.field(factory=dict, init=False)
     _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
@@ -40,6 +44,9 @@ class UserspaceSink:
 
     def apply(self, previous: RuleSet, current: RuleSet) -> None:  # noqa: ARG002 - the protocol's
         """Listen where there are backends now, and nowhere else."""
+        self._wanted = current
+        if self._still:
+            return
         self._targets = {
             frontend.port: target
             for frontend, target in current.frontends().items()
@@ -51,6 +58,17 @@ class UserspaceSink:
             if port not in self._servers and port not in self._opening:
                 task = asyncio.get_running_loop().create_task(self._open(port))
                 self._opening[port] = task
+
+    def freeze(self, rules: NodeRules) -> None:
+        """All that is listened to here is the host's: if it stands still, so do the ports."""
+        if rules.node == self.head:
+            self._still = True
+
+    def thaw(self, node: str) -> None:
+        """Follow again, from what was applied last."""
+        if self._still and node == self.head:
+            self._still = False
+            self.apply(self._wanted, self._wanted)
 
     async def settled(self) -> None:
         """Wait until every port that is wanted listens or has failed."""

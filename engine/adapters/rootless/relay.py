@@ -13,7 +13,7 @@ import attrs
 
 from engine.adapters.podman.datagrams import Datagrams
 from engine.adapters.rootless import outside
-from engine.proxy.rules import ANY_NODE, RuleSet, RuleSink
+from engine.proxy.rules import ANY_NODE, NodeRules, RuleSet, RuleSink
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,14 @@ class NodePortRelay:
         for port in sorted(self._wanted):
             if port not in self._servers and port not in self._opening:
                 self._opening[port] = asyncio.get_running_loop().create_task(self._open(port))
+
+    def freeze(self, rules: NodeRules) -> None:
+        """Where the connections that come here are led is decided inside."""
+        self.sink.freeze(rules)
+
+    def thaw(self, node: str) -> None:
+        """Where the connections that come here are led is decided inside."""
+        self.sink.thaw(node)
 
     async def settled(self) -> None:
         """Wait until every port that is wanted listens or has failed."""

@@ -6,7 +6,7 @@ from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
 from engine.errors import AdapterError
 from engine.proxy.proxier import Proxier
-from engine.proxy.rules import NO_RULES, Frontend, RecordingSink, RuleSet
+from engine.proxy.rules import NO_RULES, Frontend, NodeRules, RecordingSink, RuleSet
 from tests.engine.proxy.objects import IP, make_endpoint, make_node, make_service, make_slice
 from tests.engine.proxy.served import Served
 
@@ -24,6 +24,12 @@ class RefusingSink:
             raise AdapterError("no")
         assert previous == self.current
         self.current = current
+
+    def freeze(self, rules: NodeRules) -> None:
+        """Not used here."""
+
+    def thaw(self, node: str) -> None:
+        """Not used here."""
 
 
 def make_proxier(served: Served, sink: RecordingSink | RefusingSink) -> Proxier:

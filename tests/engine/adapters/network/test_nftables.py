@@ -13,8 +13,17 @@ from engine.adapters.network.host import HostNetwork
 from engine.adapters.network.nft import NftCommand, NftError
 from engine.adapters.network.nftables import NftablesSink
 from engine.adapters.network.slots import Slot
+from engine.adapters.network.tables import table_names
 from engine.api.frozen import FrozenDict
-from engine.proxy.rules import NO_RULES, Backend, Frontend, RuleSet, ServiceRules, Target
+from engine.proxy.rules import (
+    NO_RULES,
+    Backend,
+    Frontend,
+    NodeRules,
+    RuleSet,
+    ServiceRules,
+    Target,
+)
 from tests.engine.adapters.network.netns import (
     PodProcess,
     fetch,
@@ -268,3 +277,62 @@ def test_command_serves_where_the_library_is_missing(command: NftCommand) -> Non
     assert sink.counters() == {"services": (0, 0), "refused": (0, 0), "outside": (0, 0)}
     with pytest.raises(NftError):
         command.run("add nonsense")
+
+
+def _still(site: Site, pod: PodProcess) -> NodeRules:
+    """A node of that pod alone, as it is now."""
+    return NodeRules("node-1", "10.64.0.12", f"{pod.ip}/32", site.rules)
+
+
+def test_a_node_that_stands_still_keeps_its_rules(site: Site) -> None:
+    """Its pods and its address are led as before, everybody else follows; then it catches up."""
+    first, second = site.pods
+    site.lead_to(first)
+
+    site.sink.freeze(_still(site, first))
+    site.lead_to(second)
+
+    assert first.ask(f"tcp {VIP} 80") == "pod-2"
+    assert fetch("10.64.0.12", PORT) == "pod-2"
+    assert second.ask(f"tcp {VIP} 80") == "pod-3"
+    assert {fetch(VIP, 80), fetch(NODE, PORT), fetch("127.0.0.1", PORT)} == {"pod-3"}
+    site.sink.thaw("node-1")
+    assert first.ask(f"tcp {VIP} 80") == "pod-3"
+    assert fetch(VIP, 80) == "pod-3"
+
+
+def test_a_node_that_stands_still_refuses_what_is_new(site: Site) -> None:
+    """A service that its rules do not know is unused there, and one it knows goes on."""
+    first, second = site.pods
+    site.sink.freeze(_still(site, first))
+    site.lead_to(second)
+
+    assert first.ask(f"tcp {VIP} 80") != "pod-3"
+    assert second.ask(f"tcp {VIP} 80") == "pod-3"
+
+
+def test_the_host_itself_can_stand_still(site: Site) -> None:
+    """What no pod sends, and what comes to its address, follows the rules of the control plane."""
+    first, second = site.pods
+    site.lead_to(first)
+    site.sink.freeze(NodeRules("control-plane", NODE, "10.244.0.0/24", site.rules))
+    site.lead_to(second)
+
+    assert {fetch(VIP, 80), fetch(NODE, PORT), fetch("127.0.0.1", PORT)} == {"pod-2"}
+    assert first.ask(f"tcp {VIP} 80") == "pod-3"
+    site.sink.thaw("control-plane")
+    assert {fetch(VIP, 80), fetch(NODE, PORT), fetch("127.0.0.1", PORT)} == {"pod-3"}
+
+
+def test_tables_of_nodes_that_stood_still_are_found_again(site: Site) -> None:
+    """After a crash too: the next one begins with none, and closing leaves none."""
+    site.lead_to(site.pods[0])
+    site.sink.freeze(_still(site, site.pods[0]))
+    names = table_names(site.sink.nft, "kubarium_0_still_")
+
+    again = NftablesSink(slot=Slot(0))
+    again.open(local_source=NODE)
+
+    assert names == ["kubarium_0_still_10_64_0_12"]
+    assert table_names(again.nft, "kubarium_0_still_") == []
+    again.close()
