@@ -37,6 +37,12 @@ _PRIORITIES: Mapping[str, int] = {
 }  # fmt: skip
 _OWN = "apiregistration.k8s.io"
 _METRICS = "metrics.k8s.io"
+# Served without resources of the scheme: what is in them is what metrics have been told.
+_METRIC_VERSIONS = (
+    ("custom.metrics.k8s.io", "v1beta1"),
+    ("custom.metrics.k8s.io", "v1beta2"),
+    ("external.metrics.k8s.io", "v1beta1"),
+)
 
 
 class ApiServiceStrategy(StatusAlone):
@@ -77,6 +83,8 @@ def built_in_services(scheme: Iterable[Resource]) -> Iterator[ApiObject]:
     for (group, version), custom in sorted(versions.items(), key=lambda item: item[0]):
         if custom is None and group != _OWN:
             yield service_of(group, version, managed="onstart")
+    for group, version in _METRIC_VERSIONS:
+        yield service_of(group, version, managed="onstart")
 
 
 def service_of(group: str, version: str, *, managed: str) -> ApiObject:

@@ -3,7 +3,7 @@
 Source: k8s.io/metrics v0.34, pkg/apis/custom_metrics and external_metrics.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -22,7 +22,7 @@ from engine.controllers.autoscaling.measures import describes, millis, quantity_
 
 CUSTOM = "custom.metrics.k8s.io"
 EXTERNAL = "external.metrics.k8s.io"
-_VERSIONS = {CUSTOM: ("v1beta2", "v1beta1"), EXTERNAL: ("v1beta1",)}
+VERSIONS = {CUSTOM: ("v1beta2", "v1beta1"), EXTERNAL: ("v1beta1",)}
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +50,7 @@ class MetricPath:
 def metric_path(path: str) -> MetricPath | None:
     """What *path* asks for, or None if it is no such path."""
     match [part for part in path.split("/") if part]:
-        case ["apis", group, version] if version in _VERSIONS.get(group, ()):
+        case ["apis", group, version] if version in VERSIONS.get(group, ()):
             return MetricPath(group=group, version=version)
         case ["apis", str(group), version, "namespaces", namespace, metric] if group == EXTERNAL:
             return MetricPath(group=group, version=version, namespace=namespace, metric=metric)
@@ -78,16 +78,26 @@ def metric_path(path: str) -> MetricPath | None:
 def group_document(path: str) -> dict[str, Any] | None:
     """The answer to ``/apis/GROUP``."""
     group = path.strip("/").removeprefix("apis/")
-    if group not in _VERSIONS:
+    if group not in VERSIONS:
         return None
-    versions = [{"groupVersion": f"{group}/{one}", "version": one} for one in _VERSIONS[group]]
-    return {
-        "kind": "APIGroup",
-        "apiVersion": "v1",
-        "name": group,
-        "versions": versions,
-        "preferredVersion": versions[0],
-    }
+    return {"kind": "APIGroup", "apiVersion": "v1", **group_entry(group)}
+
+
+def group_entry(group: str) -> dict[str, Any]:
+    """*group* as lists of groups have it."""
+    versions = [{"groupVersion": f"{group}/{one}", "version": one} for one in VERSIONS[group]]
+    return {"name": group, "versions": versions, "preferredVersion": versions[0]}
+
+
+def resources(group: str, metrics: Iterable[Metric]) -> list[str]:
+    """What can be asked of *group*: ``RESOURCES/METRIC``, or ``METRIC`` alone."""
+    names = {}
+    for metric in metrics:
+        described = metric.spec.described_object
+        if (described is None) == (group == EXTERNAL):
+            resource = "" if described is None else f"{described.kind.lower()}s/"
+            names[f"{resource}{metric.spec.metric}"] = True
+    return sorted(names)
 
 
 def answer(
@@ -108,12 +118,6 @@ def answer(
 
 
 def _resources(wanted: MetricPath, metrics: tuple[Metric, ...]) -> dict[str, Any]:
-    names = {}
-    for metric in metrics:
-        described = metric.spec.described_object
-        if (described is None) == (wanted.group == EXTERNAL):
-            resource = "" if described is None else f"{described.kind.lower()}s/"
-            names[f"{resource}{metric.spec.metric}"] = True
     kind = "ExternalMetricValueList" if wanted.group == EXTERNAL else "MetricValueList"
     return {
         "kind": "APIResourceList",
@@ -121,7 +125,7 @@ def _resources(wanted: MetricPath, metrics: tuple[Metric, ...]) -> dict[str, Any
         "groupVersion": f"{wanted.group}/{wanted.version}",
         "resources": [
             {"name": name, "singularName": "", "namespaced": True, "kind": kind, "verbs": ["get"]}
-            for name in sorted(names)
+            for name in resources(wanted.group, metrics)
         ],
     }
 

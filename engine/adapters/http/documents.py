@@ -6,6 +6,7 @@ import platform
 import attrs
 import orjson
 
+from engine.adapters.http.metric_discovery import MetricDiscovery
 from engine.adapters.http.request import ApiResponse
 from engine.api.scheme import Scheme
 from engine.apiserver import discovery
@@ -38,6 +39,11 @@ class Documents:
     _generation: int = attrs.field(default=-1, init=False)
     _bodies: dict[str, tuple[str, bytes]] = attrs.field(factory=dict, init=False)
     _discovered: dict[tuple[str, str], ApiResponse] = attrs.field(factory=dict, init=False)
+    _metrics: MetricDiscovery = attrs.field(init=False)
+    _metrics_state: str = attrs.field(default="", init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._metrics = MetricDiscovery(self.server)
 
     def answer(self, path: str, accept: str, query: dict[str, str]) -> ApiResponse | None:
         """The answer to a GET of *path*, or None if it is no document."""
@@ -69,7 +75,7 @@ class Documents:
         for resource in self._scheme:
             if resource.group:
                 found |= {f"/apis/{resource.group}", f"/apis/{resource.api_version}"}
-        return sorted(found)
+        return sorted((*found, *self._metrics.paths()))
 
     def _discovery(self, path: str, accept: str) -> ApiResponse | None:
         resources = tuple(self._scheme)
@@ -80,7 +86,8 @@ class Documents:
                 return self._aggregated(path, version)
             if path == "/api":
                 return _json(discovery.api_versions(self.address))
-            return _json(discovery.api_group_list(resources))
+            listed = discovery.api_group_list(resources)
+            return _json({**listed, "groups": [*listed["groups"], *self._metrics.groups()]})
         found = None
         if len(parts) == 2 and parts[0] == "api":
             found = discovery.api_resource_list(resources, "", parts[1])
@@ -91,10 +98,16 @@ class Documents:
         return None if found is None else _json(found)
 
     def _aggregated(self, path: str, version: str) -> ApiResponse:
+        if path == "/apis" and self._metrics.state != self._metrics_state:
+            self._metrics_state = self._metrics.state
+            self._discovered = {}
         found = self._discovered.get((path, version))
         if found is None:
             resources = tuple(self._scheme)
-            body = orjson.dumps(discovery.aggregated(resources, core=path == "/api", form=version))
+            listed = discovery.aggregated(resources, core=path == "/api", form=version)
+            if path == "/apis":
+                listed["items"] += self._metrics.aggregated()
+            body = orjson.dumps(listed)
             tag = hashlib.sha256(body).hexdigest().upper()
             found = self._discovered[path, version] = attrs.evolve(
                 _bytes(body, discovery.aggregated_content_type(version)),
