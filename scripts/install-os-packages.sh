@@ -19,6 +19,8 @@ netavark netavark
 nft nftables
 iptables iptables
 ip iproute2
+newuidmap uidmap
+slirp4netns|pasta slirp4netns
 nsenter util-linux
 busybox busybox-static
 sshfs sshfs
@@ -56,9 +58,9 @@ if [ "${1:-}" = --check ]; then
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
     if command -v dnf >/dev/null 2>&1; then
-        echo "To run real containers, install: sudo dnf install podman crun catatonit netavark nftables iproute busybox fuse-sshfs"
+        echo "To run real containers, install: sudo dnf install podman crun catatonit netavark nftables iproute busybox fuse-sshfs shadow-utils slirp4netns"
     elif command -v pacman >/dev/null 2>&1; then
-        echo "To run real containers, install: sudo pacman -S podman crun catatonit netavark nftables iproute2 busybox sshfs"
+        echo "To run real containers, install: sudo pacman -S podman crun catatonit netavark nftables iproute2 busybox sshfs slirp4netns"
     else
         echo "To run real containers, install these (names as in Debian): $missing"
     fi

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
+
+from engine.adapters.network.slots import Slot, read_record, slots_folder
 
 KUBARIUM = Path(sys.executable).parent / "kubarium"
 CLOUD_SDK = Path("/usr/lib/google-cloud-sdk/bin")
@@ -58,8 +61,14 @@ class Served:
     line: str
 
     @classmethod
-    def start(cls, folder: Path, *options: str, runtime: str = "podman") -> "Served":
-        """Start a server and wait until it says it is ready."""
+    def start(
+        cls,
+        folder: Path,
+        *options: str,
+        runtime: str = "podman",
+        run_as: Callable[..., list[str]] = lambda *command: [*command],
+    ) -> "Served":
+        """Start a server and wait until it says it is ready; *run_as* says by whom it is run."""
         folder.mkdir(parents=True, exist_ok=True)
         command = [
             str(KUBARIUM),
@@ -75,7 +84,7 @@ class Served:
         errors = (folder / "stderr").open("a")
         env = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env
+            run_as(*command), stdout=subprocess.PIPE, stderr=errors, text=True, env=env
         )
         errors.close()
         assert process.stdout is not None
@@ -137,32 +146,53 @@ def fetch(url: str, timeout: float = 5.0) -> str:
         return str(response.read().decode())
 
 
-def leftovers() -> dict[str, list[str]]:
-    """What clusters leave on a host if they leave something: by kind, what is there."""
-    commands = {
-        "links": ["ip", "-o", "link"],
-        "routes": ["ip", "route"],
-        "addresses": ["ip", "-o", "addr"],
-        "tables": ["nft", "list", "tables"],
-    }
-    found = {
-        name: [
-            line
-            for line in subprocess.run(
-                command, capture_output=True, text=True, check=True
-            ).stdout.splitlines()
-            if re.search(r"\bkv[0-9a-f]|kubarium|blackhole 10\.", line)
-        ]
-        for name, command in commands.items()
-    }
-    processes = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if b"KUBARIUM_INSTANCE=" in environment:
-                processes.append(entry.name)
-    found["processes"] = processes
-    return found
+@attrs.frozen
+class Traces:
+    """What one cluster has on its host: all of it goes with the cluster."""
+
+    slot: Slot
+    instance: str
+
+    @classmethod
+    def of(cls, server: Served) -> "Traces":
+        """Those of a running server, by the record of the slot that it holds."""
+        for path in sorted(slots_folder().iterdir()):
+            record = read_record(path)
+            if record is not None and record.pid == server.process.pid:
+                return cls(Slot(int(path.name)), record.instance)
+        raise AssertionError(f"no slot is held by process {server.process.pid}")
+
+    def found(self) -> dict[str, list[str]]:
+        """What is there now, by kind; kinds without any are left out."""
+        commands = {
+            "links": ["ip", "-o", "link"],
+            "routes": ["ip", "route"],
+            "addresses": ["ip", "-o", "addr"],
+            "tables": ["nft", "list", "tables"],
+        }
+        number = self.slot.number
+        nets = rf"10\.({244 + number}|{96 + number}|{64 + number})\."
+        ours = re.compile(rf"\b{self.slot.veth_prefix}|\b{self.slot.table}\b|\b{nets}")
+        found = {
+            name: [
+                line
+                for line in subprocess.run(
+                    command, capture_output=True, text=True, check=True
+                ).stdout.splitlines()
+                if ours.search(line)
+            ]
+            for name, command in commands.items()
+        }
+        found["processes"] = list(self._processes())
+        return {name: lines for name, lines in found.items() if lines}
+
+    def _processes(self) -> Iterator[str]:
+        mark = f"KUBARIUM_INSTANCE={self.instance}\0".encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    environment = (entry / "environ").read_bytes()
+                except OSError:
+                    continue
+                if mark in environment + b"\0":
+                    yield entry.name

@@ -40,7 +40,7 @@ def can_share() -> bool:
     return (
         file_server() is not None
         and shutil.which("sshfs") is not None
-        and Path("/dev/fuse").exists()
+        and os.access("/dev/fuse", os.R_OK | os.W_OK)
     )
 
 
