@@ -1,6 +1,7 @@
-"""The libpod REST API over a unix socket or TCP, as coroutines on aiohttp.
+"""The libpod REST API over a unix socket or TCP, as coroutines.
 
-It knows paths, status codes and framing; what a pod is, others know.
+It knows paths, status codes and framing; what a pod is, others know. What is asked often goes over
+connections of our own, what streams over aiohttp.
 """
 
 import asyncio
@@ -8,15 +9,18 @@ import io
 import json
 import struct
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import attrs
 
+from engine.adapters.podman.http import Connections
 from engine.errors import AdapterError
 
 API = "/v4.0.0/libpod"
 DOCKER_API = "/v1.41"
+PLAIN = "/:@+,;=~!$&'()*%"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -49,6 +53,7 @@ class PodmanClient:
 
     url: str
     parallel: int = 4
+    _connections: Connections = attrs.field(init=False)
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
     _base: str = attrs.field(default="", init=False)
     _is_closed: bool = attrs.field(default=False, init=False)
@@ -56,6 +61,7 @@ class PodmanClient:
 
     def __attrs_post_init__(self) -> None:
         self._turn = asyncio.Semaphore(self.parallel)
+        self._connections = Connections(self.url)
 
     async def close(self) -> None:
         """Close the connections for good: whoever asks from now on is told `PodmanGone`."""
@@ -64,6 +70,8 @@ class PodmanClient:
 
     async def reset(self) -> None:
         """Close the connections; the next request opens new ones."""
+        self._connections.close()
+        await asyncio.sleep(0)  # so that asyncio hears of it
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -107,9 +115,17 @@ class PodmanClient:
     async def load_image(self, archive: bytes) -> None:
         """Load a docker or OCI archive."""
         headers = {"Content-Type": "application/x-tar"}
+        limit = aiohttp.ClientTimeout(total=120.0)
+        path = "/images/load"
         async with self._turn:
-            raw = io.BytesIO(archive)
-            await self._request("POST", "/images/load", raw=raw, headers=headers, timeout=120.0)
+            try:
+                async with self._open(
+                    "POST", path, data=io.BytesIO(archive), headers=headers, timeout=limit
+                ) as response:
+                    await self._check(response, path)
+                    await response.read()
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                raise PodmanGone(f"POST {path}: {error!r}") from error
 
     async def stream(self, path: str, **params: str) -> AsyncIterator[Any]:
         """The answers of a request that goes on: one JSON document a line."""
@@ -167,21 +183,20 @@ class PodmanClient:
         *,
         params: Mapping[str, str] | None = None,
         body: object = None,
-        raw: BinaryIO | None = None,
-        headers: Mapping[str, str] = JSON,
         timeout: float = 60.0,  # noqa: ASYNC109
     ) -> Any:
-        data = raw if body is None else json.dumps(body).encode()
-        limit = aiohttp.ClientTimeout(total=timeout)
+        if self._is_closed:
+            raise PodmanGone(f"{method} {path}: the client is closed")
+        target = API + quote(path, safe=PLAIN) + (f"?{urlencode(params)}" if params else "")
+        data = None if body is None else json.dumps(body).encode()
         try:
-            async with self._open(
-                method, path, params=params, data=data, headers=headers, timeout=limit
-            ) as response:
-                await self._check(response, path)
-                text = await response.read()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            answer = await self._connections.ask(method, target, data, seconds=timeout)
+        except (OSError, TimeoutError) as error:
             raise PodmanGone(f"{method} {path}: {error!r}") from error
-        return json.loads(text) if text.strip()[:1] in (b"{", b"[", b'"') else None
+        if answer.status >= 400:
+            raise _refusal(f"{method} {path}", answer.status, answer.body)
+        text = answer.body.lstrip()
+        return json.loads(text) if text[:1] in (b"{", b"[", b'"') else None
 
     def _open(self, method: str, path: str, base: str = API, **options: Any) -> Any:
         if self._is_closed:
@@ -202,12 +217,17 @@ class PodmanClient:
     async def _check(response: aiohttp.ClientResponse, path: str) -> None:
         if response.status < 400:
             return
-        text = await response.text()
-        try:
-            message = json.loads(text).get("message", text)
-        except ValueError:
-            message = text
-        raise PodmanError(f"{response.method} {path}", response.status, str(message).strip())
+        raise _refusal(f"{response.method} {path}", response.status, await response.read())
+
+
+def _refusal(request: str, status: int, body: bytes) -> PodmanError:
+    """What Podman said when it refused."""
+    text = body.decode(errors="replace")
+    try:
+        message = json.loads(text).get("message", text)
+    except (ValueError, AttributeError):
+        message = text
+    return PodmanError(request, status, str(message).strip())
 
 
 def demultiplex(stream: bytes) -> bytes:
