@@ -8,6 +8,7 @@ from engine.api.autoscaling import Scale
 from engine.api.certificates import CertificateSigningRequest
 from engine.api.codec import decode, encode
 from engine.api.core import Namespace, ServiceAccount
+from engine.api.events import Event
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.api.scheme import Resource
@@ -26,6 +27,7 @@ from engine.apiserver.customresources.controller import DefinitionController
 from engine.apiserver.customresources.scale import custom_scale, with_custom_scale
 from engine.apiserver.deletion import Deleter
 from engine.apiserver.errors import BadRequestError, NotFoundError
+from engine.apiserver.event_validation import check_changed, check_new
 from engine.apiserver.patch import APPLY_PATCH
 from engine.apiserver.patching import Patcher
 from engine.apiserver.reading import Reading
@@ -103,6 +105,8 @@ class ApiServer(Reading):
             self._guard.check(resource, obj, None, request)
         written = written_as(resource, self.scheme)
         new = as_written(resource, written, obj)
+        if isinstance(new, Event):
+            check_new(resource, new)
         stored = self._writer.create(
             written, new, request=request, dry_run=dry_run, is_applied=is_applied
         )
@@ -143,6 +147,9 @@ class ApiServer(Reading):
             self._signers.check(obj, asked, subresource, request)
         remove = self._deleter.remove
         written = written_as(resource, self.scheme)
+        if written.cls is Event and resource is not written:
+            old = self.storage.read(written, obj.metadata.namespace, obj.metadata.name)
+            check_changed(resource, obj, old)
         stored = self._writer.update(
             written,
             as_written(resource, written, obj),

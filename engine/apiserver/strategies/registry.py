@@ -13,6 +13,7 @@ from engine.apiserver.strategies.configuration import (
 )
 from engine.apiserver.strategies.data import DataStrategy, SecretStrategy
 from engine.apiserver.strategies.discovery import EndpointSliceStrategy
+from engine.apiserver.strategies.event import EventStrategy
 from engine.apiserver.strategies.fault import FaultStrategy
 from engine.apiserver.strategies.lease import LeaseStrategy
 from engine.apiserver.strategies.namespace import NamespaceStrategy
@@ -93,6 +94,7 @@ STRATEGIES: dict[str, Strategy] = {
     "roles.rbac.authorization.k8s.io": RoleStrategy(),
     "runtimeclasses.node.k8s.io": RuntimeClassStrategy(),
     "secrets": SecretStrategy(),
+    "events": EventStrategy(),
     "ipaddresses.networking.k8s.io": IpAddressStrategy(),
     "servicecidrs.networking.k8s.io": ServiceCidrStrategy(),
     "services": ServiceStrategy(),
