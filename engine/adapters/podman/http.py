@@ -5,6 +5,7 @@ client does, and a pod takes four requests to start.
 """
 
 import asyncio
+from typing import cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -159,8 +160,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; called by asyncio."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # libuv's is none by its class
 
     def data_received(self, data: bytes) -> None:
         """Take a piece; called by asyncio."""
