@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from engine.adapters.places import is_inside
 from engine.errors import ConfigError, EngineError
 from engine.hosting.options import HostOptions, state_folder
 
@@ -98,4 +99,12 @@ async def start_containers(options: HostOptions) -> Containers:
     network = NetworkStack(
         slot=podman.slot, node_addresses=addresses, is_privileged=found.is_routed
     )
-    return Containers(podman, network)
+    return Containers(podman, network, _shortcomings() if is_inside() else "")
+
+
+def _shortcomings() -> str:
+    """What an ordinary user's containers cannot, in one line."""
+    from engine.adapters.rootless.requirements import lacks  # noqa: PLC0415
+
+    texts = [lack.text for lack in lacks()]
+    return f"kubarium: {'; '.join(texts)} (kubarium doctor says more)" if texts else ""

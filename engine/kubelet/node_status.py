@@ -31,6 +31,8 @@ SHOWN_IMAGES = 50
 SHOWN_NAMES = 5
 HUB = "docker.io/library/"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+LIMITED = "LimitsEnforced"
+"""Our own condition: there, and False, where containers get more than their limits say."""
 
 
 class NodeSettings(Protocol):
@@ -113,7 +115,7 @@ def compute_node_status(
         node.status,
         capacity=capacity,
         allocatable=allocatable(capacity, settings.reserved),
-        conditions=_conditions(node, problem=problem, now=now),
+        conditions=_conditions(node, problem=problem, unlimited=info.unlimited, now=now),
         addresses=(
             *((NodeAddress(type="InternalIP", address=config.address),) if config.address else ()),
             NodeAddress(type="Hostname", address=name),
@@ -178,7 +180,7 @@ def with_volumes(extra: FrozenDict[str, Json], names: tuple[str, ...]) -> Frozen
     return extra.with_items({"volumesInUse": names}) if names else extra.without("volumesInUse")
 
 
-def _conditions(node: Node, *, problem: str, now: float) -> tuple[Condition, ...]:
+def _conditions(node: Node, *, problem: str, unlimited: str, now: float) -> tuple[Condition, ...]:
     wanted = [
         Condition(
             type="MemoryPressure",
@@ -211,8 +213,13 @@ def _conditions(node: Node, *, problem: str, now: float) -> tuple[Condition, ...
         wanted[-1] = Condition(
             type="Ready", status="False", reason="KubeletNotReady", message=message
         )
+    if unlimited:
+        wanted.append(
+            Condition(type=LIMITED, status="False", reason="CgroupsNotDelegated", message=unlimited)
+        )
     old = node.status.conditions
-    others = tuple(item for item in old if item.type not in {new.type for new in wanted})
+    ours = {new.type for new in wanted} | {LIMITED}
+    others = tuple(item for item in old if item.type not in ours)
     return tuple(_dated(new, old, now) for new in wanted) + others
 
 

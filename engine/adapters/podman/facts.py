@@ -4,6 +4,8 @@ import os
 import platform
 from pathlib import Path
 
+from engine.adapters.places import is_inside
+from engine.adapters.rootless.requirements import unlimited
 from engine.cri.status import RuntimeInfo
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
@@ -26,6 +28,7 @@ def machine_facts(state: Path, *, version: str) -> RuntimeInfo:
         architecture=_ARCHITECTURES.get(machine, machine),
         has_apparmor=host_file(APPARMOR).startswith("Y"),
         has_user_namespaces=False,  # our sandboxes' networks belong to the host's users
+        unlimited=unlimited() if is_inside() else "",
     )
 
 

@@ -18,6 +18,7 @@ from engine.proxy.rules import ANY_NODE, NodeRules, RuleSet, RuleSink
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+INSIDE = "127.0.0.1"
 BUFFER = 65_536
 Port = tuple[str, int]
 
@@ -97,7 +98,7 @@ class NodePortRelay:
         if protocol == "udp":
             made = outside.listening(LOOPBACK, number, kind=socket.SOCK_DGRAM)
             _, datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams((LOOPBACK, number)), sock=made[0]
+                lambda: Datagrams((INSIDE, number)), sock=made[0]
             )
             return datagrams
         made = outside.listening(LOOPBACK, number)
@@ -117,7 +118,7 @@ class NodePortRelay:
 
 
 async def _pass_on(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    answers, requests = await asyncio.open_connection(LOOPBACK, port)
+    answers, requests = await asyncio.open_connection(INSIDE, port)
     try:
         await asyncio.gather(_copy(reader, requests), _copy(answers, writer))
     finally:

@@ -117,6 +117,11 @@ def uses_systemd() -> bool:
     return bool(runtime) and (Path(runtime) / "systemd" / "private").exists() and bool(delegated())
 
 
+def unlimited() -> str:
+    """Which limits of containers are not enforced for this user, and why; empty if all are."""
+    return next((lack.text for lack in _limits()), "")
+
+
 def _tools() -> Iterator[Lack]:
     missing = [name for name in TOOLS if find_program(name) is None]
     if missing:

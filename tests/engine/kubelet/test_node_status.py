@@ -5,6 +5,9 @@ import attrs
 from engine.api.coordination import Lease
 from engine.api.meta import condition_of
 from engine.api.node import Node
+from engine.config import NodeConfig
+from engine.cri.status import RuntimeInfo
+from engine.kubelet.node_status import LIMITED, compute_node_status
 from tests.engine.kubelet.station import NODE, Station
 
 
@@ -89,3 +92,22 @@ def test_deleted_node_registers_again_when_its_kubelet_restarts(station: Station
     station.run(1.0)
 
     assert ready(station) == "True"
+
+
+def test_limits_that_are_not_enforced_are_a_condition() -> None:
+    """There while the runtime says so, gone when it says nothing any more."""
+    info = RuntimeInfo(name="podman", version="5", cpu=1, memory=1, ephemeral_storage=1)
+    config = NodeConfig(name="n")
+
+    def status_of(node: Node, unlimited: str) -> Node:
+        told = attrs.evolve(info, unlimited=unlimited)
+        status = compute_node_status(node, "n", config, told, problem="", now=1.0)
+        return attrs.evolve(node, status=status)
+
+    limited = status_of(Node(), "cgroups are not delegated")
+    free = status_of(limited, "")
+
+    condition = condition_of(limited.status.conditions, LIMITED)
+    assert condition is not None
+    assert (condition.status, condition.message) == ("False", "cgroups are not delegated")
+    assert condition_of(free.status.conditions, LIMITED) is None
