@@ -21,7 +21,7 @@ from engine.apiserver.batch_validation import (
 from engine.apiserver.defaults import default_template
 from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import Strategy, Surroundings
-from engine.apiserver.warnings import pod_warnings
+from engine.apiserver.warnings import name_warnings, pod_warnings
 
 _WITHOUT_LIMIT = 2**31 - 1
 
@@ -44,9 +44,10 @@ class JobStrategy(Strategy):
     def warnings(self, new: Any, old: Any | None) -> list[str]:
         """Of a new template."""
         template = new.spec.template
+        named = name_warnings(new.metadata.name) if old is None else []
         if old is not None and old.spec.template == template:
-            return []
-        return pod_warnings(template.metadata, template.spec, "spec.template.spec")
+            return named
+        return named + pod_warnings(template.metadata, template.spec, "spec.template.spec")
 
     def validate(self, obj: Any) -> list[Cause]:
         """Counts, policies, selector and template."""

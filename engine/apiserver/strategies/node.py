@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from engine.apiserver.errors import Cause
+from engine.apiserver.object_warnings import node_warnings
 from engine.apiserver.strategy import Surroundings, WithoutGeneration
 from engine.apiserver.validation import (
     duplicate,
@@ -31,6 +32,11 @@ class NodeStrategy(WithoutGeneration):
         if status.allocatable or not status.capacity:
             return obj
         return attrs.evolve(obj, status=attrs.evolve(status, allocatable=status.capacity))
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of fields that nobody reads."""
+        del old
+        return node_warnings(new)
 
     def validate(self, obj: Any) -> list[Cause]:
         """Taints have proper keys and effects, and occur once."""

@@ -13,6 +13,7 @@ from engine.api.persistent import (
     PersistentVolumeStatus,
 )
 from engine.apiserver.errors import Cause
+from engine.apiserver.object_warnings import claim_warnings, volume_warnings
 from engine.apiserver.persistent_validation import (
     validate_claim_spec,
     validate_claim_update,
@@ -33,6 +34,11 @@ class ClaimStrategy(WithoutGeneration):
     def default(self, obj: Any) -> Any:
         """A file system; the source under both its names."""
         return default_claim(obj)
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of old ways."""
+        del old
+        return claim_warnings(new)
 
     def validate(self, obj: Any) -> list[Cause]:
         """How it is to be reached, and how much."""
@@ -74,15 +80,9 @@ class VolumeStrategy(WithoutGeneration):
         return attrs.evolve(obj, spec=spec)
 
     def warnings(self, new: Any, old: Any | None) -> list[str]:
-        """Recycling is the old way."""
+        """Of old ways."""
         del old
-        if new.spec.persistent_volume_reclaim_policy != "Recycle":
-            return []
-        text = (
-            "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. "
-            "Instead, the recommended approach is to use dynamic provisioning."
-        )
-        return [text]
+        return volume_warnings(new)
 
     def validate(self, obj: Any) -> list[Cause]:
         """Where it is, how big, how to be reached."""

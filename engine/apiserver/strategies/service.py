@@ -6,8 +6,13 @@ import attrs
 
 from engine.api.core import Service, ServicePort
 from engine.api.frozen import FrozenDict
-from engine.apiserver.allocators import allocate_cluster_ip, allocate_node_ports
+from engine.apiserver.allocators import (
+    allocate_cluster_ip,
+    allocate_health_port,
+    allocate_node_ports,
+)
 from engine.apiserver.errors import Cause
+from engine.apiserver.object_warnings import service_warnings
 from engine.apiserver.service_validation import validate_service, validate_service_update
 from engine.apiserver.strategy import Surroundings, WithoutGeneration
 
@@ -59,6 +64,11 @@ class ServiceStrategy(WithoutGeneration):
             changes["extra"] = spec.extra.with_items({"allocateLoadBalancerNodePorts": True})
         return attrs.evolve(obj, spec=attrs.evolve(spec, **changes))
 
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of what is not used without an address."""
+        del old
+        return service_warnings(new)
+
     def validate(self, obj: Any) -> list[Cause]:
         """Type, ports, addresses, affinity."""
         return validate_service(obj)
@@ -69,6 +79,7 @@ class ServiceStrategy(WithoutGeneration):
 
     def allocate(self, obj: Any, old: Any | None, around: Surroundings) -> Any:
         """An address in the service network, and ports of the nodes, if the type has them."""
+        obj = self._with_health_port(obj, old, around)
         spec = obj.spec
         if spec.type == "ExternalName":
             spec = attrs.evolve(spec, cluster_ip="", cluster_ips=())
@@ -89,6 +100,24 @@ class ServiceStrategy(WithoutGeneration):
         else:
             spec = _without_node_ports(spec, old)
         return obj if spec == obj.spec else attrs.evolve(obj, spec=spec)
+
+    def _with_health_port(self, obj: Any, old: Any | None, around: Surroundings) -> Any:
+        """*obj* with a health check port if, and only if, it leads to local endpoints."""
+        spec, name = obj.spec, "healthCheckNodePort"
+        given = spec.extra.get(name)
+        if spec.type != "LoadBalancer" or spec.external_traffic_policy != "Local":
+            had = old.spec.extra.get(name) if old is not None else None
+            if given is None or given != had:
+                return obj
+            return attrs.evolve(obj, spec=attrs.evolve(spec, extra=spec.extra.without(name)))
+        if old is not None and not given and old.spec.extra.get(name):
+            port = old.spec.extra[name]
+        elif old is not None and given and old.spec.extra.get(name) == given:
+            return obj
+        else:
+            port = allocate_health_port(obj, around)
+        extra = spec.extra.with_items({name: port})
+        return attrs.evolve(obj, spec=attrs.evolve(spec, extra=extra))
 
 
 def _without_leftovers(spec: Any, was: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from engine.apiserver.errors import Cause
+from engine.apiserver.object_warnings import class_warnings
 from engine.apiserver.strategy import WithoutGeneration, WithoutStatus
 from engine.apiserver.validation import (
     forbidden,
@@ -29,6 +30,11 @@ class StorageClassStrategy(WithoutStatus):
             reclaim_policy=obj.reclaim_policy or "Delete",
             volume_binding_mode=obj.volume_binding_mode or "Immediate",
         )
+
+    def warnings(self, new: Any, old: Any | None) -> list[str]:
+        """Of old labels."""
+        del old
+        return class_warnings(new)
 
     def validate(self, obj: Any) -> list[Cause]:
         """Somebody who makes the volumes, and what becomes of them."""

@@ -9,7 +9,7 @@ from engine.apiserver.defaults import default_template
 from engine.apiserver.errors import Cause
 from engine.apiserver.strategy import Strategy, Surroundings
 from engine.apiserver.validation import at_least_zero, invalid, unchanged
-from engine.apiserver.warnings import pod_warnings
+from engine.apiserver.warnings import name_warnings, pod_warnings
 from engine.apiserver.workload_validation import (
     validate_count,
     validate_long_running,
@@ -48,9 +48,10 @@ class ReplicaSetStrategy(Strategy):
     def warnings(self, new: Any, old: Any | None) -> list[str]:
         """Of a new template."""
         template = new.spec.template
+        named = name_warnings(new.metadata.name) if old is None else []
         if old is not None and old.spec.template == template:
-            return []
-        return pod_warnings(template.metadata, template.spec, "spec.template.spec")
+            return named
+        return named + pod_warnings(template.metadata, template.spec, "spec.template.spec")
 
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """The selector stays: pods are found by it."""
