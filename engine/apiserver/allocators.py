@@ -63,12 +63,15 @@ def allocate_node_ports(service: Service, around: Surroundings) -> tuple[Service
     """
     if service.spec.extra.get("allocateLoadBalancerNodePorts") is False:
         return service.spec.ports
+    others = _others(service, around)
     taken = {
         (port.protocol, port.node_port)
-        for other in _others(service, around)
+        for other in others
         for port in other.spec.ports
         if port.node_port
     }
+    services = (*others, service)
+    taken |= {("TCP", found.spec.extra.get("healthCheckNodePort") or 0) for found in services}
     given = []
     for index, port in enumerate(service.spec.ports):
         number = port.node_port
@@ -82,6 +85,28 @@ def allocate_node_ports(service: Service, around: Surroundings) -> tuple[Service
         taken.add((port.protocol, number))
         given.append(port if number == port.node_port else attrs.evolve(port, node_port=number))
     return tuple(given)
+
+
+def allocate_health_port(service: Service, around: Surroundings) -> int:
+    """The health check port of a load balancer that leads to local endpoints only.
+
+    Raises:
+        InvalidError: the one that is asked for is taken.
+        InternalError: none is left.
+
+    Source: allocHealthCheckNodePort, pkg/registry/core/service/storage, kubernetes v1.34.
+    """
+    taken = {("TCP", port.node_port) for port in service.spec.ports if port.node_port}
+    for other in _others(service, around):
+        taken |= {("TCP", port.node_port) for port in other.spec.ports if port.node_port}
+        taken.add(("TCP", other.spec.extra.get("healthCheckNodePort") or 0))
+    wanted = service.spec.extra.get("healthCheckNodePort")
+    if not wanted:
+        return _free_port("TCP", taken, service, around)
+    if ("TCP", wanted) in taken:
+        cause = invalid("spec.healthCheckNodePort", wanted, "provided port is already allocated")
+        raise InvalidError.of("Service", service.metadata.name, [cause])
+    return int(wanted)
 
 
 @lru_cache(maxsize=64)

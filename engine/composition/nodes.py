@@ -4,6 +4,7 @@ It knows nothing of the control plane but the client that each kubelet is given.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import attrs
 
@@ -132,7 +133,7 @@ class NodeMaker:
             enter=lambda effect: self.journal.post(streams, effect),
             storage=self.volumes,
             traffic=self.traffic,
-            ask=self.modelled.ask,
+            ask=partial(self.modelled.ask, config.name),
         )
         self.journal.register(streams, runtime.carry_out)
         return runtime

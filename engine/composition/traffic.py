@@ -27,10 +27,13 @@ class ModelledTraffic:
 
     def begin(self, load: Load, profile: Profile) -> Traffic:
         """The traffic of *load*."""
-        return ModelledLoad(self.loop, load, profile, self.rules, self._simulated)
+        return self._send(load, profile, "")
 
-    def ask(self, namespace: str, wanted: Requests) -> Callable[[], object]:
-        """Model the requests that a simulated container makes; what ends them."""
+    def _send(self, load: Load, profile: Profile, node: str) -> ModelledLoad:
+        return ModelledLoad(self.loop, load, profile, self.rules, self._simulated, node)
+
+    def ask(self, node: str, namespace: str, wanted: Requests) -> Callable[[], object]:
+        """Model the requests that a simulated container on *node* makes; what ends them."""
         space, service = wanted.service(namespace)
         spec = LoadSpec(
             service=service,
@@ -40,7 +43,7 @@ class ModelledTraffic:
             cpu_millis=REQUEST_MILLIS,
         )
         load = Load(metadata=ObjectMeta(name="requests", namespace=space), spec=spec)
-        return self.begin(load, Profile(rate=wanted.rate)).stop
+        return self._send(load, Profile(rate=wanted.rate), node).stop
 
     def _simulated(self, node: str) -> SimulatedRuntime | None:
         runtime = self.runtime_of(node)

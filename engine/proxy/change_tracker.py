@@ -24,6 +24,8 @@ class ChangeTracker:
     _services: dict[str, Service] = attrs.field(factory=dict, init=False)
     _slices: dict[str, dict[str, EndpointSlice]] = attrs.field(factory=dict, init=False)
     _nodes: dict[str, str] = attrs.field(factory=dict, init=False)
+    _zones: dict[str, str] = attrs.field(factory=dict, init=False)
+    _networks: dict[str, str] = attrs.field(factory=dict, init=False)
     _changed: dict[str, None] = attrs.field(factory=dict, init=False)
     _nodes_changed: bool = attrs.field(default=False, init=False)
 
@@ -54,14 +56,18 @@ class ChangeTracker:
             self._slices.setdefault(owner, {})[key] = new
             self._changed[owner] = None
 
-    def update_node(self, name: str, address: str) -> None:
-        """Node *name* has *address*; empty if the node is gone or has none."""
-        if self._nodes.get(name, "") == address:
+    def update_node(self, name: str, address: str, *, zone: str = "", network: str = "") -> None:
+        """Node *name* has *address* (none: it is gone), *zone*, and *network* for its pods."""
+        fields = (self._nodes, self._zones, self._networks)
+        before = tuple(known.get(name, "") for known in fields)
+        after = (address, zone, network) if address else ("", "", "")
+        if before == after and (name in self._nodes) == bool(address):
             return
-        if address:
-            self._nodes[name] = address
-        else:
-            self._nodes.pop(name, None)
+        for known, value in zip(fields, after, strict=True):
+            if address and value:
+                known[name] = value
+            else:
+                known.pop(name, None)
         self._nodes_changed = True
 
     def advance(self) -> tuple[RuleSet, RuleSet]:
@@ -72,11 +78,14 @@ class ChangeTracker:
         for key in [*touched, *(self._changed if self._nodes_changed else ())]:
             self._rebuild(key, services)
         nodes: Mapping[str, str] = previous.nodes
+        networks: Mapping[str, str] = previous.networks
         if self._nodes_changed:
-            nodes = FrozenDict(self._nodes)
+            nodes, networks = FrozenDict(self._nodes), FrozenDict(self._networks)
         self._changed.clear()
         self._nodes_changed = False
-        self.rules = RuleSet(services=FrozenDict(services), nodes=FrozenDict(nodes))
+        self.rules = RuleSet(
+            services=FrozenDict(services), nodes=FrozenDict(nodes), networks=FrozenDict(networks)
+        )
         return previous, self.rules
 
     def _rebuild(self, key: str, services: dict[str, ServiceRules]) -> None:
@@ -84,7 +93,8 @@ class ChangeTracker:
         if service is None:
             services.pop(key, None)
             return
-        rules = build_service(service, self._slices.get(key, {}).values(), self._nodes)
+        slices = self._slices.get(key, {}).values()
+        rules = build_service(service, slices, self._nodes, self._zones)
         if not rules.frontends:
             services.pop(key, None)
         elif services.get(key) != rules:

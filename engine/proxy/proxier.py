@@ -20,6 +20,8 @@ from engine.kernel.loop import Loop, Timer
 from engine.proxy.change_tracker import ChangeTracker
 from engine.proxy.rules import NO_RULES, NodeRules, RuleSet, RuleSink
 
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
 log = logging.getLogger(__name__)
 
 
@@ -109,9 +111,10 @@ class Proxier:
     def _on_node(self, key: str, old: Node | None, new: Node | None) -> None:
         if new is not None:
             self._networks[key] = new.spec.pod_cidr
-        before, after = node_address(old), node_address(new)
+        before, after = _facts(old), _facts(new)
         if before != after:
-            self.tracker.update_node(key, after)
+            address, zone, network = after
+            self.tracker.update_node(key, address, zone=zone, network=network)
             self._schedule()
 
     def _tell(self, change: Callable[[], None]) -> None:
@@ -147,6 +150,13 @@ class Proxier:
         self._backoff.forget("sink")
         self._applied, self.error = current, ""
         self.syncs += 1
+
+
+def _facts(node: Node | None) -> tuple[str, str, str]:
+    """The address, the zone and the network of the pods of *node*."""
+    if node is None:
+        return "", "", ""
+    return node_address(node), node.metadata.labels.get(ZONE_LABEL, ""), node.spec.pod_cidr
 
 
 def node_address(node: Node | None) -> str:

@@ -101,8 +101,9 @@ def clean_slot(slot: Slot, *, record: Path = RECORD) -> None:
     if nft is not None:
         with contextlib.suppress(NftError):
             remove_table(nft, slot.table)
-        with contextlib.suppress(NftError):
-            remove_table(nft, f"{slot.table}_faults")
+        for suffix in ("faults", "near"):
+            with contextlib.suppress(NftError):
+                remove_table(nft, f"{slot.table}_{suffix}")
         with contextlib.suppress(NftError):
             for name in table_names(nft, f"{slot.table}_still_"):
                 remove_table(nft, name)

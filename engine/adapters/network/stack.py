@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from engine.adapters.network.dns_server import DnsServer
+from engine.adapters.network.health_ports import HealthPorts
 from engine.adapters.network.host import HostNetwork
+from engine.adapters.network.nearby import NearbySink
 from engine.adapters.network.nftables import NftablesSink
 from engine.adapters.network.slots import Slot
 from engine.adapters.network.userspace import UserspaceSink
@@ -45,6 +47,8 @@ class NetworkStack:
     dns_is_up: Callable[[], bool] = lambda: True
     sink: RuleSink = attrs.field(init=False, repr=False)
     rules: NftablesSink | None = attrs.field(default=None, init=False, repr=False)
+    nearby: NearbySink | None = attrs.field(default=None, init=False, repr=False)
+    health: HealthPorts | None = attrs.field(default=None, init=False, repr=False)
     relay: NodePortRelay | None = attrs.field(default=None, init=False)
     egress: Egress | None = attrs.field(default=None, init=False)
     zone: DnsZone | None = attrs.field(default=None, init=False, repr=False)
@@ -53,9 +57,11 @@ class NetworkStack:
 
     def __attrs_post_init__(self) -> None:
         if self.is_privileged:
-            self.sink = self.rules = NftablesSink(slot=self.slot)
+            self.rules = NftablesSink(slot=self.slot)
+            self.nearby = NearbySink(sink=self.rules, slot=self.slot)
+            self.sink = self.health = HealthPorts(self.nearby)
             if outside.is_elsewhere():
-                self.sink = self.relay = NodePortRelay(self.rules)
+                self.sink = self.relay = NodePortRelay(self.health)
             self.host = HostNetwork(slot=self.slot)
         else:
             self.sink = UserspaceSink()
@@ -91,6 +97,10 @@ class NetworkStack:
             await self.relay.close()
         if self.egress is not None:
             self.egress.end()
+        if self.health is not None:
+            await self.health.close()
+        if self.nearby is not None:
+            self.nearby.close()
         if self.rules is not None:
             self.rules.close()
         elif isinstance(self.sink, UserspaceSink):

@@ -103,3 +103,34 @@ def test_an_address_that_is_none_is_refused(
 
     with pytest.raises(InvalidError, match=said):
         server.create(made, request=request_info)
+
+
+def balancer(name: str, **extra: object) -> Service:
+    """A load balancer that leads to local endpoints only."""
+    spec = ServiceSpec(
+        type="LoadBalancer",
+        external_traffic_policy="Local",
+        ports=(ServicePort(port=80),),
+        extra=FrozenDict(extra),
+    )
+    return Service(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
+
+
+def test_a_balancer_to_local_endpoints_has_a_health_check_port(
+    server: ApiServer, request_info: RequestInfo
+) -> None:
+    """It stays with the policy, is nobody else's meanwhile, and goes with it."""
+    made = server.create(balancer("a"), request=request_info)
+    port = made.spec.extra["healthCheckNodePort"]
+    again = server.update(
+        attrs.evolve(made, spec=attrs.evolve(made.spec, extra=FrozenDict())), request=request_info
+    )
+    with pytest.raises(InvalidError, match="provided port is already allocated"):
+        server.create(balancer("b", healthCheckNodePort=port), request=request_info)
+    everywhere = attrs.evolve(again.spec, external_traffic_policy="Cluster")
+    changed = server.update(attrs.evolve(again, spec=everywhere), request=request_info)
+
+    assert 30_000 <= port <= 32_767
+    assert port != made.spec.ports[0].node_port
+    assert again.spec.extra["healthCheckNodePort"] == port
+    assert "healthCheckNodePort" not in changed.spec.extra
