@@ -20,9 +20,9 @@ from engine.adapters.podman.disturbing.disturber import undo_records
 from engine.adapters.podman.given import GivenPodman
 from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
-from engine.adapters.podman.records import INSTANCE, marker
+from engine.adapters.podman.records import INSTANCE, marker, memory_folder
 from engine.adapters.podman.service import PodmanService, end_leftover
-from engine.adapters.podman.volumes import memory_folder, mounts_folder
+from engine.adapters.podman.volumes import mounts_folder
 from engine.adapters.rootless.entering import run_root
 from engine.adapters.volumes.images import hide_below
 from engine.errors import AdapterError

@@ -19,6 +19,7 @@ from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import catches, send_signal
 from engine.adapters.podman.sizes import SizeLimits
 from engine.adapters.podman.tasks import Tasks
+from engine.adapters.podman.userdata import UserData, started
 from engine.adapters.podman.volumes import PodVolumes, VolumeDriver, VolumeFailure
 from engine.cri import commands as cri
 from engine.cri import events
@@ -45,6 +46,8 @@ class Containers:
     clock: Callable[[], float]
     tasks: Tasks
     exits: Path | None
+    userdata: UserData | None = None
+    stop_signal_of: Callable[[str], str] = str
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
     sizes: SizeLimits = attrs.field(factory=SizeLimits)
     image_ids: dict[str, str] = attrs.field(factory=dict)
@@ -112,7 +115,7 @@ class Containers:
                 await self.client.delete(f"/containers/{made}", force="true", timeout="0")
             self._not_started(command, "RunContainerError", str(error))
             return
-        container = parse.container(await self.client.get(f"/containers/{made}/json"), sandbox)
+        container = await self._look_at(made, command, sandbox)
         container.started_at = self.clock()
         container.finished_at = 0.0
         sandbox.containers[container.id] = self.by_id[container.id] = container
@@ -215,6 +218,23 @@ class Containers:
         await self.client.delete(f"/containers/{spec['name']}", force="true", timeout="0")
         return str((await self.client.post("/containers/create", spec))["Id"])
 
+    async def _look_at(self, made: str, command: cri.StartContainer, sandbox: Sandbox) -> Container:
+        """The container *made* by *command*: from its files, if they tell, else from Podman."""
+        image_id = self.image_ids.get(command.image, "")
+        stop_signal = command.stop_signal or self.stop_signal_of(image_id)
+        if self.userdata is not None and image_id and stop_signal:
+            with contextlib.suppress(OSError, ValueError):
+                return started(
+                    self.userdata,
+                    command,
+                    sandbox,
+                    self.owner,
+                    container_id=made,
+                    image_id=image_id,
+                    stop_signal=stop_signal,
+                )
+        return parse.container(await self.client.get(f"/containers/{made}/json"), sandbox)
+
     def _not_started(self, command: cri.StartContainer, reason: str, message: str) -> None:
         self.emit(
             events.ContainerStartFailed(
@@ -293,9 +313,8 @@ async def prepare_files(
     volumes = PodVolumes.of(owner, command.pod, drivers)
     places = await volumes.provide_all(command.pod, command.volumes)
     mounts = volumes.binds(command.mounts, command.volumes, places)
-    for file in (specs.log_file(command, owner), specs.message_file(command, owner)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    specs.message_file(command, owner).chmod(0o666)
+    message = specs.message_file(command, owner)
+    message.touch()
+    message.chmod(0o666)
     devices = [specs.device(places[one.volume], one.container_path) for one in command.devices]
     return mounts, devices

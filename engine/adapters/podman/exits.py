@@ -6,6 +6,7 @@ The pidfd says when; this says how, from what is quickest to know it.
 import asyncio
 import contextlib
 import functools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,13 @@ def cgroups(pid: int, root: Path = Path("/sys/fs/cgroup")) -> dict[str, Path]:
             continue
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            if (root / "cgroup.controllers").exists():
+            if os.path.exists(f"{root}/cgroup.controllers"):  # noqa: PTH110 - at every start
                 folders[""] = root / path.lstrip("/")
             continue
         for controller in controllers.split(","):
-            folder = root / controller.removeprefix("name=") / path.lstrip("/")
-            if (folder / "cgroup.procs").exists():
-                folders[controller] = folder
+            folder = f"{root}/{controller.removeprefix('name=')}{path}"
+            if os.path.exists(f"{folder}/cgroup.procs"):  # noqa: PTH110
+                folders[controller] = Path(folder)
     return folders
 
 

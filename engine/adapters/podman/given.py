@@ -16,6 +16,7 @@ import attrs
 
 from engine.adapters.podman.client import PodmanClient
 from engine.adapters.podman.preflight import Preflight, local_tools
+from engine.adapters.podman.userdata import UserData
 from engine.errors import AdapterError
 
 SCHEMES = ("unix", "tcp", "http", "ssh")
@@ -35,6 +36,7 @@ class GivenPodman:
     address: str
     state: Path
     exits: Path | None = attrs.field(default=None, init=False)
+    userdata: UserData | None = attrs.field(default=None, init=False)
     tunnel: "subprocess.Popen[bytes] | None" = attrs.field(default=None, init=False)
 
     @property

@@ -170,6 +170,7 @@ class PodmanHost:
             own_images=self._own_images,
             loop=asyncio.get_running_loop(),
             exits=self.service.exits,
+            userdata=self.service.userdata,
             host_resolv=host_file(Path("/etc/resolv.conf")),
             host_hosts=host_file(Path("/etc/hosts")),
             oci_runtime=self.preflight.runtime,

@@ -19,6 +19,7 @@ from engine.cri.status import NodeImage
 
 OURS = "localhost/kubarium/"
 PROGRESS_SECONDS = 1.0
+FRESH_SECONDS = 1.0
 
 Report = Callable[[PullProgress], None]
 
@@ -55,11 +56,14 @@ class PullQueue:
 class ImagePulls:
     """Pulls of all nodes of a cluster, which share one store: the same image comes once at a time.
 
-    Who asks for an image that is on its way waits for it, and gets the same answer.
+    Who asks for an image that is on its way waits for it, and gets the same answer. Many pods that
+    start together look for their image once.
     """
 
     client: PodmanClient
     _coming: dict[tuple[object, ...], "Pull"] = attrs.field(factory=dict, init=False)
+    _seen: dict[str, tuple[float, "Found"]] = attrs.field(factory=dict, init=False)
+    _stop_signals: dict[str, str] = attrs.field(factory=dict, init=False)
 
     async def ensure(
         self, command: PullImage, queue: PullQueue, report: Report
@@ -75,7 +79,7 @@ class ImagePulls:
         fault = fault_of(image)
         if fault:
             return _failed(command, "InvalidImageName", fault)
-        present = await find(self.client, image)
+        present = await self._find(image)
         is_local = full_name(image).startswith("localhost/")
         if present is not None and (command.only_if_absent or command.never_pull or is_local):
             return _pulled(command, present, was_present=True)
@@ -91,10 +95,29 @@ class ImagePulls:
                 await self._fetch(command, report)
             except PodmanError as error:
                 return _failed(command, "ErrImagePull", str(error))
-            found = await find(self.client, image)
+            found = await self._find(image, anew=True)
             if found is None:
                 return _failed(command, "ErrImagePull", f"{full_name(image)}: not found")
             return _pulled(command, found, seconds=time.monotonic() - begun, waited=waited)
+
+    def stop_signal(self, image_id: str) -> str:
+        """The signal that ends containers of an image seen before, as the image has it."""
+        return self._stop_signals.get(image_id, "")
+
+    def forget(self) -> None:
+        """Images have gone: look for them again."""
+        self._seen.clear()
+
+    async def _find(self, image: str, *, anew: bool = False) -> "Found | None":
+        at, seen = self._seen.get(image, (0.0, None))
+        if seen is not None and not anew and time.monotonic() - at < FRESH_SECONDS:
+            return seen
+        found = await find(self.client, image)
+        self._seen.pop(image, None)
+        if found is not None:
+            self._seen[image] = (time.monotonic(), found)
+            self._stop_signals[found.id] = found.stop_signal
+        return found
 
     async def _fetch(self, command: PullImage, report: Report) -> None:
         key = (full_name(command.image), command.auths)
@@ -175,6 +198,7 @@ class Found:
     id: str
     size: int
     user: str
+    stop_signal: str
 
 
 async def find(client: PodmanClient, image: str) -> Found | None:
@@ -186,11 +210,13 @@ async def find(client: PodmanClient, image: str) -> Found | None:
             if error.is_missing:
                 continue
             raise
-        user = (found.get("Config") or {}).get("User") or found.get("User") or ""
+        config = found.get("Config") or {}
+        user = config.get("User") or found.get("User") or ""
         return Found(
             id=f"sha256:{found['Id']}",
             size=int(found.get("Size", 0)),
             user=str(user).partition(":")[0],
+            stop_signal=str(config.get("StopSignal") or "SIGTERM"),
         )
     return None
 

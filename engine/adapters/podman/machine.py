@@ -25,6 +25,7 @@ from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owne
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import send_signal
 from engine.adapters.podman.tasks import Tasks
+from engine.adapters.podman.userdata import UserData
 from engine.adapters.podman.volumes import PodVolumes, VolumeDriver
 from engine.cri import commands as cri
 from engine.cri import events
@@ -56,6 +57,7 @@ class Surroundings:
     pulls: images.ImagePulls
     images_changed: Callable[[], Awaitable[None]]
     exits: Path | None = None
+    userdata: UserData | None = None
     host_resolv: str = ""
     host_hosts: str = ""
     oci_runtime: str = ""
@@ -89,6 +91,8 @@ class Machine:
             clock=self.around.clock,
             tasks=self.tasks,
             exits=self.around.exits,
+            userdata=self.around.userdata,
+            stop_signal_of=self.around.pulls.stop_signal,
             drivers=self.around.drivers,
             lost=self._lost,
         )
@@ -166,6 +170,7 @@ class Machine:
             self.addresses.release(sandbox.ip)
             await self._volumes(sandbox.pod).remove(sandbox.pod)
         shutil.rmtree(self.owner.folder, ignore_errors=True)
+        shutil.rmtree(self.owner.small_folder, ignore_errors=True)
 
     async def close(self) -> None:
         """Forget everything under way; what runs in Podman is left as it is."""
@@ -330,6 +335,7 @@ class Machine:
                 self.around.disturber.forget(pod.uid)
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
                 await self._volumes(pod).remove(pod)
+                shutil.rmtree(self.owner.pod_folder(pod), ignore_errors=True)
                 shutil.rmtree(sandbox.folder, ignore_errors=True)
         self.report(events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id))
 
@@ -349,6 +355,7 @@ class Machine:
         name = command.image.removeprefix("sha256:")
         with contextlib.suppress(PodmanError):  # in use, or gone
             await self.around.client.delete(f"/images/{name}")
+            self.around.pulls.forget()
             await self.around.images_changed()
 
     async def _check(self, command: cri.RunCheck) -> None:
@@ -372,9 +379,9 @@ def prepare_files(
     command: cri.CreateSandbox, owner: Owner, *, ip: str, host_resolv: str, host_hosts: str
 ) -> None:
     """Write what the pod's containers see as /etc/hosts and the like."""
-    folder = owner.pod_folder(command.pod)
-    for name in ("logs", "messages"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder = owner.small_pod_folder(command.pod)
+    (folder / "messages").mkdir(parents=True, exist_ok=True)
+    (owner.pod_folder(command.pod) / "logs").mkdir(parents=True, exist_ok=True)
     etc = specs.etc_files(command, ip=ip, host_resolv=host_resolv, host_hosts=host_hosts)
     for name, content in etc.items():
         (folder / name).write_text(content)

@@ -83,7 +83,7 @@ def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
         pod=identity,
         attempt=int(labels.get(SANDBOX_ATTEMPT, 0)),
         ip=ip,
-        folder=owner.pod_folder(identity),
+        folder=owner.small_pod_folder(identity),
         host_network=not ip,
         share_process_namespace="share_process_namespace" in shared and "host_pid" not in shared,
         host_pid="host_pid" in shared,

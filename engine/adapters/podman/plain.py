@@ -53,7 +53,7 @@ class Plain:
             pod=command.pod,
             attempt=command.attempt,
             ip=ip,
-            folder=owner.pod_folder(command.pod),
+            folder=owner.small_pod_folder(command.pod),
             host_network=command.host_network,
             share_process_namespace=command.share_process_namespace,
             host_pid=command.host_pid,

@@ -3,6 +3,7 @@
 A restarted Kubarium reads the labels back, so that nothing else has to be kept.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from engine.adapters.podman.processes import Exit
 from engine.cri.commands import PodIdentity, PortMapping, Resources
 from engine.cri.status import ObservedContainer, ObservedSandbox
 
+SHM = Path("/dev/shm")  # noqa: S108 - a tmpfs that is always there, also for secrets
 PREFIX = "kubarium.dev/"
 INSTANCE = PREFIX + "instance"
 NODE = PREFIX + "node"
@@ -70,13 +72,28 @@ class Owner:
         return ".".join((prefix, *boot, *parts, pod.name, pod.namespace, pod.uid[:8]))
 
     def pod_folder(self, pod: PodIdentity) -> Path:
-        """Where the pod's files are: volumes, logs, hosts, termination messages."""
+        """Where the pod's files are: its volumes and logs."""
         return self.folder / "pods" / pod.uid
+
+    @property
+    def small_folder(self) -> Path:
+        """Where this boot of the node has its small files, in memory.
+
+        On a disk each of them costs as much as a request to Podman.
+        """
+        return memory_folder(self.state) / self.node / f".boot.{self.boot}"
+
+    def small_pod_folder(self, pod: PodIdentity) -> Path:
+        """Where the pod's small files are: hosts and the like, termination messages.
+
+        What they tell is of no use any more when the machine has been started anew.
+        """
+        return self.small_folder / pod.uid
 
 
 @attrs.define(eq=False, kw_only=True)
 class Sandbox:
-    """The namespaces of one pod.
+    """The namespaces of one pod, whose small files are in *folder*.
 
     *pause* is the process that holds them (0 if Podman's own does), *parent* the one that waits
     for it, if it is not a child of ours.
@@ -155,6 +172,16 @@ class Container:
             oom_killed=self.oom_killed,
             message=self.message,
         )
+
+
+def digest(state: Path) -> str:
+    """A short name for *state*, for folders that cannot be in it."""
+    return hashlib.sha256(str(state).encode()).hexdigest()[:12]
+
+
+def memory_folder(state: Path) -> Path:
+    """Where the instance with its files in *state* has its volumes and small files in memory."""
+    return SHM / f"kubarium-{digest(state)}"
 
 
 def marker(state: Path) -> bytes:

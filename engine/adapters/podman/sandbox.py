@@ -78,7 +78,7 @@ class Routed:
             pod=command.pod,
             attempt=command.attempt,
             ip="" if command.host_network else ip,
-            folder=owner.pod_folder(command.pod),
+            folder=owner.small_pod_folder(command.pod),
             host_network=command.host_network,
             share_process_namespace=command.share_process_namespace and not command.host_pid,
             host_pid=command.host_pid,
@@ -173,9 +173,7 @@ class Routed:
         if sandbox.share_process_namespace:
             sandbox.parent, sandbox.pause = process.pid, _child(process.pid)
         process.returncode = 0  # it is ended by `_release`, not by this object
-        folder = sandbox.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
+        (sandbox.folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
         if not command.host_network:
             route_to_interface(sandbox.ip, sandbox.interface)
 

@@ -18,6 +18,7 @@ import attrs
 from engine.adapters.places import is_inside, runtime_folder
 from engine.adapters.podman.memory import share_mounts
 from engine.adapters.podman.preflight import Preflight
+from engine.adapters.podman.userdata import UserData
 from engine.adapters.rootless import entering, outside, requirements
 from engine.errors import AdapterError
 
@@ -107,6 +108,11 @@ class PodmanService:
     def exits(self) -> Path:
         """Where conmon leaves the exit codes of containers, for a moment."""
         return self.state / "tmp" / "exits"
+
+    @property
+    def userdata(self) -> UserData:
+        """Where its files of containers are."""
+        return UserData.of(self.state, self.driver)
 
     @property
     def socket(self) -> Path:

@@ -106,7 +106,7 @@ def log_file(command: StartContainer, owner: Owner) -> Path:
 
 def message_file(command: StartContainer, owner: Owner) -> Path:
     """The file behind the container's termination message path."""
-    return owner.pod_folder(command.pod) / "messages" / f"{command.name}.{command.attempt}"
+    return owner.small_pod_folder(command.pod) / "messages" / f"{command.name}.{command.attempt}"
 
 
 def bind(

@@ -4,7 +4,6 @@ It knows files; which containers mount them is said in the commands.
 """
 
 import contextlib
-import hashlib
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
@@ -15,12 +14,11 @@ import attrs
 
 from engine.adapters.podman.content import set_ownership, write_files
 from engine.adapters.podman.memory import SHARED, forget_memory, make_memory
-from engine.adapters.podman.records import Owner
+from engine.adapters.podman.records import Owner, digest, memory_folder
 from engine.adapters.podman.specs import bind
 from engine.cri.commands import Mount, PodIdentity, Volume
 from engine.errors import AdapterError
 
-SHM = Path("/dev/shm")  # noqa: S108 - a tmpfs that is always there, for secrets
 HOST_TYPES = {
     "Directory": "is not a directory",
     "DirectoryOrCreate": "is not a directory",
@@ -203,16 +201,7 @@ def mounts_folder(state: Path) -> Path:
 
     Not in *state*, which its user may want to remove at any time.
     """
-    return SHARED / _digest(state)
-
-
-def memory_folder(state: Path) -> Path:
-    """Where the instance with its files in *state* has its volumes in memory."""
-    return SHM / f"kubarium-{_digest(state)}"
-
-
-def _digest(state: Path) -> str:
-    return hashlib.sha256(str(state).encode()).hexdigest()[:12]
+    return SHARED / digest(state)
 
 
 def host_path(path: Path, kind: str) -> Path:
