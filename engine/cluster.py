@@ -178,7 +178,7 @@ class Cluster:
             self.nodes[node.name] = maker.make(node, index)
         self.loads = self._make_loads()
         self.injector = self._make_injector()
-        self.journal.register(END_ALL, lambda _key: self.injector.recover_all())
+        self.journal.register(END_ALL, lambda _key: self.injector.panic())
         self.components = Components(
             self.injector.levers,
             {elector.name: elector for elector in self.electors},

@@ -32,10 +32,12 @@ from engine.client.client import Client
 from engine.cluster import OBJECT_CODEC, Cluster
 from engine.cri.runtime import LogOptions
 from engine.faults.component_pods import DNS
+from engine.faults.injector import END_ALL
 from engine.hosting.access import audit_log, pki_folder, reachable, save_kubeconfig, server_tls
 from engine.hosting.containers import Containers, start_containers
 from engine.hosting.making import ClusterMaker
 from engine.hosting.options import HostOptions, default_kubeconfig, state_folder
+from engine.hosting.panic import PanicDoor
 from engine.hosting.sight import Sight
 from engine.kernel.journal import Entry
 from engine.load.profile import Profile
@@ -81,6 +83,7 @@ class Host:
     _loads: load_process.LoadProcesses | None = attrs.field(default=None, init=False)
     _recording: Recording | None = attrs.field(default=None, init=False)
     _sight: Sight = attrs.field(init=False)
+    _panic_door: PanicDoor | None = attrs.field(default=None, init=False)
     _is_started: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -206,20 +209,18 @@ class Host:
         self.failed = asyncio.create_task(self._drive(), name="pacer")
         if self.options.demo:
             self.deploy_demo()
+        server = f"https://{reachable(host)}:{self.http.port}"
         save_kubeconfig(
-            self.kubeconfig,
-            self.identity,
-            cluster=self.cluster.config.name,
-            server=f"https://{reachable(host)}:{self.http.port}",
+            self.kubeconfig, self.identity, cluster=self.cluster.config.name, server=server
         )
+        self._panic_door = PanicDoor(
+            server, self.kubeconfig, lambda: self.cluster.journal.call(END_ALL, "panic signal")
+        )
+        self._panic_door.open()
 
     async def stop(self) -> None:
         """Stop everything and leave nothing behind."""
-        if self.http is not None:
-            await self.http.stop()
-            if self.http.audit is not None:
-                self.cluster.server.auditor = None
-                self.http.audit.close()
+        await self._close_doors()
         if self._manifests is not None:
             self._manifests.stop()
         if self._is_started:
@@ -238,6 +239,16 @@ class Host:
         if self.podman is not None:
             await self.podman.stop()
         await asyncio.to_thread(self._storage.release)
+
+    async def _close_doors(self) -> None:
+        """Be reached no more: not over HTTP, and not by the panic signal."""
+        if self._panic_door is not None:
+            self._panic_door.close()
+        if self.http is not None:
+            await self.http.stop()
+            if self.http.audit is not None:
+                self.cluster.server.auditor = None
+                self.http.audit.close()
 
     def _start_manifests(self) -> None:
         """Have the nodes run what the folder of static pods says."""

@@ -17,6 +17,7 @@ from engine.api.coordination import Lease
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
 from engine.apiserver.errors import ApiError, GoneError, InternalError, UnavailableError
+from engine.hosting.panic import running, undo_all
 from engine.store.status import StoreStatus
 from tui.kubeconfig import ServerAccess, read_kubeconfig
 from tui.source import ClusterInfo, LogOptions, OnChange
@@ -95,6 +96,12 @@ class AttachedSource:
         version = await self._call("GET", "/version")
         self._version = str(version.get("gitVersion", ""))
         await self.watch(Lease)
+
+    async def panic(self) -> bool:
+        """Have the cluster undo all faults without its API, if it runs on this machine."""
+        notes = running(server=self.access.server)
+        undone = [await asyncio.to_thread(undo_all, note) for note in notes]
+        return any(count is not None for count in undone)
 
     async def stop(self) -> None:
         """End all watches."""

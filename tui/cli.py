@@ -107,17 +107,20 @@ def make_parser() -> argparse.ArgumentParser:
     saved.later(_add_snapshot_actions)
     saved.set_defaults(run=_snapshot)
 
+    compacted = commands.add_parser("compact", help="forget old history of a cluster's store")
+    compacted.later(_add_compact_options)
+    compacted.set_defaults(run=_compact)
+    tidied = commands.add_parser("defrag", help="give back space on disk that history has left")
+    tidied.later(_add_defrag_options)
+    tidied.set_defaults(run=_defrag)
+
     encryption = commands.add_parser(
         "encryption", help="the keys that encrypt a cluster's secrets on disk"
     )
     encryption.later(_add_encryption_actions)
     encryption.set_defaults(run=_encryption)
 
-    soak = commands.add_parser(
-        "soak", help="run random workloads and faults in virtual time and check the invariants"
-    )
-    soak.later(_add_soak_options)
-    soak.set_defaults(run=_soak)
+    _add_trouble_commands(commands)
     explained = commands.add_parser("explain", help="say why a pod is where it is, or nowhere")
     explained.later(_add_explain_options)
     explained.set_defaults(run=_explain)
@@ -131,6 +134,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor, wants_containers=True)
     return parser
+
+
+def _add_trouble_commands(commands: "argparse._SubParsersAction[LateParser]") -> None:
+    """What breaks clusters on purpose, and what mends them."""
+    soak = commands.add_parser(
+        "soak", help="run random workloads and faults in virtual time and check the invariants"
+    )
+    soak.later(_add_soak_options)
+    soak.set_defaults(run=_soak)
+    panic = commands.add_parser(
+        "panic", help="undo every fault on this machine at once, whatever still answers"
+    )
+    panic.later(_add_panic_options)
+    panic.set_defaults(run=_panic)
 
 
 def _add_serve_options(serve: argparse.ArgumentParser) -> None:
@@ -365,6 +382,30 @@ def _snapshot(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _add_compact_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.upkeep import add_compact_options
+
+    add_compact_options(parser)
+
+
+def _compact(options: argparse.Namespace) -> int:
+    from tui.commands.upkeep import compact
+
+    return compact(options)
+
+
+def _add_defrag_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.upkeep import add_defrag_options
+
+    add_defrag_options(parser)
+
+
+def _defrag(options: argparse.Namespace) -> int:
+    from tui.commands.upkeep import defrag
+
+    return defrag(options)
+
+
 def _add_lab_actions(parser: argparse.ArgumentParser) -> None:
     from tui.commands.lab import add_parser
 
@@ -391,6 +432,18 @@ def _add_soak_options(parser: argparse.ArgumentParser) -> None:
 
 def _soak(options: argparse.Namespace) -> int:
     from tui.commands.soak import run
+
+    return run(options)
+
+
+def _add_panic_options(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.panic import add_options
+
+    add_options(parser)
+
+
+def _panic(options: argparse.Namespace) -> int:
+    from tui.commands.panic import run
 
     return run(options)
 

@@ -72,6 +72,11 @@ class EmbeddedSource:
         self._on_change = on_change
         self.informers.start()
 
+    async def panic(self) -> bool:
+        """Undo all faults by the engine's own door."""
+        self.controls.end_faults()
+        return True
+
     async def stop(self) -> None:
         """Report nothing more."""
         self._on_change = None

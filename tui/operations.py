@@ -16,7 +16,7 @@ from engine.api.kubarium import Fault, FaultTarget
 from engine.api.meta import ApiObject, controller_of
 from engine.api.node import Node
 from engine.api.pod import Pod
-from engine.apiserver.errors import BadRequestError, NotFoundError, TooManyRequestsError
+from engine.apiserver.errors import ApiError, BadRequestError, NotFoundError, TooManyRequestsError
 from engine.faults.controls import make_fault
 from tui.render import rollouts
 from tui.source import Source
@@ -176,16 +176,20 @@ async def mend_node(source: Source, fault: Fault) -> None:
 async def end_all_faults(source: Source, faults: Sequence[Fault]) -> int:
     """End every fault that is in force or scheduled, the newest first; how many there were.
 
-    An embedded cluster undoes them even while its API server is down.
+    A cluster on this machine undoes them even while its API server is down.
+
+    Raises:
+        ApiError: the cluster is elsewhere, and its API server does not answer.
     """
     open_ = [fault for fault in faults if fault.status.phase in ("", "Active", "Scheduled")]
     controls = source.controls
     if controls is not None:
         controls.end_faults()
+        return len(open_)
+    is_undone = await source.panic()
     for fault in sorted(open_, key=lambda one: -(one.metadata.creation_timestamp or 0.0)):
-        if controls is None or fault.status.phase == "Scheduled":
-            with contextlib.suppress(NotFoundError):
-                await source.delete(Fault, fault.metadata.name)
+        with contextlib.suppress(ApiError if is_undone else NotFoundError):
+            await source.delete(Fault, fault.metadata.name)
     return len(open_)
 
 

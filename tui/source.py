@@ -97,6 +97,9 @@ class Source(Protocol):
     async def start(self, on_change: OnChange) -> None:
         """Report changes to *on_change* from now on, on the asyncio thread."""
 
+    async def panic(self) -> bool:
+        """Have all faults undone without the API, where the cluster's process is within reach."""
+
     async def stop(self) -> None:
         """Report nothing more, and let go of everything."""
 

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 END_ALL = "faults/end-all"
 """The journal's channel of the panic key."""
+UNDONE_TOGETHER = "undone together with all others"
 LOOK_SECONDS = 1.0
 OURSELVES_SECONDS = 60.0
 
@@ -51,7 +52,7 @@ class Injector:
     levers: Levers
     informers: InformerFactory
     _active: dict[str, _Active] = attrs.field(factory=dict, init=False)
-    _schedules: dict[str, Timer] = attrs.field(factory=dict, init=False)
+    _schedules: dict[str, tuple[Timer, Fault]] = attrs.field(factory=dict, init=False)
     _known: dict[str, None] = attrs.field(factory=dict, init=False)
 
     def start(self) -> None:
@@ -62,7 +63,7 @@ class Injector:
 
     def stop(self) -> None:
         """Undo everything that is active, newest first."""
-        for timer in self._schedules.values():
+        for timer, _ in self._schedules.values():
             timer.cancel()
         self.recover_all()
 
@@ -71,9 +72,19 @@ class Injector:
         """The faults in force, oldest first."""
         return tuple(entry.fault for entry in self._active.values())
 
+    def panic(self) -> int:
+        """The panic key: nothing is in force or to come; how many faults that ended."""
+        count = len(self._active) + len(self._schedules)
+        self.recover_all()
+        for uid in tuple(self._schedules):
+            timer, fault = self._schedules.pop(uid)
+            timer.cancel()
+            self._report_over(fault, UNDONE_TOGETHER)
+        return count
+
     def recover_all(self) -> None:
-        """The panic key: undo every active fault, newest first; sequences begin nothing more."""
-        why = "undone together with all others"
+        """Undo every active fault, newest first; sequences begin nothing more."""
+        why = UNDONE_TOGETHER
         for uid, entry in tuple(self._active.items()):
             if entry.sequence is not None:
                 self._recover(uid, why)
@@ -101,9 +112,9 @@ class Injector:
     def _forget(self, fault: Fault) -> None:
         uid = fault.metadata.uid
         self._known.pop(uid, None)
-        timer = self._schedules.pop(uid, None)
-        if timer is not None:
-            timer.cancel()
+        scheduled = self._schedules.pop(uid, None)
+        if scheduled is not None:
+            scheduled[0].cancel()
         for entry in tuple(self._active.values()):
             if entry.sequence is not None:
                 entry.sequence.child_gone(fault)
@@ -293,7 +304,8 @@ class Injector:
         when = parse_schedule(fault.spec.schedule).next_after(loop.now)
         if when is not None:
             uid = fault.metadata.uid
-            self._schedules[uid] = loop.call_at(when, self._begin_scheduled, fault)
+            timer = loop.call_at(when, self._begin_scheduled, fault)
+            self._schedules[uid] = (timer, fault)
 
     def _begin_scheduled(self, fault: Fault) -> None:
         self._arm(fault)

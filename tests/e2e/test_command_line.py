@@ -1,5 +1,7 @@
 """What a user types wrong is answered in words."""
 
+import json
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -98,3 +100,29 @@ def test_a_stopped_server_resumes_its_data(tmp_path: Path) -> None:
     second.stop()
 
     assert after == before
+
+
+@pytest.mark.kubectl
+def test_panic_works_while_the_api_server_is_down(tmp_path: Path) -> None:
+    """By the process itself; and it names a kubeconfig that leads nowhere."""
+    served = Served.start(tmp_path, runtime="simulated")
+    fault = {
+        "apiVersion": "kubarium.dev/v1",
+        "kind": "Fault",
+        "metadata": {"name": "down"},
+        "spec": {"type": "apiserver.down", "durationSeconds": 600},
+    }
+    served.kubectl("create", "-f", "-", stdin=json.dumps(fault))
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    panic = [str(KUBARIUM), "panic", "--kubeconfig", str(tmp_path / "kubeconfig")]
+
+    done = subprocess.run(panic, capture_output=True, text=True, timeout=100, check=False, env=env)
+    phase = served.get("fault", "down")["status"]["phase"]
+    served.stop()
+    late = subprocess.run(panic, capture_output=True, text=True, timeout=100, check=False, env=env)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 fault undone" in done.stdout
+    assert phase == "Recovered"
+    assert late.returncode == 1
+    assert "Run `kubarium panic` on the machine it runs on" in late.stderr

@@ -2,6 +2,7 @@
 
 import re
 
+import attrs
 import pytest
 
 from engine.api.frozen import FrozenDict
@@ -10,6 +11,7 @@ from engine.api.pod import Pod
 from engine.apiserver.errors import InvalidError, UnavailableError
 from engine.cluster import Cluster
 from engine.faults.controls import make_fault
+from engine.faults.injector import END_ALL
 from tests.builders import make_pod
 
 
@@ -136,3 +138,26 @@ def test_a_wrong_fault_is_refused(
         cluster.apply(make_fault("test", type_, target, params=FrozenDict(params)))
 
     assert not cluster.list(Fault)
+
+
+def test_panic_ends_what_is_in_force_and_what_is_to_come(cluster: Cluster) -> None:
+    """Also while the API server is down: it says so in the objects when it is back."""
+    apart = make_fault("apart", "node.partition", FaultTarget(nodes=("node-1",)))
+    later = make_fault("later", "node.crash", FaultTarget(nodes=("node-2",)), duration=5.0)
+    spec = attrs.evolve(later.spec, schedule="* * * * *")
+    cluster.apply(
+        apart, attrs.evolve(later, spec=spec), make_fault("down", "apiserver.down", FaultTarget())
+    )
+    cluster.run_for(1.0)
+
+    count = cluster.journal.call(END_ALL, "a test")
+    cluster.run_for(200.0)
+
+    assert count == 3
+    faults = cluster.list(Fault)
+    assert {fault.metadata.name: fault.status.phase for fault in faults} == {
+        "apart": "Recovered",
+        "later": "Recovered",
+        "down": "Recovered",
+    }
+    assert cluster.server.is_up

@@ -84,6 +84,10 @@ class MemorySource:
         """Report to *on_change*."""
         self._on_change = on_change
 
+    async def panic(self) -> bool:
+        """There is no process to tell."""
+        return False
+
     async def stop(self) -> None:
         """Report nothing more."""
         self._on_change = None
