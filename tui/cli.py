@@ -107,12 +107,7 @@ def make_parser() -> argparse.ArgumentParser:
     saved.later(_add_snapshot_actions)
     saved.set_defaults(run=_snapshot)
 
-    compacted = commands.add_parser("compact", help="forget old history of a cluster's store")
-    compacted.later(_add_compact_options)
-    compacted.set_defaults(run=_compact)
-    tidied = commands.add_parser("defrag", help="give back space on disk that history has left")
-    tidied.later(_add_defrag_options)
-    tidied.set_defaults(run=_defrag)
+    _add_upkeep(commands)
 
     encryption = commands.add_parser(
         "encryption", help="the keys that encrypt a cluster's secrets on disk"
@@ -380,6 +375,16 @@ def _snapshot(options: argparse.Namespace) -> int:
     from tui.commands.snapshot import run
 
     return run(options)
+
+
+def _add_upkeep(commands: "argparse._SubParsersAction[LateParser]") -> None:
+    """The commands that look after a store by hand."""
+    compacted = commands.add_parser("compact", help="forget old history of a cluster's store")
+    compacted.later(_add_compact_options)
+    compacted.set_defaults(run=_compact)
+    tidied = commands.add_parser("defrag", help="give back space on disk that history has left")
+    tidied.later(_add_defrag_options)
+    tidied.set_defaults(run=_defrag)
 
 
 def _add_compact_options(parser: argparse.ArgumentParser) -> None:

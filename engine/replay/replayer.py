@@ -207,6 +207,7 @@ class Replayer:
 
         self._handlers |= {
             "http": Verbs(cluster.server, Encoder(EncodedObjects())).handle,
+            "store/compact": cluster.store.compact,
             "tui": from_screen,
             "manifests": manifests,
             "http-answer": self._answers.take,

@@ -33,6 +33,7 @@ from engine.adapters.http.peer import certificate_user
 from engine.adapters.http.request import ApiRequest, ApiResponse
 from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
+from engine.adapters.http.store_upkeep import StoreUpkeep
 from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.http.watching import WatchStream, as_readable, durable
@@ -98,6 +99,7 @@ class HttpServer:
     _streams: dict[int, "asyncio.Task[Any]"] = attrs.field(factory=dict, init=False)
     _authenticator: Authenticator = attrs.field(init=False)
     _gateway: StreamGateway | None = attrs.field(default=None, init=False)
+    _upkeep: StoreUpkeep = attrs.field(init=False)
     _guard: SilenceGuard | None = attrs.field(default=None, init=False)
     _listeners: Listeners | None = attrs.field(default=None, init=False)
 
@@ -107,6 +109,7 @@ class HttpServer:
         self._verbs = Verbs(self.cluster, self._encoder)
         self._documents = Documents(self.cluster)
         self._in_flight = InFlight(self.limits)
+        self._upkeep = StoreUpkeep(self.store, self.journal)
         self.metrics = ServerMetrics(self.cluster, self._in_flight)
         if self.runtimes is not None:
             self._gateway = StreamGateway(self.cluster, self.runtimes)
@@ -207,7 +210,8 @@ class HttpServer:
             self.audit.identified(http, target, asking, access)
         self.cluster.check(access)
         if target is None:
-            return self._answer_document(http, user)
+            done = await self._upkeep.answer(http, user)
+            return self._answer_document(http, user) if done is None else self._response(done)
         is_watch = http.method == "GET" and asks_to_watch(target, http.query)
         started = time.perf_counter()
         code = 200
