@@ -17,6 +17,7 @@ from engine.errors import EngineError
 from engine.lab.course import Entry
 from engine.lab.state import LabState
 from engine.scenario.player import Player
+from tui.language import language_of, say, speak
 from tui.palette import KubariumCommands
 from tui.places import History, Place, inside
 from tui.render.lab import lab_line
@@ -77,9 +78,11 @@ class KubariumApp(App[None]):
         is_readonly: bool = False,
         notice: str = "",
         keys: dict[str, str] | None = None,
+        language: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        speak(language_of(language))
         for known in THEMES:
             self.register_theme(known)
         self.theme = theme
@@ -270,7 +273,7 @@ class KubariumApp(App[None]):
         except EngineError as error:
             self.notify(str(error), title="Diff", severity="warning", markup=False)
             return
-        title = f"From revision {old} to {new}"
+        title = say("From revision {old} to {new}", old=old, new=new)
         self.push_screen(DifferenceScreen(title, difference_lines(changes)))
 
     def _record(self) -> None:

@@ -8,6 +8,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from engine.api.scheme import SCHEME
 from tui import keymap
+from tui.language import say
 
 if TYPE_CHECKING:
     from tui.app import KubariumApp
@@ -49,16 +50,20 @@ class KubariumCommands(Provider):
             def call(name: str = action.id) -> None:
                 app.perform(name, chosen)
 
-            yield f"{action.title}{about}", f"{action.help}  ({keys})", call
+            yield f"{say(action.title)}{about}", f"{say(action.help)}  ({keys})", call
         for name, key, title in VIEWS:
-            yield f"Go to {title}", f"the view  ({key})", partial(app.action_view, name)
+            yield (
+                say("Go to {view}", view=say(title)),
+                say("the view  ({key})", key=key),
+                partial(app.action_view, name),
+            )
         if not has_kinds:
             return
         for resource in SCHEME:
             if "list" in resource.verbs and resource.stored_as is None:
                 short = ", ".join(resource.short_names)
                 yield (
-                    f"Show {resource.plural}",
+                    say("Show {kind}", kind=resource.plural),
                     f":{short or resource.plural}",
                     partial(app.run_command, resource.qualified),
                 )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.scenario.player import Player
+from tui.language import say
 from tui.screens.dialogs import Ask
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ async def go_to_step(app: "KubariumApp", player: Player) -> None:
         return next((n for n, step in enumerate(steps) if step.id and step.id == value), None)
 
     def check(value: str) -> str:
-        return "" if number_of(value) is not None else f"1 to {len(steps)}, or a step's id"
+        if number_of(value) is not None:
+            return ""
+        return say("1 to {count}, or a step's id", count=len(steps))
 
     answer = await app.push_screen_wait(
-        Ask("Go to step", "A number or an id:", str(max(1, player.current)), check=check)
+        Ask(say("Go to step"), say("A number or an id:"), str(max(1, player.current)), check=check)
     )
     number = number_of(answer or "")
     if number is not None:

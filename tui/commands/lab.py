@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from tui.cli import EXIT_FAILED, EXIT_USAGE
+from tui.language import say, speak
 
 MARKS = {"passed": "✓", "shown": "✓", "failed": "✗", "active": "▶", "waiting": "·"}
 
@@ -73,10 +74,12 @@ def add_parser(parser: argparse.ArgumentParser, add_cluster_options: Any) -> Non
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; 2 when a file or a name is wrong."""
+    from engine.lab.course import language
     from engine.scenario.schema import ScenarioError
 
     options.learner = options.learner or login()
     try:
+        speak(language(options.lang))
         code: int = options.action(options)
     except ScenarioError as error:
         print(error, file=sys.stderr)
@@ -176,7 +179,9 @@ async def _on_screen(running: Any) -> None:
     from tui.commands.open import leave_on_signal
     from tui.embedded import EmbeddedSource
 
-    app = KubariumApp(EmbeddedSource(running.host), notice=running.host.notice)
+    app = KubariumApp(
+        EmbeddedSource(running.host), notice=running.host.notice, language=running.language
+    )
     app.show_lab(running)
     running.on_change = lambda _session: app.show_lab_progress()
     leave_on_signal(app.exit)
@@ -230,14 +235,14 @@ def _check(options: argparse.Namespace) -> int:
     lab = find_lab(options.name, learner=options.learner, lang=language(options.lang))
     state = progress().load(options.learner, lab.id)
     if state is None:
-        print(f"{lab.id} has not been started; start it: kubarium lab start {lab.id}")
+        print(say("{lab} has not been started; start it: kubarium lab start {lab}", lab=lab.id))
         return EXIT_FAILED
     if options.output == "json":
         print(json.dumps(state.as_json(), indent=2, ensure_ascii=False))
         return 0 if state.is_done else EXIT_FAILED
     print(
         f"{lab.title}  {state.points}/{state.total}"
-        + ("" if state.is_running else "  (not running)")
+        + ("" if state.is_running else f"  {say('(not running)')}")
     )
     for task, found in zip(lab.task, state.tasks, strict=False):
         print(f" {MARKS[found.state]} {task.title}  {found.points}/{task.points}")
@@ -254,14 +259,17 @@ def _ask(options: argparse.Namespace) -> int:
     kept = progress()
     state = kept.load(options.learner, lab.id)
     if state is None or not state.is_running:
-        print(f"{lab.id} is not running; start it: kubarium lab start {lab.id}", file=sys.stderr)
+        print(
+            say("{lab} is not running; start it: kubarium lab start {lab}", lab=lab.id),
+            file=sys.stderr,
+        )
         return EXIT_FAILED
     words = [options.word, *([options.text] if options.word == "answer" else [])]
     reply = asyncio.run(_await_reply(kept, options.learner, lab.id, words))
     if reply is None:
-        print("the running lab did not answer; is it still there?", file=sys.stderr)
+        print(say("the running lab did not answer; is it still there?"), file=sys.stderr)
         return EXIT_FAILED
-    print(reply[1], file=sys.stdout if reply[0] else sys.stderr)
+    print(say(reply[1]), file=sys.stdout if reply[0] else sys.stderr)
     return 0 if reply[0] else EXIT_FAILED
 
 

@@ -180,7 +180,9 @@ async def play_on_screen(
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(host.stop)
         await host.start()
-        app = KubariumApp(EmbeddedSource(host), notice=host.notice)
+        app = KubariumApp(
+            EmbeddedSource(host), notice=host.notice, language=language_of(options.lang)
+        )
         player = host.make_player(scenario, on_change=app.show_player)
         player.is_interactive = not options.headless
         player.screen = StageScreen(app, options.screenshot_dir or Path.cwd())

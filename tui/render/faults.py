@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from engine.api.fault_catalogue import CATALOGUE, FaultKind
 from engine.api.kubarium import Fault, Invariant
+from tui.language import say
 from tui.render.columns import AGE, NAME, Column
 from tui.render.text import Line, Span, State, fit
 
@@ -19,7 +20,8 @@ _STATES = {
 
 def fault_state(fault: Fault) -> State:
     """How far it is, as a symbol and a word."""
-    return _STATES.get(fault.status.phase, State("…", "pending", "wait"))
+    symbol, word, tone = _STATES.get(fault.status.phase, State("…", "pending", "wait"))
+    return State(symbol, say(word), tone)
 
 
 def time_left(fault: Fault, now: float) -> str:
@@ -67,26 +69,30 @@ def detail_lines(fault: Fault, now: float, cells: int) -> list[Line]:
         ]
     ]
     if kind is not None:
-        lines.append([Span(fit(kind.summary, cells).rstrip(), "dim")])
+        lines.append([Span(fit(say(kind.summary), cells).rstrip(), "dim")])
     if fault.status.phase == "Active":
         left = time_left(fault, now)
-        words = "until somebody ends it" if left == "open" else left
-        lines.append([Span("ends in  " if left != "open" else "goes on  ", "faint"), Span(words)])
+        words = say("until somebody ends it") if left == "open" else left
+        lines.append([_label("ends in" if left != "open" else "goes on"), Span(words)])
     if fault.status.message:
-        lines.append([Span("said     ", "faint"), Span(fault.status.message)])
+        lines.append([_label("said"), Span(fault.status.message)])
     settings = ", ".join(f"{name} {value}" for name, value in fault.spec.params.items())
     if settings:
-        lines.append([Span("with     ", "faint"), Span(settings)])
+        lines.append([_label("with"), Span(settings)])
     for index, name in enumerate(fault.status.touched):
-        lines.append([Span("touches  " if not index else "         ", "faint"), Span(name)])
+        lines.append([_label("touches" if not index else ""), Span(name)])
     for result in fault.status.steady_state:
         tone = "ok" if result.holds else "bad"
         mark = "✓" if result.holds else "✖"
         lines.append([Span(f"{mark} ", tone), Span(result.title), Span(f"  {result.found}", "dim")])
     for number, stage in enumerate(fault.spec.sequence, 1):
         parts = " and ".join(part.type for part in stage.faults)
-        lines.append([Span(f"stage {number}  ", "faint"), Span(parts)])
+        lines.append([Span(say("stage {number}", number=number) + "  ", "faint"), Span(parts)])
     return lines
+
+
+def _label(text: str) -> Span:
+    return Span(fit(say(text) if text else "", 9), "faint")
 
 
 def invariant_lines(invariants: Iterable[Invariant], cells: int) -> list[Line]:
@@ -96,7 +102,7 @@ def invariant_lines(invariants: Iterable[Invariant], cells: int) -> list[Line]:
     for found in invariants:
         status = found.status
         if status.get("holds", True):
-            words = str(found.spec.get("promise", found.metadata.name))
+            words = say(str(found.spec.get("promise", found.metadata.name)))
             holding.append([Span("✓ ", "ok"), Span(fit(words, max(0, cells - 2)).rstrip(), "dim")])
             continue
         count = status.get("violations", 0)
@@ -104,7 +110,7 @@ def invariant_lines(invariants: Iterable[Invariant], cells: int) -> list[Line]:
             [
                 Span("✖ ", "bad"),
                 Span(found.metadata.name, "bad", is_bold=True),
-                Span(f"  {count} times"),
+                Span("  " + say("{count} times", count=count)),
             ]
         )
         broken.append([Span(f"  {status.get('message', '')}")])
@@ -115,12 +121,12 @@ def invariant_lines(invariants: Iterable[Invariant], cells: int) -> list[Line]:
             where += f", after {status['cause']}"
         broken.append([Span(where, "dim")])
         broken += [[Span(f"  {name}", "dim")] for name in status.get("objects", ())]
-    return broken + holding or [[Span("not checked yet", "faint")]]
+    return broken + holding or [[Span(say("not checked yet"), "faint")]]
 
 
 def kind_lines(kind: FaultKind, cells: int) -> list[Line]:
     """One fault of the catalogue: what it does and which parameters it takes."""
-    lines: list[Line] = [[Span(fit(kind.summary, cells).rstrip())]]
+    lines: list[Line] = [[Span(fit(say(kind.summary), cells).rstrip())]]
     for parameter in kind.parameters:
         default = "" if parameter.default in (None, "") else f" ({parameter.default})"
         lines.append(

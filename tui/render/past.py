@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from engine.api.meta import ApiObject
+from tui.language import say
 from tui.render.text import Line, Span, fit_line
 from tui.render.yaml_text import to_yaml
 
@@ -40,14 +41,16 @@ def bar_lines(
         cells[knob] = Span("●", "accent", is_bold=True)
     when = datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S")
     is_live = revision >= newest
-    state = "▶ playing" if is_playing else ("live" if is_live else "‖ the past")
+    state = (
+        f"▶ {say('playing')}" if is_playing else say("live") if is_live else f"‖ {say('the past')}"
+    )
     words = [
         Span(f" {state} ", "ok" if is_live else "wait", is_bold=True),
-        Span(f" revision {revision}", "", is_bold=True),
+        Span(" " + say("revision {revision}", revision=revision), "", is_bold=True),
         Span(f" of {oldest}…{newest}  {when} UTC", "dim"),
         *([Span(f"  {pace:g}x", "info")] if pace != 1.0 else []),
         *([Span(f"  ◆ {mark}", "wait")] if mark is not None else []),
-        Span("   ←→ step  space play  m mark  D diff  esc live", "dim"),
+        Span("   " + say("←→ step  space play  m mark  D diff  esc live"), "dim"),
     ]
     return [cells, fit_line(words, room)]
 

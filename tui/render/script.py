@@ -5,6 +5,7 @@ from textwrap import wrap
 from engine.scenario.player import Player
 from engine.scenario.schema import StepBase
 from engine.scenario.steps import NoteStep, PromptStep
+from tui.language import say
 from tui.render.text import Line, Span, fit_line
 
 _MARKS = {"passed": ("✓", "ok"), "failed": ("✗", "bad"), "skipped": ("-", "gone")}
@@ -37,7 +38,9 @@ def narration_lines(player: Player, cells: int, rows: int) -> list[Line]:
     """What is told now: the verdict, the note, the narration of the step, what it waits for."""
     words: list[tuple[str, str, bool]] = []
     if player.is_done:
-        verdict = f"failed: {player.message}" if player.message else "passed"
+        verdict = (
+            say("failed: {message}", message=player.message) if player.message else say("passed")
+        )
         words.append((verdict, "bad" if player.message else "ok", True))
     else:
         step = player.step

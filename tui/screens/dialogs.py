@@ -9,6 +9,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from tui.language import say
+
 Check = Callable[[str], str]
 """What is wrong with a value, or nothing."""
 
@@ -34,7 +36,7 @@ class Confirm(ModalScreen[bool]):
             box.border_subtitle = "y / n"
             yield Static(self._text, markup=False)
             with Horizontal(id="buttons"):
-                yield Button("Cancel", id="no")
+                yield Button(say("Cancel"), id="no")
                 yield Button(self._verb, id="yes", variant="error")
 
     def action_answer(self, answer: bool) -> None:  # noqa: FBT001 - the binding's argument

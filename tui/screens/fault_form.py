@@ -16,6 +16,7 @@ from engine.api.frozen import freeze
 from engine.api.kubarium import Fault, FaultSpec, FaultTarget
 from engine.api.meta import ObjectMeta
 from engine.errors import EngineError
+from tui.language import say
 from tui.render.faults import kind_lines
 from tui.render.text import Line
 from tui.session import Session
@@ -47,20 +48,20 @@ class FaultForm(ModalScreen[Fault | None]):
     def compose(self) -> ComposeResult:
         """Type, target, parameters, duration, preview, buttons."""
         with Vertical(id="form") as box:
-            box.border_title = "New fault"
-            box.border_subtitle = "ctrl-e preview / esc"
-            options = [(f"{name}  {kind.summary}", name) for name, kind in CATALOGUE.items()]
+            box.border_title = say("New fault")
+            box.border_subtitle = say("ctrl-e preview / esc")
+            options = [(f"{name}  {say(kind.summary)}", name) for name, kind in CATALOGUE.items()]
             yield Select(options, value=self._type, allow_blank=False, id="type", compact=True)
             yield Static("", id="about")
-            yield Input(self._target, placeholder="target", id="target", compact=True)
-            yield Input("", placeholder="parameters: name=value …", id="params", compact=True)
-            yield Input("30s", placeholder="duration: 30s, 2m; empty: until ended", id="for",
+            yield Input(self._target, placeholder=say("target"), id="target", compact=True)
+            yield Input("", placeholder=say("parameters: name=value …"), id="params", compact=True)
+            yield Input("30s", placeholder=say("duration: 30s, 2m; empty: until ended"), id="for",
                         compact=True)  # fmt: skip
             yield Static("", id="problem", markup=False)
             with Horizontal(id="buttons"):
-                yield Button("Preview", id="preview", compact=True)
-                yield Button("Cancel", id="no", compact=True)
-                yield Button("Begin", id="yes", variant="error", compact=True)
+                yield Button(say("Preview"), id="preview", compact=True)
+                yield Button(say("Cancel"), id="no", compact=True)
+                yield Button(say("Begin"), id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
         """Say what the chosen fault is."""
@@ -116,7 +117,7 @@ class FaultForm(ModalScreen[Fault | None]):
         lines: list[Line] = kind_lines(self.kind, 60)
         self.query_one("#about", Static).update(Paint.of(self.app).text(*lines))
         target = self.query_one("#target", Input)
-        target.placeholder = f"target: {_HINTS[self.kind.hits]}"
+        target.placeholder = say("target: {hint}", hint=say(_HINTS[self.kind.hits]))
         target.disabled = self.kind.hits == "cluster"
 
     def _say(self, words: str) -> None:
@@ -134,7 +135,7 @@ class FaultForm(ModalScreen[Fault | None]):
                 await asyncio.sleep(0.05)
         finally:
             await source.delete(Fault, made.metadata.name)
-        return "the cluster does not say: does its time stand still?"
+        return say("the cluster does not say: does its time stand still?")
 
     def _fault(self, *, is_dry_run: bool = False) -> Fault:
         """The fault that the form describes.
@@ -167,9 +168,11 @@ def preview_words(fault: Fault) -> str:
         return fault.status.message
     touched = fault.status.touched
     if not touched:
-        return "touches the cluster as a whole"
-    more = f" and {len(touched) - 6} more" if len(touched) > 6 else ""
-    return f"touches {len(touched)}: {', '.join(touched[:6])}{more}"
+        return say("touches the cluster as a whole")
+    names = ", ".join(touched[:6])
+    if len(touched) > 6:
+        names += " " + say("and {count} more", count=len(touched) - 6)
+    return say("touches {count}: {names}", count=len(touched), names=names)
 
 
 def read_params(text: str) -> dict[str, Any]:
@@ -182,7 +185,9 @@ def read_params(text: str) -> dict[str, Any]:
     for word in text.split():
         name, sign, value = word.partition("=")
         if not sign:
-            raise ValueError(f"parameters are name=value words, and {word!r} is none")
+            raise ValueError(
+                say("parameters are name=value words, and {word} is none", word=repr(word))
+            )
         found[name] = value
     return found
 
@@ -200,9 +205,9 @@ def read_seconds(text: str) -> float | None:
     try:
         seconds = float(number) * unit
     except ValueError:
-        raise ValueError(f"a duration is 30s or 2m, not {text!r}") from None
+        raise ValueError(say("a duration is 30s or 2m, not {text}", text=repr(text))) from None
     if seconds <= 0:
-        raise ValueError("a duration is more than nothing; leave it empty for: until ended")
+        raise ValueError(say("a duration is more than nothing; leave it empty for: until ended"))
     return seconds
 
 
@@ -213,7 +218,8 @@ def read_target(kind: FaultKind, text: str, namespace: str) -> FaultTarget:
         ValueError: the fault needs a target and there is none.
     """
     if not text and kind.needs_target and kind.hits != "cluster":
-        raise ValueError(f"{kind.name} needs a target: {_HINTS[kind.hits]}")
+        hint = say(_HINTS[kind.hits])
+        raise ValueError(say("{fault} needs a target: {hint}", fault=kind.name, hint=hint))
     if kind.hits == "component":
         return FaultTarget(component=text)
     if kind.hits == "nodes":
@@ -232,7 +238,7 @@ def read_target(kind: FaultKind, text: str, namespace: str) -> FaultTarget:
     names = [word.rpartition("/") for word in words]
     spaces = {space for space, _, _ in names if space}
     if len(spaces) > 1:
-        raise ValueError("one fault hits pods of one namespace")
+        raise ValueError(say("one fault hits pods of one namespace"))
     return FaultTarget(
         namespace=spaces.pop() if spaces else namespace,
         pods=tuple(name for _, _, name in names),

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from engine.api.kubarium import Fault, Invariant
 from engine.api.meta import ApiObject
 from engine.errors import EngineError
+from tui.language import say
 from tui.render import faults
 from tui.render.text import Span
 from tui.screens.view import View
@@ -45,15 +46,15 @@ class FaultsScreen(View):
         active = sum(
             1 for fault in self.session.objects(Fault).values() if fault.status.phase == "Active"
         )
-        return f"{active} active" if active else "nothing is broken"
+        return say("{count} active", count=active) if active else say("nothing is broken")
 
     def body(self) -> Iterator[Widget]:
         """Table, detail, invariants."""
         with Horizontal(id="columns"):
             with Vertical(id="left"):
                 yield ObjectTable(now=lambda: self.session.now, id="rows")
-                yield Panel("Fault", id="detail")
-            yield Panel("Invariants", id="promises")
+                yield Panel(say("Fault"), id="detail")
+            yield Panel(say("Invariants"), id="promises")
 
     def on_mount(self) -> None:
         """Ask about the invariants too."""
@@ -96,7 +97,7 @@ class FaultsScreen(View):
     def _show_detail(self) -> None:
         fault = self.rows.selected
         if not isinstance(fault, Fault):
-            words = "nothing is broken: f makes a fault, ! ends them all"
+            words = say("nothing is broken: f makes a fault, ! ends them all")
             self.detail.show([[Span(words, "faint")]])
             return
         self.detail.show(faults.detail_lines(fault, self.session.now, self.detail.room[0]))
@@ -109,5 +110,7 @@ class FaultsScreen(View):
             self.promises.show([[Span(str(error), "bad")]])
             return
         broken = sum(1 for one in found if not one.status.get("holds", True))
-        self.promises.border_subtitle = f"{broken} broken" if broken else f"{len(found)} hold"
+        self.promises.border_subtitle = (
+            say("{count} broken", count=broken) if broken else say("{count} hold", count=len(found))
+        )
         self.promises.show(faults.invariant_lines(found, self.promises.room[0]))

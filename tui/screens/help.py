@@ -5,6 +5,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from tui import keymap
+from tui.language import say
 from tui.render.text import Line, Span, fit
 from tui.widgets.text_view import TextView
 
@@ -33,14 +34,18 @@ def help_lines(kind: str) -> list[Line]:
             continue
         if action.group != group:
             group = action.group
-            title = f"{group} ({kind})" if kind and "object" in group else group
+            title = f"{say(group)} ({kind})" if kind and "object" in group else say(group)
             lines += [[], [Span(title, "accent", is_bold=True)]]
-        lines.append(_entry(keymap.key_label(action.keys), f"{action.title:<16} {action.help}"))
-    lines += [[], [Span("Moving", "accent", is_bold=True)]]
-    lines += [_entry(keys, words) for keys, words in _MOVES]
-    lines += [[], [Span("States", "accent", is_bold=True)]]
+        lines.append(
+            _entry(
+                keymap.key_label(action.keys), f"{fit(say(action.title), 16)} {say(action.help)}"
+            )
+        )
+    lines += [[], [Span(say("Moving"), "accent", is_bold=True)]]
+    lines += [_entry(keys, say(words)) for keys, words in _MOVES]
+    lines += [[], [Span(say("States"), "accent", is_bold=True)]]
     lines += [
-        [Span("  "), Span(fit(symbol, 14), tone, is_bold=True), Span(words)]
+        [Span("  "), Span(fit(symbol, 14), tone, is_bold=True), Span(say(words))]
         for symbol, tone, words in _STATES
     ]
     return lines[1:]
@@ -63,7 +68,7 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Fill the page."""
         page = self.query_one("#page", TextView)
-        page.border_title = "Keys"
+        page.border_title = say("Keys")
         page.border_subtitle = "esc"
         page.show(help_lines(self._kind))
         page.focus()

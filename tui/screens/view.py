@@ -1,11 +1,12 @@
 """What every view has: header, tabs, body, command line, footer, and deltas while in front."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
@@ -15,6 +16,7 @@ from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
 from tui import keymap
+from tui.language import say
 from tui.render.rows import FilterError, parse_filter
 from tui.session import Delta, Session
 from tui.widgets.command_line import CommandLine
@@ -86,7 +88,8 @@ class View(Screen[None]):
     def compose(self) -> ComposeResult:
         """Header, tabs, body, command line, footer."""
         yield ClusterHeader(self.session)
-        yield ViewTabs(VIEWS, self.NAME, self.crumbs)
+        tabs = [(name, key, say(title)) for name, key, title in VIEWS]
+        yield ViewTabs(tabs, self.NAME, self.crumbs)
         yield from self.body()
         yield CommandLine(_COMMAND_NAMES, self._namespaces)
         if self.kubarium.player is not None:
@@ -160,6 +163,16 @@ class View(Screen[None]):
             self.refresh_bindings()
 
     # Actions
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys that apply here, with their names in the language spoken."""
+        return {
+            key: found._replace(
+                binding=replace(found.binding, description=say(found.binding.description))
+            )
+            for key, found in super().active_bindings.items()
+        }
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only actions that apply to what is chosen are bound."""

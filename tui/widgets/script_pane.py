@@ -5,6 +5,7 @@ from textual import events
 from textual.widget import Widget
 
 from engine.scenario.player import Player
+from tui.language import say
 from tui.render.script import narration_lines, step_lines
 from tui.render.text import Line, Span, width
 from tui.widgets.painting import Paint
@@ -35,8 +36,10 @@ class ScriptPane(Widget):
         self.set_class(self.app.size.height < 32, "-low")
         lines = self._lines()
         player = self.player
-        state = "done" if player.is_done else ("‖ paused" if player.is_paused else "▶ playing")
-        keys = "" if player.is_done else "  , play/pause  . step  < > speed  J go to"
+        state = say("done")
+        if not player.is_done:
+            state = f"‖ {say('paused')}" if player.is_paused else f"▶ {say('playing')}"
+        keys = "" if player.is_done else "  " + say(", play/pause  . step  < > speed  J go to")
         self.border_subtitle = f"{state}{keys}"
         if lines != self._shown:
             self._shown = lines

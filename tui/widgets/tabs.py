@@ -1,5 +1,6 @@
 """The line of tabs: every view, its key, and where we are."""
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.message import Message
@@ -39,7 +40,7 @@ class ViewTabs(Widget):
     def render(self) -> Text:
         """All tabs, as long as there is room for; the one in front always."""
         line: Line = [span for _, spans in self._shown() for span in spans]
-        gap = self.size.width - width(line) - len(self._note) - 1
+        gap = self.size.width - width(line) - cell_len(self._note) - 1
         if self._note and gap > 0:
             line += [Span(" " * gap), Span(self._note, "dim")]
         return Paint.of(self.app).text(line)

@@ -7,6 +7,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.errors import EngineError
+from tui.language import say
 from tui.render.past import bar_lines, revision_at
 from tui.session import Session
 from tui.widgets.painting import Paint
@@ -58,7 +59,7 @@ class TimeBar(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Learn how far the history reaches."""
-        self.border_title = "Time"
+        self.border_title = say("Time")
         self.set_interval(PLAY_EVERY, self._frame)
         self._learn()
         self.focus()
