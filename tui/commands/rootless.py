@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 from pathlib import Path
 
 from engine.adapters import places
@@ -21,11 +23,15 @@ def begin(options: argparse.Namespace) -> None:
         ConfigError: real containers were asked for, and cannot be had.
     """
     if places.is_inside():
+        for number in (signal.SIGTERM, signal.SIGHUP):  # until the command itself listens to them
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _stop)
         outside.leave(places.holder())
         return
     if not _wants_containers(options):
         return
-    found = entering.enter(containers_folder(getattr(options, "data", None)))
+    data = getattr(options, "data", None)
+    found = entering.enter(containers_folder(data), is_kept=data is not None)
     if getattr(options, "runtime", "") == "podman":
         raise ConfigError(f"containers cannot be run here: {found.reason}")
     refusals.append(found.reason)
@@ -39,6 +45,11 @@ def end(options: argparse.Namespace) -> None:
     entering.leave(is_kept=is_kept)
     if not is_kept:
         wipe(Path(places.space()))
+
+
+def _stop(number: int, _frame: object) -> None:
+    """End by way of `end`."""
+    sys.exit(128 + number)
 
 
 def _wants_containers(options: argparse.Namespace) -> bool:

@@ -24,8 +24,7 @@ RESOLV = Path("/etc/resolv.conf")
 class SlotRecord:
     """Who holds or held a slot. With *is_kept* its containers are to survive its process.
 
-    *address* is the Podman service it was told to use; empty for one of its own. *space* says which
-    namespaces an ordinary user's cluster is in, by the folder they were made for.
+    *address* is the Podman service it was told to use; empty for one of its own.
     """
 
     instance: str
@@ -33,7 +32,6 @@ class SlotRecord:
     pid: int
     is_kept: bool = False
     address: str = ""
-    space: str = ""
 
 
 @attrs.define(eq=False)

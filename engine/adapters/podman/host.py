@@ -146,7 +146,6 @@ class PodmanHost:
             pid=os.getpid(),
             is_kept=self.keeps,
             address=self.address,
-            space=places.space(),
         )
         self._slot = acquire(record, folder=self.slots)
         self._strategy = (

@@ -6,12 +6,12 @@ signals. Inside it is called root, and nearly everything is done as root does it
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from engine.adapters import places
-from engine.adapters.network.slots import abandoned
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.rootless import namespaces, requirements
 from engine.errors import AdapterError
@@ -50,11 +50,11 @@ def podman_environment() -> dict[str, str]:
     }
 
 
-def enter(state: Path) -> Preflight:
+def enter(state: Path, *, is_kept: bool) -> Preflight:
     """Begin anew inside the namespaces of the cluster with its files in *state*.
 
     Returns only if it cannot be: what was found then says why. What killed clusters of this user
-    left running is ended first.
+    left running is ended first. With *is_kept* what runs inside may outlive us.
     """
     found = inspect_host()
     if not found.can_enter:
@@ -62,7 +62,11 @@ def enter(state: Path) -> Preflight:
     try:
         namespaces.make_private(places.user_runtime())
         end_abandoned()
-        pid = namespaces.find(state) or _make(state, found.podman)
+        pid = namespaces.find(state)
+        namespaces.claim(state, pid, is_kept=is_kept)
+        if not pid:
+            pid = _make(state, found.podman)
+            namespaces.claim(state, pid, is_kept=is_kept)
         environment = inner_environment(os.environ, state, pid)
         namespaces.join(pid, "user", "mnt")
     except (AdapterError, OSError) as error:
@@ -85,10 +89,14 @@ def inner_environment(outer: Mapping[str, str], state: Path, pid: int) -> dict[s
 
 
 def end_abandoned() -> None:
-    """End what still runs of this user's clusters that were killed and are not to be kept."""
-    for _, record in abandoned():
-        if record.space:
-            namespaces.end(Path(record.space))
+    """End what still runs of this user's clusters that were killed and are not to be kept.
+
+    Their files go too, but for those of containers' users, which are removed from inside.
+    """
+    for state in list(namespaces.abandoned()):
+        if namespaces.end(state):
+            shutil.rmtree(run_root(state), ignore_errors=True)
+            shutil.rmtree(state, ignore_errors=True)
 
 
 def leave(*, is_kept: bool) -> None:

@@ -57,8 +57,9 @@ def find(state: Path) -> int:
     """
     with contextlib.suppress(OSError, ValueError, KeyError):
         record = json.loads(_record(state).read_text())
-        if _started(record["pid"]) == record["started"] and _space(record["pid"]) != _space("self"):
-            return int(record["pid"])
+        pid = int(record["pid"])
+        if pid and _started(pid) == record["started"] and _space(pid) != _space("self"):
+            return pid
     mark = f"{STATE}={state}".encode()
     return next((pid for pid in _others() if mark in _environment(pid)), 0)
 
@@ -88,11 +89,35 @@ def make(state: Path, podman: Sequence[str], environment: Mapping[str, str]) -> 
     if not said or not said[0].isdigit():
         words = " ".join(done.stderr.split()[-40:])
         raise AdapterError(f"podman unshare: {words or 'it said nothing'}")
-    pid = int(said[0])
-    record = {"pid": pid, "started": _started(pid), "state": str(state)}
+    return int(said[0])
+
+
+def claim(state: Path, pid: int, *, is_kept: bool) -> None:
+    """Put down that this process is going to live in the namespaces that process *pid* holds.
+
+    0 stands for one that is still to be made.
+    With *is_kept* they outlive it, as long as the folder *state* is there.
+    """
+    record = {
+        "state": str(state),
+        "is_kept": is_kept,
+        "pid": pid,
+        "started": _started(pid),
+        "user": os.getpid(),
+        "user_started": _started(os.getpid()),
+    }
     make_private(_record(state).parent)
     _record(state).write_text(json.dumps(record))
-    return pid
+
+
+def abandoned() -> Iterator[Path]:
+    """For which folders there are namespaces that nobody lives in, and that are not to be kept."""
+    for path in sorted((runtime_folder() / "namespaces").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            record = json.loads(path.read_text())
+            is_used = record["user_started"] == _started(record["user"])
+            if not is_used and not (record["is_kept"] and Path(record["state"]).exists()):
+                yield Path(record["state"])
 
 
 def join(pid: int, *kinds: str) -> None:
