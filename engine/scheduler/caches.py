@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 import attrs
 
-from engine.api.core import Namespace
+from engine.api.core import Namespace, Service
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.api.policy import PodDisruptionBudget
-from engine.api.storage import CSINode, StorageClass
+from engine.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from engine.client.informer import Informer, InformerFactory
 from engine.scheduler.decider import Decider
 from engine.scheduler.hints import ClusterEvent
@@ -21,6 +21,14 @@ from engine.scheduler.node_table import NodeTable
 from engine.scheduler.pod_info import PodInfo, pod_info
 from engine.scheduler.volume_view import VolumeView
 
+_VOLUME_KINDS: tuple[type[ApiObject], ...] = (
+    PersistentVolumeClaim,
+    PersistentVolume,
+    StorageClass,
+    CSINode,
+    CSIDriver,
+    CSIStorageCapacity,
+)
 _GONE = frozenset({"Succeeded", "Failed"})
 
 
@@ -57,10 +65,12 @@ class Caches:
     listener: Listener
     pods: Informer[Pod] = attrs.field(init=False)
     budgets: Informer[PodDisruptionBudget] = attrs.field(init=False)
+    services: Informer[Service] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.pods = self.informers.informer(Pod)
         self.budgets = self.informers.informer(PodDisruptionBudget)
+        self.services = self.informers.informer(Service)
 
     def volume_view(self) -> VolumeView:
         """Claims, volumes and classes as the caches have them."""
@@ -69,14 +79,17 @@ class Caches:
             volumes=self.informers.informer(PersistentVolume).lister,
             classes=self.informers.informer(StorageClass).lister,
             csi_nodes=self.informers.informer(CSINode).lister,
+            drivers=self.informers.informer(CSIDriver).lister,
+            capacities=self.informers.informer(CSIStorageCapacity).lister,
         )
 
     def follow(self) -> None:
         """Hear of every change from now on."""
         self.informers.informer(Namespace).add_handler(self._on_namespace)
         self.informers.informer(Node).add_handler(self._on_node)
-        for cls in (PersistentVolumeClaim, PersistentVolume, StorageClass, CSINode):
+        for cls in _VOLUME_KINDS:
             self.informers.informer(cls).add_handler(self._on_volume)
+        self.services.add_handler(self._on_service)
         self.pods.add_handler(self._on_pod)
 
     def _on_namespace(self, key: str, _old: Namespace | None, new: Namespace | None) -> None:
@@ -94,6 +107,10 @@ class Caches:
         else:
             table.put_node(new)
             self.listener.happened(ClusterEvent(kind="Node", old=old, new=new))
+
+    def _on_service(self, _key: str, old: Service | None, new: Service | None) -> None:
+        if old is None or new is None or old.spec.selector != new.spec.selector:
+            self.listener.decider.forget_unowned()
 
     def _on_volume(self, key: str, old: Any, new: Any) -> None:
         found: ApiObject = new if new is not None else old

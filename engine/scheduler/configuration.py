@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import attrs
 
+from engine.api.core import Service
 from engine.api.frozen import freeze
 from engine.errors import ConfigError
 from engine.scheduler.framework import Filter, Score, Weighted
@@ -17,8 +18,9 @@ from engine.scheduler.plugin_args import DEFAULTS, Args
 from engine.scheduler.plugins.registry import PLUGINS, WITHOUT_NODES
 from engine.scheduler.profile import DEFAULT_SCHEDULER, Profile
 from engine.scheduler.read_args import Faults, read_args
-from engine.scheduler.volume_view import VolumeView
+from engine.scheduler.volume_view import Source, Table, VolumeView
 
+NO_SERVICES: Source[Service] = Table()
 API_VERSION = "kubescheduler.config.k8s.io/v1"
 KIND = "KubeSchedulerConfiguration"
 _FIELDS = frozenset(
@@ -47,10 +49,10 @@ class ProfileSettings:
     can_preempt: bool = True
     args: Mapping[str, Args] = attrs.field(factory=dict)
 
-    def make(self, view: VolumeView) -> Profile:
-        """The profile with its plugins."""
+    def make(self, view: VolumeView, services: Source[Service] = NO_SERVICES) -> Profile:
+        """The profile with its plugins, which look at volumes by *view* and at *services*."""
         made = {
-            name: PLUGINS[name].make(self.args.get(name, DEFAULTS), view)
+            name: PLUGINS[name].make(self.args.get(name, DEFAULTS), view, services)
             for name in dict.fromkeys((*self.filters, *(name for name, _ in self.scores)))
         }
         preemption = self.args.get("DefaultPreemption", DEFAULTS)
@@ -63,6 +65,7 @@ class ProfileSettings:
             can_preempt=self.can_preempt,
             min_candidate_percent=preemption.min_candidate_percent,
             min_candidate_nodes=preemption.min_candidate_nodes,
+            bind_timeout=self.args.get("VolumeBinding", DEFAULTS).bind_timeout,
         )
 
 

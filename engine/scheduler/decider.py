@@ -103,6 +103,11 @@ class Decider:
             self._trim_groups()
         return made
 
+    def forget_unowned(self) -> None:
+        """Have pods without an owner judged anew: what services select has changed."""
+        for key in [key for key, made in self._evaluations.items() if not made.info.owner]:
+            del self._evaluations[key]
+
     def renew(self) -> None:
         """Have pods with volumes judged anew: what is known of volumes changed."""
         for evaluation in self._evaluations.values():

@@ -237,6 +237,8 @@ _HINTS: Mapping[tuple[str, str], Hint] = {
     ("VolumeBinding", "PersistentVolume"): _exists,
     ("VolumeBinding", "StorageClass"): _exists,
     ("VolumeBinding", "CSINode"): _exists,
+    ("VolumeBinding", "CSIDriver"): _exists,
+    ("VolumeBinding", "CSIStorageCapacity"): _exists,
     ("VolumeBinding", "Node"): _has_other_labels,
     ("VolumeZone", "PersistentVolumeClaim"): _is_our_claim,
     ("VolumeZone", "PersistentVolume"): _exists,

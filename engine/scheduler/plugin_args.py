@@ -28,6 +28,7 @@ class Args:
         ignores_preferred_of_others: whether preferred terms of pods there are left out.
         min_candidate_percent: of DefaultPreemption.
         min_candidate_nodes: of DefaultPreemption.
+        bind_timeout: of VolumeBinding, seconds.
     """
 
     strategy: str = "LeastAllocated"
@@ -41,6 +42,7 @@ class Args:
     ignores_preferred_of_others: bool = False
     min_candidate_percent: int = 10
     min_candidate_nodes: int = 100
+    bind_timeout: float = 600.0
 
 
 DEFAULTS = Args()

@@ -20,6 +20,7 @@ class Profile:
         can_preempt: whether a pod that fits nowhere may make others go.
         min_candidate_percent: the least share of nodes that preemption looks at, in percent.
         min_candidate_nodes: the least number of nodes that preemption looks at.
+        bind_timeout: seconds that a pod's claims have to be bound.
     """
 
     name: str = DEFAULT_SCHEDULER
@@ -28,6 +29,7 @@ class Profile:
     can_preempt: bool = True
     min_candidate_percent: int = 10
     min_candidate_nodes: int = 100
+    bind_timeout: float = 600.0
 
     def filters_for(self, info: PodInfo) -> tuple[Filter, ...]:
         """The filters that a pod could fail, in the order in which they are asked.

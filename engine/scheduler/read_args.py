@@ -117,8 +117,9 @@ def read_args(name: str, value: Json, path: str, faults: Faults) -> Args:
         )
     if name == "VolumeBinding":
         faults.unknown(value, fields | {"bindTimeoutSeconds", "shape"}, path)
-    else:
-        faults.unknown(value, fields, path)
+        seconds = faults.number(value, "bindTimeoutSeconds", path, default=600, lowest=0)
+        return Args(bind_timeout=float(seconds))
+    faults.unknown(value, fields, path)
     return Args()
 
 

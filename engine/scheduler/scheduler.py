@@ -78,7 +78,10 @@ class Scheduler:
         self.queue = SchedulingQueue(settings.initial_backoff, settings.max_backoff)
         self.caches = Caches(self.informers, self)
         self.volumes = self.caches.volume_view()
-        self.profiles = {given.name: given.make(self.volumes) for given in settings.profiles}
+        self.profiles = {
+            given.name: given.make(self.volumes, self.caches.services.lister)
+            for given in settings.profiles
+        }
         self.decider = Decider(self.table, self.nominator, self.random)
         self._preemption = Preemption(self.decider, self.random)
         self._reporter = Reporter(self.loop, self.client, self._recorder_for)
@@ -140,6 +143,8 @@ class Scheduler:
         if plan is None:
             self._bind(queued, info, decision)
             return
+        profile = self.profile_of(info.pod)
+        assert profile is not None
         try:
             self._binder.begin(
                 info.key,
@@ -147,6 +152,7 @@ class Scheduler:
                 plan,
                 on_bound=lambda: self._bind(queued, info, decision),
                 on_failed=lambda why: self._give_back(queued, info, why),
+                timeout=profile.bind_timeout,
             )
         except ApiError as error:
             self._give_back(queued, info, f"binding volumes: {error}")

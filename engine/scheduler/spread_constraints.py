@@ -3,8 +3,14 @@
 Source: podtopologyspread/common.go and plugin.go, kubernetes v1.34.
 """
 
+from collections.abc import Iterable
+
 import attrs
 
+from engine.api.core import Service
+from engine.api.frozen import FrozenDict
+from engine.api.meta import LabelSelector
+from engine.api.selectors import Selector, from_label_selector
 from engine.api.wire import Json
 from engine.scheduler.affinity_term import selector_of, with_label_keys
 from engine.scheduler.node_table import ZONE
@@ -42,18 +48,28 @@ class SpreadConstraint:
 
 
 def constraints_of(
-    info: PodInfo, defaults: tuple[Json, ...] = SYSTEM_DEFAULTS, *, is_system: bool = True
+    info: PodInfo,
+    defaults: tuple[Json, ...] = SYSTEM_DEFAULTS,
+    *,
+    is_system: bool = True,
+    services: Iterable[Service] = (),
 ) -> tuple[SpreadConstraint, ...]:
-    """The pod's constraints; one that has none but an owner spreads from its siblings.
+    """The pod's constraints; one that has none spreads from its siblings.
+
+    Those are the pods of the same owner, and without an owner the pods that are behind all the
+    *services* that it is behind; what an owner selects, services select as well.
 
     *is_system* says that *defaults* are the system's own.
     """
     given = info.pod.spec.topology_spread_constraints
     if given:
         return tuple(_explicit(constraint, info) for constraint in given)
-    if not info.owner:
-        return ()
     group = PodGroup(info.namespace, owner=info.owner)
+    if not info.owner:
+        selector = _selector_behind(info, services)
+        if selector is None:
+            return ()
+        group = PodGroup(info.namespace, selector=selector)
     return tuple(
         SpreadConstraint(
             label=str(constraint["topologyKey"]),
@@ -65,6 +81,23 @@ def constraints_of(
         )
         for constraint in defaults
     )
+
+
+def _selector_behind(info: PodInfo, services: Iterable[Service]) -> Selector | None:
+    """What all services that a pod is behind select together; None if it is behind none.
+
+    Source: DefaultSelector, plugins/helper/spread.go, kubernetes v1.34.
+    """
+    labels: dict[str, str] = {}
+    for service in services:
+        wanted = service.spec.selector
+        if (
+            wanted
+            and service.metadata.namespace == info.namespace
+            and wanted.items() <= info.labels.items()
+        ):
+            labels |= wanted
+    return from_label_selector(LabelSelector(match_labels=FrozenDict(labels))) if labels else None
 
 
 def _explicit(constraint: Json, info: PodInfo) -> SpreadConstraint:

@@ -12,11 +12,10 @@ from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.apiserver.errors import ApiError
 from engine.client.client import Client
 from engine.kernel.loop import Loop, Timer
+from engine.scheduler.plugin_args import DEFAULTS
 from engine.scheduler.plugins.volume_binding import BindingPlan
 from engine.scheduler.volume_view import BIND_COMPLETED, SELECTED_NODE, VolumeView
 
-BIND_TIMEOUT = 600.0
-"""Seconds after which a pod whose claims are still not bound is tried anew."""
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 
 
@@ -50,8 +49,11 @@ class VolumeBinder:
         *,
         on_bound: Callable[[], None],
         on_failed: Callable[[str], None],
+        timeout: float = DEFAULTS.bind_timeout,
     ) -> None:
         """Write *plan*; then one of the callbacks is called, perhaps at once.
+
+        A pod whose claims are not bound after *timeout* seconds is tried anew.
 
         Raises:
             ApiError: it could not be written; nothing is waited for.
@@ -74,7 +76,7 @@ class VolumeBinder:
             node,
             on_bound,
             on_failed,
-            self.loop.call_later(BIND_TIMEOUT, self._give_up, pod_key),
+            self.loop.call_later(timeout, self._give_up, pod_key),
             selected_at,
         )
         self._check(self._waiting[pod_key])

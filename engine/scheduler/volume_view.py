@@ -16,8 +16,8 @@ from engine.api.meta import ApiObject
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.api.quantity import parse
-from engine.api.selectors import matches
-from engine.api.storage import CSINode, StorageClass
+from engine.api.selectors import Selector, from_label_selector, matches
+from engine.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from engine.scheduler.pod_info import PodInfo
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
@@ -79,6 +79,8 @@ class VolumeView:
     volumes: Source[PersistentVolume] = attrs.field(factory=Table)
     classes: Source[StorageClass] = attrs.field(factory=Table)
     csi_nodes: Source[CSINode] = attrs.field(factory=Table)
+    drivers: Source[CSIDriver] = attrs.field(factory=Table)
+    capacities: Source[CSIStorageCapacity] = attrs.field(factory=Table)
     assumed: dict[str, str] = attrs.field(factory=dict)
 
     def claims_of(self, info: PodInfo) -> Claims:
@@ -141,6 +143,28 @@ class VolumeView:
         """Whether the claim's class makes volumes."""
         found = self.class_of(claim)
         return found is not None and found.provisioner not in ("", NO_PROVISIONER)
+
+    def places_with_room(self, claim: PersistentVolumeClaim) -> tuple[Selector, ...] | None:
+        """Selectors of the nodes where the claim's driver has room for it; None for all nodes.
+
+        Only of drivers that publish what they have.
+
+        Source: hasEnoughCapacity, volumebinding/binder.go, kubernetes v1.34.
+        """
+        wanted = claim.spec.resources.requests.get("storage")
+        found = self.class_of(claim)
+        driver = self.drivers.get(found.provisioner) if found is not None else None
+        if found is None or wanted is None or driver is None or not driver.spec.storage_capacity:
+            return None
+        size = parse(wanted)
+        return tuple(
+            selector
+            for capacity in self.capacities
+            if capacity.storage_class_name == found.metadata.name
+            and (limit := capacity.maximum_volume_size or capacity.capacity) is not None
+            and parse(limit) >= size
+            and (selector := from_label_selector(capacity.node_topology)) is not None
+        )
 
 
 def _problem(claim: PersistentVolumeClaim | None, name: str, pod: Pod) -> str:

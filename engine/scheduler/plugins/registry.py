@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from engine.api.core import Service
 from engine.scheduler.framework import Filter, Score
 from engine.scheduler.plugin_args import Args
 from engine.scheduler.plugins.balanced_allocation import BalancedAllocation
@@ -23,9 +24,9 @@ from engine.scheduler.plugins.topology_spread import TopologySpread
 from engine.scheduler.plugins.volume_binding import VolumeBinding
 from engine.scheduler.plugins.volume_restrictions import VolumeRestrictions
 from engine.scheduler.plugins.volume_zone import VolumeZone
-from engine.scheduler.volume_view import VolumeView
+from engine.scheduler.volume_view import Source, VolumeView
 
-Make = Callable[[Args, VolumeView], Filter | Score]
+Make = Callable[[Args, VolumeView, Source[Service]], Filter | Score]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,37 +39,43 @@ class Entry:
 
 
 PLUGINS: Mapping[str, Entry] = {
-    "NodeUnschedulable": Entry(make=lambda _args, _view: NodeUnschedulable()),
-    "NodeName": Entry(make=lambda _args, _view: NodeName()),
-    "TaintToleration": Entry(make=lambda _args, _view: TaintToleration(), weight=3),
-    "NodeAffinity": Entry(make=lambda args, _view: NodeAffinity(args.added_affinity), weight=2),
-    "NodePorts": Entry(make=lambda _args, _view: NodePorts()),
+    "NodeUnschedulable": Entry(make=lambda _args, _view, _services: NodeUnschedulable()),
+    "NodeName": Entry(make=lambda _args, _view, _services: NodeName()),
+    "TaintToleration": Entry(make=lambda _args, _view, _services: TaintToleration(), weight=3),
+    "NodeAffinity": Entry(
+        make=lambda args, _view, _services: NodeAffinity(args.added_affinity), weight=2
+    ),
+    "NodePorts": Entry(make=lambda _args, _view, _services: NodePorts()),
     "NodeResourcesFit": Entry(
-        make=lambda args, _view: NodeResourcesFit(
+        make=lambda args, _view, _services: NodeResourcesFit(
             args.strategy, args.weights, args.shape, args.ignored_resources
         ),
         weight=1,
     ),
-    "VolumeRestrictions": Entry(make=lambda _args, view: VolumeRestrictions(view)),
-    "NodeVolumeLimits": Entry(make=lambda _args, view: NodeVolumeLimits(view)),
-    "VolumeBinding": Entry(make=lambda _args, view: VolumeBinding(view)),
-    "VolumeZone": Entry(make=lambda _args, view: VolumeZone(view)),
+    "VolumeRestrictions": Entry(make=lambda _args, view, _services: VolumeRestrictions(view)),
+    "NodeVolumeLimits": Entry(make=lambda _args, view, _services: NodeVolumeLimits(view)),
+    "VolumeBinding": Entry(make=lambda _args, view, _services: VolumeBinding(view)),
+    "VolumeZone": Entry(make=lambda _args, view, _services: VolumeZone(view)),
     "PodTopologySpread": Entry(
-        make=lambda args, _view: TopologySpread(
-            args.default_constraints, args.is_system_defaulting
+        make=lambda args, _view, services: TopologySpread(
+            args.default_constraints, args.is_system_defaulting, services
         ),
         weight=2,
     ),
     "InterPodAffinity": Entry(
-        make=lambda args, _view: InterPodAffinity(
+        make=lambda args, _view, _services: InterPodAffinity(
             args.hard_pod_affinity_weight, args.ignores_preferred_of_others
         ),
         weight=2,
     ),
     "NodeResourcesBalancedAllocation": Entry(
-        make=lambda args, _view: BalancedAllocation(args.weights), is_filter=False, weight=1
+        make=lambda args, _view, _services: BalancedAllocation(args.weights),
+        is_filter=False,
+        weight=1,
     ),
-    "ImageLocality": Entry(make=lambda _args, _view: ImageLocality(), is_filter=False, weight=1),
+    "ImageLocality": Entry(
+        make=lambda _args, _view, _services: ImageLocality(), is_filter=False, weight=1
+    ),
 }
 
 WITHOUT_NODES = ("SchedulingGates", "PrioritySort", "DefaultPreemption", "DefaultBinder")

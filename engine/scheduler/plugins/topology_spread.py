@@ -4,13 +4,14 @@ Source: podtopologyspread/filtering.go and scoring.go, kubernetes v1.34.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import ClassVar
 
 import attrs
 import numpy as np
 
+from engine.api.core import Service
 from engine.api.wire import Json
 from engine.scheduler.columns import Ints, Mask, Rows, per_domain
 from engine.scheduler.framework import MAX_SCORE, Scores, Verdict
@@ -37,7 +38,8 @@ class TopologySpread:
     """Filters by required constraints, scores by the others.
 
     *defaults* apply to pods without constraints of their own; *is_system* tells that they are the
-    system's, for which nodes without a zone count too.
+    system's, for which nodes without a zone count too. Pods without an owner spread among those
+    behind the same *services*.
     """
 
     NAME: ClassVar[str] = "PodTopologySpread"
@@ -47,6 +49,7 @@ class TopologySpread:
 
     defaults: tuple[Json, ...] = SYSTEM_DEFAULTS
     is_system: bool = True
+    services: Iterable[Service] = ()
     constraints: Callable[[PodInfo], tuple[SpreadConstraint, ...]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -121,7 +124,7 @@ class TopologySpread:
         return np.where(raw < 0, 0.0, shares)
 
     def _constraints(self, info: PodInfo) -> tuple[SpreadConstraint, ...]:
-        return constraints_of(info, self.defaults, is_system=self.is_system)
+        return constraints_of(info, self.defaults, is_system=self.is_system, services=self.services)
 
     def _judge(
         self, constraint: SpreadConstraint, table: NodeTable, eligible: Mask, codes: Ints

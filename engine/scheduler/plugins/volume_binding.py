@@ -8,9 +8,10 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
+from engine.api.frozen import EMPTY
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.wire import Json
-from engine.scheduler.columns import Mask, Rows
+from engine.scheduler.columns import Ints, Mask, Rows
 from engine.scheduler.framework import Verdict
 from engine.scheduler.node_selection import any_term
 from engine.scheduler.node_table import NodeTable
@@ -19,7 +20,9 @@ from engine.scheduler.volume_view import SELECTED_NODE, VolumeView
 
 REASON_CONFLICT = "node(s) didn't match PersistentVolume's node affinity"
 REASON_NONE = "node(s) didn't find available persistent volumes to bind"
-_CONFLICT, _NONE, _NOWHERE = 1, 2, 4
+REASON_FULL = "node(s) did not have enough free storage"
+_CONFLICT, _NONE, _NOWHERE, _FULL = 1, 2, 4, 8
+_REASONS = {_CONFLICT: REASON_CONFLICT, _NONE: REASON_NONE, _FULL: REASON_FULL}
 
 
 @attrs.frozen(kw_only=True)
@@ -58,27 +61,28 @@ class VolumeBinding:
         for _, volume in claims.bound:
             codes[~reachable(volume, table, rows)] |= _CONFLICT
         if len(claims.delayed) == 1:
-            codes[~self._can_have(claims.delayed[0], table, rows)] |= _NONE
+            codes |= self._lacks(claims.delayed[0], table, rows)
         elif claims.delayed:
             for index, row in enumerate(rows):
-                if table.nodes[row] is not None and self._plan(claims.delayed, table, row) is None:
-                    codes[index] |= _NONE
+                if table.nodes[row] is not None:
+                    found = self._plan(claims.delayed, table, row)
+                    codes[index] |= found if isinstance(found, int) else 0
 
         def reasons(code: int) -> tuple[str, ...]:
-            found = [REASON_CONFLICT] if code & _CONFLICT else []
-            return (*found, REASON_NONE) if code & _NONE else tuple(found)
+            return tuple(words for bit, words in _REASONS.items() if code & bit)
 
         return Verdict(codes, reasons)
 
     def plan(self, info: PodInfo, table: NodeTable, node_name: str) -> BindingPlan:
         """What has to be written for a pod that goes to a node which passed."""
         delayed = self.view.claims_of(info).delayed
-        found = self._plan(delayed, table, table.rows[node_name]) if delayed else None
-        return found or BindingPlan()
+        found = self._plan(delayed, table, table.rows[node_name]) if delayed else 0
+        return found if isinstance(found, BindingPlan) else BindingPlan()
 
     def _plan(
         self, claims: tuple[PersistentVolumeClaim, ...], table: NodeTable, row: int
-    ) -> BindingPlan | None:
+    ) -> BindingPlan | int:
+        """What has to be written for a node, or what it lacks."""
         rows = np.array([row], np.intp)
         bind: list[tuple[PersistentVolumeClaim, PersistentVolume]] = []
         provision: list[PersistentVolumeClaim] = []
@@ -87,7 +91,7 @@ class VolumeBinding:
             selected = claim.metadata.annotations.get(SELECTED_NODE)
             if selected is not None:
                 if selected != table.names[row]:
-                    return None
+                    return _NONE
                 provision.append(claim)
                 continue
             for volume in self.view.available_for(claim):
@@ -97,29 +101,41 @@ class VolumeBinding:
                     bind.append((claim, volume))
                     break
             else:
-                if not self._can_be_made(claim, table, rows)[0]:
-                    return None
+                lacks = self._cannot_be_made(claim, table, rows)[0]
+                if lacks:
+                    return int(lacks)
                 provision.append(claim)
         return BindingPlan(bind=tuple(bind), provision=tuple(provision))
 
-    def _can_have(self, claim: PersistentVolumeClaim, table: NodeTable, rows: Rows) -> Mask:
+    def _lacks(self, claim: PersistentVolumeClaim, table: NodeTable, rows: Rows) -> Ints:
         selected = claim.metadata.annotations.get(SELECTED_NODE)
         if selected is not None:
-            return np.asarray(rows == table.rows.get(selected, -1))
-        met = self._can_be_made(claim, table, rows)
+            return np.where(rows == table.rows.get(selected, -1), 0, _NONE)
+        lacks = self._cannot_be_made(claim, table, rows)
         for volume in self.view.available_for(claim):
-            if met.all():
+            if not lacks.any():
                 break
-            met |= reachable(volume, table, rows)
-        return met
+            lacks[reachable(volume, table, rows)] = 0
+        return lacks
 
-    def _can_be_made(self, claim: PersistentVolumeClaim, table: NodeTable, rows: Rows) -> Mask:
+    def _cannot_be_made(self, claim: PersistentVolumeClaim, table: NodeTable, rows: Rows) -> Ints:
+        """Why no volume can be made for a claim, by row: 0 where one can."""
+        lacks = np.zeros(len(rows), np.int64)
         found = self.view.class_of(claim)
         if found is None or not self.view.is_provisionable(claim):
-            return np.zeros(len(rows), np.bool_)
-        if not found.allowed_topologies:
-            return np.ones(len(rows), np.bool_)
-        return any_term([_as_term(item) for item in found.allowed_topologies], table, rows)
+            lacks[:] = _NONE
+            return lacks
+        if found.allowed_topologies:
+            terms = [_as_term(item) for item in found.allowed_topologies]
+            lacks[~any_term(terms, table, rows)] = _NONE
+        places = self.view.places_with_room(claim)
+        if places is not None:
+            for index, row in enumerate(rows):
+                node = table.nodes[row]
+                labels = node.metadata.labels if node is not None else EMPTY
+                if not lacks[index] and not any(place.matches(labels) for place in places):
+                    lacks[index] = _FULL
+        return lacks
 
 
 def reachable(volume: PersistentVolume, table: NodeTable, rows: Rows) -> Mask:

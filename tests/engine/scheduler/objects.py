@@ -16,7 +16,7 @@ from engine.scheduler.plugin_args import DEFAULTS, Args
 from engine.scheduler.plugins.registry import PLUGINS
 from engine.scheduler.pod_info import PodInfo, pod_info
 from engine.scheduler.profile import Profile
-from engine.scheduler.volume_view import VolumeView
+from engine.scheduler.volume_view import Table, VolumeView
 
 Wire = Mapping[str, object]
 
@@ -115,12 +115,12 @@ def a_table(*nodes: Node) -> NodeTable:
 
 def a_filter(name: str, args: Args = DEFAULTS, view: VolumeView | None = None) -> Filter:
     """A filtering plugin."""
-    return cast("Filter", PLUGINS[name].make(args, view or VolumeView()))
+    return cast("Filter", PLUGINS[name].make(args, view or VolumeView(), Table()))
 
 
 def a_score(name: str, args: Args = DEFAULTS) -> Score:
     """A scoring plugin."""
-    return cast("Score", PLUGINS[name].make(args, VolumeView()))
+    return cast("Score", PLUGINS[name].make(args, VolumeView(), Table()))
 
 
 def a_profile(view: VolumeView | None = None) -> Profile:

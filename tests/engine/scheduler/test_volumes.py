@@ -11,7 +11,7 @@ from engine.api.codec import decode_as
 from engine.api.meta import ApiObject
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
-from engine.api.storage import CSINode, StorageClass
+from engine.api.storage import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from engine.scheduler.volume_view import SELECTED_NODE, Table, VolumeView
 from tests.engine.plant import Plant
 from tests.engine.scheduler.objects import a_decider, a_node, a_pod, a_profile, a_table
@@ -58,6 +58,23 @@ def _class(provisioner: str = "kubernetes.io/no-provisioner", **more: Any) -> St
     return decode_as(StorageClass, {"metadata": {"name": "local"}, **fields})
 
 
+def _driver(*, publishes: bool = True) -> CSIDriver:
+    return decode_as(
+        CSIDriver, {"metadata": {"name": "demo"}, "spec": {"storageCapacity": publishes}}
+    )
+
+
+def _room(zone: str, size: str, *, most: str | None = None) -> CSIStorageCapacity:
+    fields = {
+        "metadata": {"name": f"room-{zone}", "namespace": "default"},
+        "storageClassName": "local",
+        "nodeTopology": {"matchLabels": {ZONE: zone}},
+        "capacity": size,
+        **({"maximumVolumeSize": most} if most else {}),
+    }
+    return decode_as(CSIStorageCapacity, fields)
+
+
 def _decide(*objects: ApiObject, placed: bool = False) -> tuple[list[str], str]:
     """The nodes that would do, of one in zone a and one in zone b; else the message."""
 
@@ -69,6 +86,8 @@ def _decide(*objects: ApiObject, placed: bool = False) -> tuple[list[str], str]:
         volumes=those(PersistentVolume),
         classes=those(StorageClass),
         csi_nodes=those(CSINode),
+        drivers=those(CSIDriver),
+        capacities=those(CSIStorageCapacity),
     )
     table = a_table(a_node("na", labels={ZONE: "a"}), a_node("nb", labels={ZONE: "b"}))
     if placed:
@@ -109,6 +128,22 @@ def _decide(*objects: ApiObject, placed: bool = False) -> tuple[list[str], str]:
             [_claim(), _class("demo", allowedTopologies=[
                 {"matchLabelExpressions": [{"key": ZONE, "values": ["b"]}]}])],
             ["nb"], "", id="allowed-topologies",
+        ),
+        pytest.param(
+            [_claim(), _class("demo"), _driver(), _room("a", "1Gi"), _room("b", "1Mi")],
+            ["na"], "", id="room-in-one-zone",
+        ),
+        pytest.param(
+            [_claim(), _class("demo"), _driver(), _room("a", "5Gi", most="1Mi")], [],
+            "2 node(s) did not have enough free storage", id="no-volume-so-large",
+        ),
+        pytest.param(
+            [_claim(), _class("demo"), _driver(), _room("a", "5Gi"), _volume(zone="b")],
+            ["na", "nb"], "", id="room-or-a-volume",
+        ),
+        pytest.param(
+            [_claim(), _class("demo"), _driver(publishes=False)],
+            ["na", "nb"], "", id="says-nothing-of-room",
         ),
     ],
 )  # fmt: skip

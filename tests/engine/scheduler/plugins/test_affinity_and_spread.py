@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
+from engine.api.codec import decode_as
+from engine.api.core import Service
+from engine.api.frozen import FrozenDict
+from engine.api.meta import LabelSelector
+from engine.api.selectors import from_label_selector
 from engine.scheduler.node_table import ZONE, NodeTable
 from engine.scheduler.pod_info import PodInfo
+from engine.scheduler.spread_constraints import constraints_of
 from tests.engine.scheduler.objects import a_decider, a_node, a_pod, a_profile, a_table
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -263,3 +269,43 @@ def test_a_pod_that_names_its_nodes_looks_at_no_others() -> None:
         "n1": ("node(s) didn't satisfy plugin(s) [NodeAffinity]",),
         "n2": ("node(s) didn't satisfy plugin(s) [NodeAffinity]",),
     }
+
+
+def _service(selector: dict[str, str]) -> Service:
+    fields = {"metadata": {"name": "s", "namespace": "default"}, "spec": {"selector": selector}}
+    return decode_as(Service, fields)
+
+
+@pytest.mark.parametrize(
+    ("services", "labels"),
+    [
+        pytest.param([{"app": "web"}], {"app": "web"}, id="behind one"),
+        pytest.param(
+            [{"app": "web"}, {"tier": "front"}, {"app": "other"}],
+            {"app": "web", "tier": "front"},
+            id="behind two of three",
+        ),
+        pytest.param([{}], {}, id="a service without a selector"),
+    ],
+)
+def test_pods_without_an_owner_spread_among_those_behind_their_services(
+    services: list[dict[str, str]], labels: dict[str, str]
+) -> None:
+    """What all of the services select together."""
+    info = a_pod(labels={"app": "web", "tier": "front"})
+
+    found = constraints_of(info, services=[_service(selector) for selector in services])
+
+    wanted = from_label_selector(LabelSelector(match_labels=FrozenDict(labels)))
+    assert [(one.group.selector, one.max_skew) for one in found] == (
+        [(wanted, 3), (wanted, 5)] if labels else []
+    )
+
+
+def test_pods_of_an_owner_spread_among_its_pods() -> None:
+    """Whatever services select."""
+    info = a_pod(labels={"app": "web"}, owner="set")
+
+    found = constraints_of(info, services=[_service({"app": "web"})])
+
+    assert {one.group.owner for one in found} == {"set"}
