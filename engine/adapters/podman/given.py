@@ -5,15 +5,17 @@ By a unix socket, over TCP, or through an SSH tunnel; its containers run on this
 
 import asyncio
 import contextlib
-import os
 import platform
+import pwd
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
+from engine.adapters.places import user_ids
 from engine.adapters.podman.client import PodmanClient
 from engine.adapters.podman.preflight import Preflight, local_tools
 from engine.adapters.podman.userdata import UserData
@@ -166,7 +168,7 @@ async def inspect_given(address: str, client: PodmanClient) -> Preflight:
     """What the service at *address* can do for us.
 
     Raises:
-        AdapterError: it runs on another machine, or is too old.
+        AdapterError: it runs on another machine, is another user's, or is too old.
     """
     info: dict[str, Any] = await client.get("/info")
     host, version = info["host"], str(info["version"]["Version"])
@@ -179,11 +181,41 @@ async def inspect_given(address: str, client: PodmanClient) -> Preflight:
             " files and networks of the machine where Kubarium runs. Run Kubarium there"
         )
         raise AdapterError(msg)
-    if host.get("security", {}).get("rootless") or os.geteuid() != 0:
-        msg = (
-            f"Podman at {address} is rootless: its pods cannot be reached from this machine."
-            " Name a rootful service (sudo podman system service --time 0), and run as root"
-        )
-        raise AdapterError(msg)
+    if why := whose(host, address, user_ids()[0]):
+        raise AdapterError(why)
     runtime = str(host.get("ociRuntime", {}).get("name") or "crun")
     return local_tools(Preflight(usable=True, version=version, runtime=runtime))
+
+
+def whose(host: Mapping[str, Any], address: str, user: int) -> str:
+    """Why *user* cannot run pods by the service at *address*, and what to do; empty if they can.
+
+    *host* is what the service says of its machine. A rootless one makes networks where only its own
+    programs are; ours is made there too when Kubarium runs one of its own.
+    """
+    if not host.get("security", {}).get("rootless"):
+        if user == 0:
+            return ""
+        return (
+            f"Podman at {address} is root's, and its pods take networks that only root can make:"
+            " run sudo kubarium, or leave --podman-url (CONTAINER_HOST) out for a rootless Podman"
+        )
+    mapped = host.get("idMappings", {}).get("uidmap") or [{}]
+    owner = int(mapped[0].get("host_id", -1))
+    if owner == user:
+        return (
+            f"Podman at {address} is your own rootless one, in whose network no other program is:"
+            " leave --podman-url (CONTAINER_HOST) out, and Kubarium runs a rootless one beside it"
+        )
+    name = _user_name(owner)
+    return (
+        f"Podman at {address} is the rootless one of {name}: run kubarium as {name}, without"
+        " --podman-url, or name root's own service (sudo podman system service --time 0)"
+    )
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except (KeyError, OverflowError):
+        return "another user"
