@@ -385,6 +385,21 @@ def _add_upkeep(commands: "argparse._SubParsersAction[LateParser]") -> None:
     tidied = commands.add_parser("defrag", help="give back space on disk that history has left")
     tidied.later(_add_defrag_options)
     tidied.set_defaults(run=_defrag)
+    signed = commands.add_parser("certificates", help="how long a cluster's authority is good for")
+    signed.later(_add_certificate_actions)
+    signed.set_defaults(run=_certificates)
+
+
+def _add_certificate_actions(parser: argparse.ArgumentParser) -> None:
+    from tui.commands.certificates import add_parser
+
+    add_parser(parser)
+
+
+def _certificates(options: argparse.Namespace) -> int:
+    from tui.commands.certificates import run
+
+    return run(options)
 
 
 def _add_compact_options(parser: argparse.ArgumentParser) -> None:

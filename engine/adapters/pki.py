@@ -4,6 +4,7 @@ What is kept: the authority (ca.crt, ca.key) and the key of ServiceAccount token
 they sign for one run (the server's certificate, the administrator's) is made anew each time.
 """
 
+import logging
 import os
 import secrets
 import ssl
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from engine.apiserver.authentication.certificates import (
+    DAY,
     Authority,
     key_pem,
     make_authority,
@@ -25,6 +27,11 @@ from engine.apiserver.authentication.certificates import (
 from engine.apiserver.authentication.identity import Identity
 from engine.apiserver.authentication.jwt import TokenSigner
 from engine.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+RENEWED_BEFORE = 30 * DAY
+"""Seconds before it expires, at which an authority's certificate is renewed."""
 
 _OWNER_ONLY = 0o600
 # Forward secrecy and authenticated ciphers only. Level 0 is for clients that say nothing of
@@ -138,8 +145,44 @@ def identity_from_text(texts: Mapping[str, str]) -> Identity:
     return Identity(Authority(certificate, keys[0]), TokenSigner(keys[1]))  # type: ignore[arg-type]
 
 
+def renew_authority(folder: Path, *, now: float) -> x509.Certificate:
+    """Give the authority kept in *folder* a certificate for ten more years, with the same key.
+
+    Who trusts the old certificate goes on to trust what the authority signs, until the old one
+    expires: name and key are the same. A cluster that runs shows the new one from its next start.
+
+    Raises:
+        ConfigError: there is no authority, or the folder cannot be used.
+    """
+    path = folder / "ca.crt"
+    if not path.exists() or not (folder / "ca.key").exists():
+        raise ConfigError(f"there is no authority in {folder}: a cluster makes it at its start")
+    try:
+        authority = _load_authority(folder, now)
+        renewed = make_authority(authority.key, now=now, serial=_serial())
+        _replace_private(path, renewed.pem)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the authority in {folder} cannot be renewed: {error}") from error
+    return renewed.certificate
+
+
+def authority_certificate(folder: Path) -> x509.Certificate:
+    """The certificate of the authority kept in *folder*.
+
+    Raises:
+        ConfigError: there is none, or it is damaged.
+    """
+    try:
+        return x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"there is no certificate to read in {folder}: {error}") from error
+
+
 def _load_authority(folder: Path, now: float) -> Authority:
-    """Certificate and key are kept in one file each; the key comes first and decides."""
+    """Certificate and key are kept in one file each; the key comes first and decides.
+
+    A certificate that is about to expire is renewed.
+    """
     key = _load_key(folder / "ca.key")
     path = folder / "ca.crt"
     if not path.exists():
@@ -147,7 +190,24 @@ def _load_authority(folder: Path, now: float) -> Authority:
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
     if certificate.public_key() != key.public_key():
         raise ValueError("ca.crt and ca.key do not belong together")
+    left = certificate.not_valid_after_utc.timestamp() - now
+    if left < RENEWED_BEFORE:
+        renewed = make_authority(key, now=now, serial=_serial())
+        _replace_private(path, renewed.pem)
+        log.warning("renewed the authority path=%s days_left=%d", path, left / DAY)
+        return renewed
     return Authority(certificate, key)
+
+
+def _replace_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads in place of another, in one step."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)
 
 
 def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
