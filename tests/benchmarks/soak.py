@@ -3,8 +3,8 @@
     python -m tests.benchmarks.soak [--simulated STARTS] [--real STARTS]
 
 The issue's figures are 1,000,000 simulated and 10,000 real starts; the defaults are what a coffee
-allows. What is counted: memory, file descriptors, containers, networks, firewall elements, links,
-mounts, processes.
+allows. What is counted: memory (also of the Podman service), file descriptors, threads, containers,
+networks, links, routes, mounts, processes, cgroups, files. The result is kept as JSON.
 """
 
 import argparse
@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.adapters.podman.host import PodmanHost
+from engine.adapters.podman.processes import has_marker
+from engine.adapters.podman.records import marker, memory_folder
+from engine.adapters.podman.service import PodmanService
 from engine.api.events import Event
 from engine.api.pod import Pod
 from engine.cluster import Cluster
@@ -37,7 +40,7 @@ BRIEF = Retention(age=60.0, revisions=2_000)
 def memory() -> int:
     """Resident bytes of this process."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resident(os.getpid())
 
 
 def descriptors() -> int:
@@ -89,8 +92,8 @@ def alive() -> int:
     return sum(isinstance(item, kinds) for item in gc.get_objects())
 
 
-def host_things(host: PodmanHost, pods: set[str]) -> dict[str, int]:
-    """What the machine has of all that pods of this host are made of; *pods* are their ids."""
+def host_things(host: PodmanHost, made: set[str]) -> dict[str, int]:
+    """What the machine has of all that pods are made of; *made* are ids of pods and containers."""
     commands = {
         "links": ["ip", "-o", "link"],
         "routes": ["ip", "route"],
@@ -106,10 +109,27 @@ def host_things(host: PodmanHost, pods: set[str]) -> dict[str, int]:
         found[name] = sum(mark in line for line in done.stdout.splitlines())
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found["mounts"] = sum(str(host.state) in line for line in mounts)
-    found["files"] = descriptors()
-    cgroups = Path("/sys/fs/cgroup").glob("*/libpod_parent/*")
-    found["cgroups"] = sum(folder.name in pods for folder in cgroups)
+    found["open files"] = descriptors()
+    found["threads"] = len(list(Path("/proc/self/task").iterdir()))
+    whose = marker(host.state)
+    pids = (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit())
+    found["pause processes"] = sum(has_marker(pid, whose) for pid in pids if pid != os.getpid())
+    names = [folder.name for folder in Path("/sys/fs/cgroup").glob("**/libpod_parent/*")]
+    found["cgroups"] = sum(name.removeprefix("libpod-") in made for name in names)
+    for name, folder in {
+        "files of pods": host.state / "nodes",
+        "files in memory": memory_folder(host.state),
+        "files of Podman": host.state / "run",
+        "files of Podman's storage": host.state / "storage" / "overlay-containers",
+        "temporary files": host.state / "tmp",
+    }.items():
+        found[name] = sum(1 for _ in folder.rglob("*"))
     return found
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of process *pid*."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def real(starts: int) -> list[Measurement]:
@@ -119,28 +139,32 @@ async def real(starts: int) -> list[Measurement]:
         await host.start()
         assert host.images_ready is not None
         await host.images_ready
-        ways, pods = Pods(host), set[str]()
+        ways, made = Pods(host), set[str]()
 
         async def run(count: int, name: str) -> None:
             for first in range(0, count, AT_ONCE):
                 names = [f"{name}-{first + number}" for number in range(AT_ONCE)]
                 await asyncio.gather(*map(ways.ours, names))
-                pods.update(ways.sandboxes.values())
+                made.update(ways.sandboxes.values(), ways.driver.runtime.machine.containers.by_id)
                 await asyncio.gather(*map(ways.remove_ours, names))
 
         await run(starts // 4, "warm")
         await asyncio.sleep(1.0)
-        before, bytes_before = host_things(host, pods), memory()
+        before, bytes_before = host_things(host, made), memory()
+        assert isinstance(host.service, PodmanService)
+        process = host.service.process
+        served_before = resident(process.pid) if process else 0
         await run(starts, "soak")
         await asyncio.sleep(1.0)
-        after, grown = host_things(host, pods), (memory() - bytes_before) / starts
+        after, grown = host_things(host, made), (memory() - bytes_before) / starts
+        served = resident(process.pid) - served_before if process else 0
         rows = [
             _row(
                 f"real: {name} more than before",
                 "",
                 after[name] - before[name],
                 # Idle connections to Podman come and go.
-                most=AT_ONCE if name == "files" else 0,
+                most=AT_ONCE if name == "open files" else 0,
             )
             for name in before
         ]
@@ -150,6 +174,15 @@ async def real(starts: int) -> list[Measurement]:
                 unit="bytes",
                 ours=grown,
                 target=8192.0,
+                higher_is_better=False,
+            )
+        )
+        rows.append(
+            Measurement(
+                name="real: memory of the Podman service per start",
+                unit="bytes",
+                ours=served / starts,
+                target=None,
                 higher_is_better=False,
             )
         )

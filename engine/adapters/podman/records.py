@@ -3,6 +3,7 @@
 A restarted Kubarium reads the labels back, so that nothing else has to be kept.
 """
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -174,6 +175,7 @@ class Container:
         )
 
 
+@functools.cache
 def digest(state: Path) -> str:
     """A short name for *state*, for folders that cannot be in it."""
     return hashlib.sha256(str(state).encode()).hexdigest()[:12]
