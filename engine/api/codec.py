@@ -6,7 +6,7 @@ sent is lost.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
@@ -96,6 +96,46 @@ def encode(obj: ApiObject) -> dict[str, Any]:
     """The wire form of *obj*. Its maps and lists may be read-only: see `encode_thawed`."""
     result: dict[str, Any] = _CONVERTER.unstructure(obj)
     return result
+
+
+def encode_both(old: ApiObject, new: ApiObject) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The wire forms of two versions of an object, both without the parts that they share."""
+    if type(old) is not type(new):
+        return encode(old), encode(new)
+    cls: type[Any] = type(new)
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for name, shown, default in _parts_of(cls):
+        mine, theirs = getattr(old, name), getattr(new, name)
+        if mine is theirs and name != "metadata":
+            continue
+        if not attrs.has(type(mine)) or not attrs.has(type(theirs)):
+            return encode(old), encode(new)
+        for part, form in ((mine, before), (theirs, after)):
+            if default is attrs.NOTHING or part != default:
+                form[shown] = _CONVERTER.unstructure(part)
+    if old.extra is not new.extra:
+        before |= old.extra
+        after |= new.extra
+    return before, after
+
+
+@cache
+def _parts_of(cls: type[Any]) -> tuple[tuple[str, str, Any], ...]:
+    """The fields of a kind: name, name on the wire, and the value that is not written, if any."""
+    return tuple(
+        (field.name, wire_name(field), _unwritten(field))
+        for field in attrs.fields(cls)
+        if field.name != "extra"
+    )
+
+
+def _unwritten(field: "attrs.Attribute[Any]") -> Any:
+    """The value of a field that is left out on the wire; NOTHING if it is always written."""
+    if is_always_encoded(field):
+        return attrs.NOTHING
+    default: Any = field.default
+    return default.factory() if hasattr(default, "factory") else default
 
 
 def encode_thawed(obj: ApiObject) -> dict[str, Any]:

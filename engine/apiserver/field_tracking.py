@@ -7,7 +7,7 @@ Source: k8s.io/apimachinery pkg/util/managedfields, kubernetes v1.34.
 
 from typing import Any
 
-from engine.api.codec import encode, format_time
+from engine.api.codec import encode, encode_both, format_time
 from engine.api.evolution import evolve
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.scheme import Resource
@@ -54,8 +54,7 @@ def tracked(
         api_version=resource.api_version,
         subresource=subresource,
     )
-    before = None if old is None else encode(old)
-    after = encode(new)
+    before, after = (None, encode(new)) if old is None else encode_both(old, new)
     if resource.subresources and "status" in resource.subresources and not subresource:
         # The status is not this writer's; what a new object says there is the server's.
         after.pop("status", None)
@@ -91,6 +90,8 @@ def _with(obj: Any, managed: tuple[Any, ...]) -> Any:
 
 _Content = tuple[tuple[str, object], ...]
 _known: dict[_Content, FrozenDict[str, Any]] = {}
+# The same by where they are: what comes from an object that is stored is shared already.
+_shared_sets: dict[int, FrozenDict[str, Any]] = {}
 # Elements of lists that are named after what no two objects have in common.
 _UNSHARED = ('k:{"ip"', 'k:{"uid"')
 
@@ -108,6 +109,8 @@ def _interned(value: dict[str, Any]) -> tuple[FrozenDict[str, Any], bool]:
     """
     if not value:
         return EMPTY, True
+    if _shared_sets.get(id(value)) is value:
+        return _shared_sets[id(value)], True
     parts: dict[str, Any] = {}
     content: list[tuple[str, object]] = []
     is_common = True
@@ -126,6 +129,8 @@ def _interned(value: dict[str, Any]) -> tuple[FrozenDict[str, Any], bool]:
     if found is None:
         found = FrozenDict(parts)
         if len(_known) >= _KEPT:
-            del _known[next(iter(_known))]
+            dropped = _known.pop(next(iter(_known)))
+            del _shared_sets[id(dropped)]
+        _shared_sets[id(found)] = found
     _known[key] = found
     return found, True

@@ -9,6 +9,7 @@ Source: sigs.k8s.io/structured-merge-diff v6, fieldpath and typed.
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -161,10 +162,21 @@ def element_of(item: Any, node: Node) -> str:
     """What tells an item of a keyed list or set from the others; ``k:{}`` if it has no key."""
     if not node.list_keys or not isinstance(item, dict):
         return "v:" + _compact(item)
+    if len(node.list_keys) == 1:
+        (name,) = node.list_keys
+        part = item.get(name)
+        if type(part) is str:
+            return _element(name, part)
     if not any(name in item or name in _KEY_DEFAULTS for name in node.list_keys):
         return KEYLESS
     keys = {name: item.get(name, _KEY_DEFAULTS.get(name)) for name in node.list_keys}
     return "k:" + _compact({name: part for name, part in keys.items() if part is not None})
+
+
+@lru_cache(maxsize=4096)
+def _element(name: str, part: str) -> str:
+    """An item of a list with one key: lists of conditions have the same ones in every object."""
+    return "k:" + _compact({name: part})
 
 
 def readable(element: str) -> str:

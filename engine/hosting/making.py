@@ -46,6 +46,7 @@ class ClusterMaker:
                 "send_load": self.send_load,
                 "sink": self.containers.network.sink,
             }
+        events = asyncio.get_running_loop()
         config = ClusterConfig(
             nodes=nodes if options.shape is None else options.shape(nodes),
             seed=options.seed,
@@ -56,7 +57,7 @@ class ClusterMaker:
         )
         return Cluster(
             config=config,
-            log=self.storage.open(asyncio.get_running_loop().call_soon_threadsafe),
+            log=self.storage.open(events.call_soon_threadsafe, events.call_soon),
             log_size=self.storage.size,
             retention=options.retention,
             identity=self.identity,

@@ -15,6 +15,7 @@ class ImageIndex:
     """Image name to row to size in bytes."""
 
     _sizes: dict[str, dict[int, int]] = attrs.field(factory=dict, init=False)
+    _arrays: dict[str, tuple[Rows, NDArray[np.float64]]] = attrs.field(factory=dict, init=False)
 
     def put(self, row: int, old: Sequence[ContainerImage], new: Sequence[ContainerImage]) -> None:
         """Replace what lies on a row."""
@@ -22,6 +23,7 @@ class ImageIndex:
             return
         for image in old:
             for name in image.names:
+                self._arrays.pop(name, None)
                 rows = self._sizes.get(name)
                 if rows is not None:
                     rows.pop(row, None)
@@ -29,6 +31,7 @@ class ImageIndex:
                         del self._sizes[name]
         for image in new:
             for name in image.names:
+                self._arrays.pop(name, None)
                 self._sizes.setdefault(name, {})[row] = image.size_bytes
 
     def has(self, name: str) -> bool:
@@ -36,11 +39,18 @@ class ImageIndex:
         return normalized(name) in self._sizes
 
     def sizes(self, name: str) -> tuple[Rows, NDArray[np.float64]]:
-        """The rows that have an image, and its size on each."""
-        found = self._sizes.get(normalized(name), {})
-        return np.fromiter(found, np.intp, len(found)), np.fromiter(
-            found.values(), np.float64, len(found)
-        )
+        """The rows that have an image, and its size on each; not to be written to."""
+        name = normalized(name)
+        arrays = self._arrays.get(name)
+        if arrays is None:
+            found = self._sizes.get(name, {})
+            arrays = (
+                np.fromiter(found, np.intp, len(found)),
+                np.fromiter(found.values(), np.float64, len(found)),
+            )
+            if found:
+                self._arrays[name] = arrays
+        return arrays
 
 
 def normalized(name: str) -> str:

@@ -140,14 +140,20 @@ class Storage(Generic[V]):
             raise
         self._election = election
 
-    def open(self, post: Callable[[Callable[[], object]], object]) -> ChangeLog[V] | None:
-        """The log; one in etcd only after `lead`. *post* brings a callback to the loop's thread.
+    def open(
+        self,
+        post: Callable[[Callable[[], object]], object],
+        soon: Callable[[Callable[[], object]], object] | None = None,
+    ) -> ChangeLog[V] | None:
+        """The log; one in etcd only after `lead`.
+
+        *post* brings a callback to the loop's thread, *soon* has one called after this turn of it.
 
         Raises:
             StoreError: the file is in use, damaged or newer than we are.
         """
         if self.data is not None:
-            self._sqlite = SqliteLog(self.data / "store.db", self.codec, post)
+            self._sqlite = SqliteLog(self.data / "store.db", self.codec, post, soon=soon)
             return self._sqlite
         if self.etcd is None:
             return None

@@ -77,15 +77,19 @@ class GroupWriter(Generic[V]):
 
     *write* gets the changes and the notes of one group and makes them durable, wholly or not at
     all, or raises `WriteRefusedError`. While nothing waits, *tidy* is called until it returns
-    False. *post* brings a callback to the loop's own thread.
+    False. *post* brings a callback to the loop's own thread. With *soon* (the event loop's
+    ``call_soon``), what one turn of the loop puts is handed over as a whole when the turn is over:
+    a thread that is woken for each job takes the interpreter lock from the loop each time.
     """
 
     post: Callable[[Callable[[], object]], object]
     write: Callable[[list[Change[V]], list[Note]], None]
     tidy: Callable[[], bool] | None = None
     retry_interval: float = 1.0
+    soon: Callable[[Callable[[], object]], object] | None = None
     has_garbage: bool = False
-    _jobs: "queue.SimpleQueue[Job[V]]" = attrs.field(factory=queue.SimpleQueue, init=False)
+    _jobs: "queue.SimpleQueue[list[Job[V]]]" = attrs.field(factory=queue.SimpleQueue, init=False)
+    _held: "list[Job[V]]" = attrs.field(factory=list, init=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False)
     _on_durable: Callable[[int], object] = attrs.field(default=int, init=False)
     _on_alarm: Callable[[str | None], object] = attrs.field(default=bool, init=False)
@@ -102,15 +106,26 @@ class GroupWriter(Generic[V]):
 
     def put(self, job: "Job[V]") -> None:
         """Have *job* done after all that was put before."""
-        self._jobs.put(job)
+        if self.soon is None:
+            self._jobs.put([job])
+            return
+        self._held.append(job)
+        if len(self._held) == 1:
+            self.soon(self._hand_over)
 
     def close(self) -> None:
         """Have everything written that waits, then stop the thread."""
         if self._thread is not None:
             self._closing.set()
-            self._jobs.put(_Close())
+            self._hand_over()
+            self._jobs.put([_Close()])
             self._thread.join()
             self._thread = None
+
+    def _hand_over(self) -> None:
+        if self._held:
+            self._jobs.put(self._held)
+            self._held = []
 
     def _run(self) -> None:
         try:
@@ -136,10 +151,11 @@ class GroupWriter(Generic[V]):
     def _take(self) -> "list[Job[V]] | None":
         """The jobs that wait; if there is garbage to clear meanwhile, None instead of waiting."""
         try:
-            jobs = [self._jobs.get(block=not self.has_garbage)]
+            jobs = self._jobs.get(block=not self.has_garbage)
         except queue.Empty:
             return None
-        jobs.extend([self._jobs.get() for _ in range(self._jobs.qsize())])
+        for _ in range(self._jobs.qsize()):
+            jobs += self._jobs.get()
         return jobs
 
     def _do(self, jobs: "list[Job[V]]") -> None:

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
@@ -27,17 +28,19 @@ V = TypeVar("V")
 
 log = logging.getLogger(__name__)
 
-# Rows for one INSERT statement. One statement of many rows gives up the interpreter lock once,
-# many statements of one row each time; 9 columns of 512 rows stay below SQLite's 32,766 variables.
-_CHUNKS = (512, 128, 32, 8, 1)
-_INSERTS = {
-    size: "INSERT INTO change VALUES " + ",".join(["(?,?,?,?,?,?,?,?,?)"] * size)  # noqa: S608 - only marks
-    for size in _CHUNKS
-}
+# Rows for one INSERT statement at most. One statement of many rows gives up the interpreter lock
+# once, many statements of one row each time; SQLite takes 32,766 variables, a row has 9.
+_CHUNK = 128
 _DELETE = "DELETE FROM change WHERE id BETWEEN ? AND ? AND key = ?"
 _SET_COMPACT = "UPDATE meta SET value = ?1 WHERE name = 'compact_revision' AND value < ?1"
 # Pages given back to the file system while nothing else is to do, so that a put never waits long.
 _VACUUM_PAGES = 256
+
+
+@cache
+def _insertion(rows: int) -> str:
+    """The statement for so many rows."""
+    return "INSERT INTO change VALUES " + ",".join(["(?,?,?,?,?,?,?,?,?)"] * rows)  # noqa: S608 - only marks
 
 
 def _no_failpoint(_name: str) -> None:
@@ -50,14 +53,15 @@ class SqliteLog(Generic[V]):
 
     Whatever waits when the writer thread is ready for it goes to disk as one SQLite transaction:
     one writer pays one fsync a put, a hundred share it. *post* brings a callback to the loop's own
-    thread (``asyncio_loop.call_soon_threadsafe``). *failpoint* is told the name of each place a
-    crash test may want to die at.
+    thread (``asyncio_loop.call_soon_threadsafe``); for *soon* see `GroupWriter`. *failpoint* is
+    told the name of each place a crash test may want to die at.
     """
 
     path: Path
     codec: Codec[V]
     post: Callable[[Callable[[], object]], object]
     retry_interval: float = attrs.field(default=1.0, kw_only=True)
+    soon: Callable[[Callable[[], object]], object] | None = attrs.field(default=None, kw_only=True)
     failpoint: Callable[[str], None] = attrs.field(default=_no_failpoint, kw_only=True)
     _db: sqlite3.Connection = attrs.field(init=False)
     _lock: BinaryIO = attrs.field(init=False)
@@ -136,7 +140,9 @@ class SqliteLog(Generic[V]):
     def resume(self) -> None:
         """Open the file again; see `ChangeLog.resume`."""
         self._db = sqlite_file.open_file(self.path)
-        self._writer = GroupWriter(self.post, self._write, self._shrink, self.retry_interval)
+        self._writer = GroupWriter(
+            self.post, self._write, self._shrink, self.retry_interval, self.soon
+        )
 
     def close(self) -> None:
         """Write what is still waiting and stop the thread."""
@@ -166,7 +172,7 @@ class SqliteLog(Generic[V]):
         self.failpoint("before-write")
         rows = self._rows(changes)
         try:
-            if not notes and len(rows) in _INSERTS:
+            if not notes and len(rows) <= _CHUNK:
                 # One statement is a transaction of its own: half the work of BEGIN and COMMIT.
                 self._insert(rows)
             else:
@@ -213,13 +219,9 @@ class SqliteLog(Generic[V]):
         return f"{self.path} cannot be written ({error}); writing goes on once it can"
 
     def _insert(self, rows: list[Row]) -> None:
-        at, left = 0, len(rows)
-        for size in _CHUNKS:
-            while left >= size:
-                self._db.execute(
-                    _INSERTS[size], [cell for row in rows[at : at + size] for cell in row]
-                )
-                at, left = at + size, left - size
+        for at in range(0, len(rows), _CHUNK):
+            chunk = rows[at : at + _CHUNK]
+            self._db.execute(_insertion(len(chunk)), [cell for row in chunk for cell in row])
 
     def _write_note(self, job: Note) -> None:
         db = self._db

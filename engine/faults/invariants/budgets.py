@@ -46,6 +46,7 @@ class BudgetsHold:
 
     name: str = "budgets-hold"
     promise: str = "a PodDisruptionBudget is never broken by an eviction"
+    kinds: tuple[type, ...] = (PodDisruptionBudget, Pod)
     _pods: dict[str, Pod] = attrs.field(factory=dict)
     _accounts: dict[str, _Account] = attrs.field(factory=dict)
 

@@ -54,6 +54,9 @@ class Monitor:
     listeners: list[Callable[[Change[Any]], object]] = attrs.field(factory=list, init=False)
     _change: Change[Any] | None = attrs.field(default=None, init=False)
     _reporters: tuple[Callable[..., None], ...] = attrs.field(init=False)
+    _looking: dict[type, tuple[tuple[Invariant, Callable[..., None]], ...]] = attrs.field(
+        factory=dict, init=False
+    )
     _quiet_since: float = attrs.field(default=0.0, init=False)
     _timer: Timer | None = attrs.field(default=None, init=False)
     _cancel: Callable[[], object] | None = attrs.field(default=None, init=False)
@@ -102,14 +105,28 @@ class Monitor:
 
     def _look(self, change: Change[Any], *, is_present: bool = False) -> None:
         self._change = change
-        present = change.kv.value if change.type != "delete" else None
-        if isinstance(present, Lease | Event) and change.prev_kv is not None:
-            # Heartbeats are half of all changes, and concern one invariant.
-            self.invariants[0].on_change(change, self._reporters[0])
-            return
-        for invariant, reporter in zip(self.invariants, self._reporters, strict=True):
+        if change.type != "delete" or change.prev_kv is None:
+            obj = change.kv.value
+            is_repeated = isinstance(obj, Lease) and change.prev_kv is not None
+            if is_repeated or (isinstance(obj, Event) and not obj.metadata.owner_references):
+                # Heartbeats and Events are most of all changes, and concern one invariant.
+                if not is_present:
+                    self.invariants[0].on_change(change, self._reporters[0])
+                return
+        else:
+            obj = change.prev_kv.value
+        for invariant, reporter in self._looking_at(type(obj)):
             if not is_present or not isinstance(invariant, OrderedWatch):
                 invariant.on_change(change, reporter)
+
+    def _looking_at(self, cls: type) -> tuple[tuple[Invariant, Callable[..., None]], ...]:
+        """The invariants that look at changes of *cls*, each with its reporter, in order."""
+        found = self._looking.get(cls)
+        if found is None:
+            pairs = zip(self.invariants, self._reporters, strict=True)
+            found = tuple(pair for pair in pairs if issubclass(cls, pair[0].kinds))
+            self._looking[cls] = found
+        return found
 
     def _reporter(self, invariant: Invariant) -> Callable[..., None]:
         def broken(message: str, *objects: str) -> None:

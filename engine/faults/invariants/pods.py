@@ -34,6 +34,7 @@ class PodStays:
 
     name: str = "pod-stays"
     promise: str = "a bound pod never changes node"
+    kinds: tuple[type, ...] = (Pod,)
 
     def on_change(self, change: Change[Any], broken: Report) -> None:
         """Compare the node before and after."""
@@ -56,9 +57,11 @@ class NodeFits:
 
     name: str = "node-not-overcommitted"
     promise: str = "the requests of a node's pods never exceed what it has"
+    kinds: tuple[type, ...] = (Pod, Node)
     _room: dict[str, dict[str, Decimal]] = attrs.field(factory=dict)
     _used: dict[str, dict[str, Decimal]] = attrs.field(factory=dict)
     _pods: dict[str, tuple[str, dict[str, Decimal]]] = attrs.field(factory=dict)
+    _amounts: dict[tuple[tuple[str, Decimal], ...], dict[str, Decimal]] = attrs.field(factory=dict)
 
     def on_change(self, change: Change[Any], broken: Report) -> None:
         """Keep the sums, and compare when a pod is bound."""
@@ -67,11 +70,17 @@ class NodeFits:
             self._node(change)
             return
         old, new = found
+        if old is not None and new is not None and old.spec is new.spec:
+            has_ended = new.status.phase in ("Succeeded", "Failed")
+            if not has_ended or new.metadata.uid not in self._pods:
+                return
         pod = new or old
         self._leave(pod.metadata.uid)
         if new is None or not new.spec.node_name or new.status.phase in ("Succeeded", "Failed"):
             return
         asked = {**pod_requests(new.spec), "pods": Decimal(1)}
+        # Pods of one template ask for the same.
+        asked = self._amounts.setdefault(tuple(asked.items()), asked)
         node = new.spec.node_name
         self._pods[new.metadata.uid] = (node, asked)
         used = self._used.setdefault(node, {})
@@ -122,6 +131,7 @@ class QuotaHolds:
 
     name: str = "quota-holds"
     promise: str = "quotas are never exceeded by what is made"
+    kinds: tuple[type, ...] = (Pod, ResourceQuota)
     _pods: dict[str, dict[str, None]] = attrs.field(factory=dict)
     _quotas: dict[str, ResourceQuota] = attrs.field(factory=dict)
 
@@ -172,6 +182,7 @@ class OneOfEachOrdinal:
     running: Running
     name: str = "statefulset-one-per-ordinal"
     promise: str = "a StatefulSet never runs two pods of one ordinal"
+    kinds: tuple[type, ...] = (Pod,)
     _forced: dict[str, None] = attrs.field(factory=dict)
 
     def on_change(self, change: Change[Any], broken: Report) -> None:
@@ -205,6 +216,7 @@ class ContainersAreKnown:
     running: Running
     name: str = "containers-known"
     promise: str = "every container belongs to a pod that the store knows or is being removed"
+    kinds: tuple[type, ...] = (Pod,)
     _uids: dict[str, None] = attrs.field(factory=dict)
     _suspects: dict[str, float] = attrs.field(factory=dict)
 

@@ -39,11 +39,13 @@ Report = Callable[..., None]
 class Invariant(Protocol):
     """One promise, checked change by change.
 
-    *name* is how users call it, *promise* says it in a sentence.
+    *name* is how users call it, *promise* says it in a sentence, *kinds* are the classes whose
+    changes it looks at.
     """
 
     name: str
     promise: str
+    kinds: tuple[type, ...]
 
     def on_change(self, change: Change[Any], broken: Report) -> None:
         """Look at one change; call *broken* if it breaks the promise."""

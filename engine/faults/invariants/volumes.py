@@ -17,6 +17,7 @@ class OneMountNode:
 
     name: str = "rwo-on-one-node"
     promise: str = "no volume with ReadWriteOnce is mounted on two nodes"
+    kinds: tuple[type, ...] = (PersistentVolumeClaim, Pod)
     _claims: dict[str, bool] = attrs.field(factory=dict)
     _users: dict[str, dict[str, str]] = attrs.field(factory=dict)
 

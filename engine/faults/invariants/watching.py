@@ -14,6 +14,7 @@ class OrderedWatch:
 
     name: str = "watch-ordered"
     promise: str = "watch events are ordered, unique and without gaps"
+    kinds: tuple[type, ...] = (object,)
     _revision: int = 0
     _sub: int = -1
     _versions: dict[bytes, int] = attrs.field(factory=dict)

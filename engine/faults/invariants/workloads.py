@@ -22,6 +22,7 @@ class RolloutBounds:
 
     name: str = "rollout-bounds"
     promise: str = "a Deployment's rollout stays within maxSurge and maxUnavailable"
+    kinds: tuple[type, ...] = (Deployment, ReplicaSet)
     _deployments: dict[str, Deployment] = attrs.field(factory=dict)
     _replicas: dict[str, list[tuple[int, int]]] = attrs.field(factory=dict)
     _sets: dict[str, dict[str, int]] = attrs.field(factory=dict)
@@ -98,6 +99,7 @@ class EndpointsReady:
 
     name: str = "endpoints-ready"
     promise: str = "endpoints hold only ready pods of the service's selector"
+    kinds: tuple[type, ...] = (Pod, EndpointSlice, Service)
     _pods: dict[str, Pod] = attrs.field(factory=dict)
     _slices: dict[str, EndpointSlice] = attrs.field(factory=dict)
     _services: dict[str, Service] = attrs.field(factory=dict)
@@ -149,6 +151,7 @@ class AddressesUnique:
 
     name: str = "addresses-unique"
     promise: str = "ClusterIPs and node ports are unique"
+    kinds: tuple[type, ...] = (Service,)
     _ips: dict[str, str] = attrs.field(factory=dict)
     _ports: dict[tuple[int, str], str] = attrs.field(factory=dict)
 
@@ -185,6 +188,7 @@ class NoOrphans:
 
     name: str = "no-orphans"
     promise: str = "deleting an owner leaves no orphan"
+    kinds: tuple[type, ...] = (object,)
     _uids: dict[str, None] = attrs.field(factory=dict)
     _owned: dict[str, tuple[ApiObject, tuple[str, ...]]] = attrs.field(factory=dict)
     _suspects: dict[str, float] = attrs.field(factory=dict)

@@ -74,6 +74,7 @@ class OneWriter:
 
     name: str = "one-writer"
     promise: str = "at most one component writes each field of a status"
+    kinds: tuple[type, ...] = (object,)
 
     def on_change(self, change: Change[Any], broken: Report) -> None:
         """Look at who changed which field."""

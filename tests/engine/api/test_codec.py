@@ -2,15 +2,26 @@
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api.codec import DecodeError, decode, decode_json, encode, encode_json, encode_thawed
-from engine.api.core import Secret
+from engine.api.codec import (
+    DecodeError,
+    decode,
+    decode_json,
+    encode,
+    encode_both,
+    encode_json,
+    encode_thawed,
+)
+from engine.api.core import ConfigMap, Secret
 from engine.api.frozen import FrozenDict, freeze, thaw
+from engine.api.meta import ObjectMeta
 from engine.api.pod import Pod
 from engine.api.scheme import SCHEME
+from tests.builders import make_pod
 
 POD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -133,3 +144,24 @@ def test_secrets_do_not_show_in_reprs() -> None:
     secret = Secret(data=FrozenDict({"password": "aHVudGVyMg=="}))
 
     assert "aHVudGVyMg" not in repr(secret)
+
+
+def test_two_versions_are_encoded_without_what_they_share() -> None:
+    """What differs is encoded as `encode` does it; a part that both have is left out."""
+    old = make_pod("web", cpu=100)
+    new = attrs.evolve(old, status=attrs.evolve(old.status, phase="Running"))
+
+    before, after = encode_both(old, new)
+
+    assert "spec" not in before | after
+    assert after["status"] == encode(new)["status"]
+    assert before.get("status") == encode(old).get("status")
+    assert before["metadata"] == after["metadata"] == encode(new)["metadata"]
+
+
+def test_versions_that_differ_beside_their_parts_are_encoded_whole() -> None:
+    """A kind whose fields are maps or texts is encoded as it is."""
+    old = ConfigMap(metadata=ObjectMeta(name="a"), data=FrozenDict({"key": "old"}))
+    new = attrs.evolve(old, data=FrozenDict({"key": "new"}))
+
+    assert encode_both(old, new) == (encode(old), encode(new))
