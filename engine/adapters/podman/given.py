@@ -106,6 +106,7 @@ class GivenPodman:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl+C is for us: we still have containers to remove
             )
         except OSError as error:
             raise AdapterError(f"{self.address}: ssh cannot be run: {error}") from error
