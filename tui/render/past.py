@@ -11,6 +11,7 @@ from tui.render.yaml_text import to_yaml
 
 Changes = Mapping[type[ApiObject], Mapping[str, tuple[ApiObject | None, ApiObject | None]]]
 _LINES = 40
+_RESTLESS = ("Lease", "Event")
 
 
 def revision_at(column: int, room: int, oldest: int, newest: int) -> int:
@@ -58,7 +59,8 @@ def bar_lines(
 def difference_lines(changes: Changes) -> list[Line]:
     """Every object that differs, with the lines of its YAML that do."""
     lines: list[Line] = []
-    for cls, found in changes.items():
+    # Heartbeats and Events change all the time; what people look for comes first.
+    for cls, found in sorted(changes.items(), key=lambda entry: entry[0].KIND in _RESTLESS):
         for key, (old, new) in sorted(found.items()):
             sign, tone = (
                 ("+", "ok") if old is None else ("-", "bad") if new is None else ("~", "wait")

@@ -37,7 +37,8 @@ class FaultForm(ModalScreen[Fault | None]):
     CSS_PATH = "faults.tcss"
     BINDINGS = [
         Binding("escape", "cancel", "Cancel", show=False),
-        Binding("ctrl+e", "preview", "Preview", show=False),
+        # Before the text fields, which would go to their end.
+        Binding("ctrl+e", "preview", "Preview", show=False, priority=True),
     ]
 
     def __init__(self, session: Session, *, type_: str = "pod.kill", target: str = "") -> None:
