@@ -6,7 +6,7 @@ sent is lost.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
@@ -120,14 +120,19 @@ def encode_both(old: ApiObject, new: ApiObject) -> tuple[dict[str, Any], dict[st
     return before, after
 
 
-@cache
+_parts: dict[type[Any], tuple[tuple[str, str, Any], ...]] = {}
+
+
 def _parts_of(cls: type[Any]) -> tuple[tuple[str, str, Any], ...]:
     """The fields of a kind: name, name on the wire, and the value that is not written, if any."""
-    return tuple(
-        (field.name, wire_name(field), _unwritten(field))
-        for field in attrs.fields(cls)
-        if field.name != "extra"
-    )
+    found = _parts.get(cls)
+    if found is None:
+        found = _parts[cls] = tuple(
+            (field.name, wire_name(field), _unwritten(field))
+            for field in attrs.fields(cls)
+            if field.name != "extra"
+        )
+    return found
 
 
 def _unwritten(field: "attrs.Attribute[Any]") -> Any:

@@ -21,6 +21,7 @@ class Place:
         self.writer.start(int, bool)
 
     def write(self, changes: list[Change[Any]], notes: list[Note]) -> None:
+        """One group."""
         assert not changes
         self.groups.append(notes)
 
