@@ -18,7 +18,7 @@ from engine.adapters.podman import exits, processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.disturbing.disturber import undo_records
 from engine.adapters.podman.given import GivenPodman
-from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
+from engine.adapters.podman.pod_cgroup import PodCgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker, memory_folder
 from engine.adapters.podman.service import PodmanService, end_leftover
@@ -48,8 +48,7 @@ async def remove_containers(client: PodmanClient, instance: str) -> int:
     await asyncio.gather(*(remove(f"/containers/{identity}") for identity in ids))
     for network in await client.get("/networks/json", filters=filters) or []:
         await remove(f"/networks/{network['name']}")
-    for pod in pods:
-        remove_pod_cgroups(pod["Id"])
+    await PodCgroups().finish(pod["Id"] for pod in pods)
     return len(pods) + len(ids)
 
 

@@ -249,6 +249,7 @@ class PodmanHost:
         if not self.keeps:
             with contextlib.suppress(AdapterError):
                 await self._remove_leftovers()
+            await self._around.cgroups.finish()
             await self._wait_for_interfaces()
         await self.client.close()
         await self.service.stop()
@@ -379,6 +380,7 @@ class PodmanHost:
                 runtime.measure()
                 runtime.rotate_logs()
                 await runtime.look_for_full_volumes()
+            self._around.cgroups.sweep()
             rounds += 1
             if rounds % ROOM_ROUNDS == 1:
                 await self._measure_room()

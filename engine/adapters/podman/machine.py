@@ -19,7 +19,7 @@ from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.containers import Containers
 from engine.adapters.podman.disturbing.disturber import Disturber
-from engine.adapters.podman.pod_cgroup import remove_pod_cgroups
+from engine.adapters.podman.pod_cgroup import PodCgroups
 from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
@@ -58,6 +58,7 @@ class Surroundings:
     images_changed: Callable[[], Awaitable[None]]
     exits: Path | None = None
     userdata: UserData | None = None
+    cgroups: PodCgroups = attrs.field(factory=PodCgroups)
     host_resolv: str = ""
     host_hosts: str = ""
     oci_runtime: str = ""
@@ -167,6 +168,7 @@ class Machine:
         for sandbox in self.sandboxes.values():
             self.containers.forget(sandbox)
             await self.around.strategy.remove(sandbox, self.owner)
+            self.around.cgroups.remove(sandbox.id)
             self.addresses.release(sandbox.ip)
             await self._volumes(sandbox.pod).remove(sandbox.pod)
         shutil.rmtree(self.owner.folder, ignore_errors=True)
@@ -329,7 +331,7 @@ class Machine:
             del self.sandboxes[sandbox.id]
             self.containers.forget(sandbox)
             if sandbox.resources is not None:
-                remove_pod_cgroups(sandbox.id)
+                self.around.cgroups.remove(sandbox.id)
             self._release(pod, sandbox.ip)
             if self.around.disturber is not None:
                 self.around.disturber.forget(pod.uid)

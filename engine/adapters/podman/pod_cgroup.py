@@ -3,14 +3,48 @@
 Podman sets none there; the kernel holds a pod to them whatever its containers may use each.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+import attrs
 
 from engine.adapters.podman.specs import resource_limits
 from engine.cri.commands import Resources
 
 CGROUP = Path("/sys/fs/cgroup")
+LAST_TRIES = 60
+TRY_SECONDS = 0.05
+
+
+@attrs.define(eq=False)
+class PodCgroups:
+    """The cgroups of pods that are gone: Podman leaves them, and not all can be removed at once.
+
+    A container's monitor lives in its pod's cgroup, and ends a moment after the pod.
+    """
+
+    root: Path = CGROUP
+    _left: set[str] = attrs.field(factory=set, init=False)
+
+    def remove(self, pod_id: str) -> None:
+        """Remove the cgroups of a pod that is gone, now or at a later `sweep`."""
+        if not remove_pod_cgroups(pod_id, self.root):
+            self._left.add(pod_id)
+
+    def sweep(self) -> None:
+        """Try again where something was left."""
+        self._left = {pod for pod in self._left if not remove_pod_cgroups(pod, self.root)}
+
+    async def finish(self, pods: Iterable[str] = ()) -> None:
+        """Remove those of *pods* too, and wait a few seconds for the last of them to be empty."""
+        self._left.update(pods)
+        for _ in range(LAST_TRIES):
+            self.sweep()
+            if not self._left:
+                return
+            await asyncio.sleep(TRY_SECONDS)
 
 
 def limit_pod(folders: Mapping[str, Path], pod_id: str, resources: Resources) -> bool:
@@ -45,17 +79,20 @@ def limit_pod(folders: Mapping[str, Path], pod_id: str, resources: Resources) ->
     return done
 
 
-def remove_pod_cgroups(pod_id: str) -> None:
-    """Remove the empty cgroups of a pod that is gone, in every hierarchy: Podman leaves them."""
-    for folder in _pod_cgroups(pod_id):
+def remove_pod_cgroups(pod_id: str, root: Path = CGROUP) -> bool:
+    """Remove the empty cgroups of a pod that is gone, in every hierarchy; whether all are gone."""
+    done = True
+    for folder in _pod_cgroups(pod_id, root):
         for path in [*sorted(folder.glob("*/"), reverse=True), folder]:
             with contextlib.suppress(OSError):
                 path.rmdir()
+        done &= not folder.is_dir()
+    return done
 
 
-def _pod_cgroups(pod_id: str) -> Iterator[Path]:
-    for root in [CGROUP, *(path for path in CGROUP.iterdir() if path.is_dir())]:
-        folder = root / "libpod_parent" / pod_id
+def _pod_cgroups(pod_id: str, root: Path) -> Iterator[Path]:
+    for hierarchy in [root, *(path for path in root.iterdir() if path.is_dir())]:
+        folder = hierarchy / "libpod_parent" / pod_id
         if folder.is_dir():
             yield folder
 
