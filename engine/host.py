@@ -19,6 +19,8 @@ from engine.adapters.encoded import EncodedObjects
 from engine.adapters.fetch import Fetcher
 from engine.adapters.http.app import HttpServer
 from engine.adapters.http.component_metrics import ComponentMetrics
+from engine.adapters.http.metrics import MetricSource
+from engine.adapters.http.process_metrics import ProcessMetrics
 from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import load_identity
@@ -183,9 +185,7 @@ class Host:
             objects=self._objects,
         )
         self.cluster.server.auditor = self.http.audit
-        self.http.metrics.sources.append(
-            ComponentMetrics(self.cluster.scheduler, self.cluster.manager)
-        )
+        self.http.metrics.sources += self._sources()
         host, port = self.options.listen
         await self.http.start(host, port)
         if self.podman is not None:
@@ -249,6 +249,22 @@ class Host:
             if self.http.audit is not None:
                 self.cluster.server.auditor = None
                 self.http.audit.close()
+
+    def _sources(self) -> "tuple[MetricSource, ...]":
+        """What the parts of the cluster tell scrapers."""
+        cluster = self.cluster
+        cluster.scheduler.attempts.stopwatch = time.perf_counter
+        return (
+            ComponentMetrics(cluster.scheduler, cluster.manager),
+            ProcessMetrics(
+                scheduler=cluster.scheduler,
+                manager=cluster.manager,
+                proxier=cluster.proxier,
+                electors=cluster.electors,
+                store=cluster.store,
+                nodes=cluster.nodes,
+            ),
+        )
 
     def _start_manifests(self) -> None:
         """Have the nodes run what the folder of static pods says."""

@@ -4,6 +4,7 @@ Source: pkg/scheduler/metrics/metrics.go, kubernetes v1.34.
 """
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Literal
 
 import attrs
@@ -14,6 +15,18 @@ SLI_BOUNDS = tuple(0.01 * 2.0**power for power in range(20))
 """Upper bounds of ``scheduler_pod_scheduling_sli_duration_seconds``."""
 
 
+ATTEMPT_BOUNDS = tuple(0.001 * 2.0**power for power in range(15))
+"""Upper bounds of ``scheduler_scheduling_attempt_duration_seconds``."""
+
+
+@attrs.define(eq=False)
+class Durations:
+    """Attempts by the bucket of `ATTEMPT_BOUNDS` they fell into, and their seconds together."""
+
+    counts: list[int] = attrs.field(factory=lambda: [0] * (len(ATTEMPT_BOUNDS) + 1))
+    total: float = 0.0
+
+
 @attrs.define(eq=False)
 class AttemptCounts:
     """Counts since the scheduler was made.
@@ -22,16 +35,36 @@ class AttemptCounts:
         results: attempts by result and profile.
         waits: pods scheduled, by the bucket of `SLI_BOUNDS` their wait fell into; the last is over.
         waited: the sum of all waits, in seconds.
+        stopwatch: seconds of real time, given by who has them; without it nothing is measured,
+            for in the loop's time an attempt takes none.
+        durations: how long attempts took, by result and profile.
     """
 
     results: dict[tuple[AttemptResult, str], int] = attrs.field(factory=dict, init=False)
     waits: list[int] = attrs.field(factory=lambda: [0] * (len(SLI_BOUNDS) + 1), init=False)
     waited: float = attrs.field(default=0.0, init=False)
+    stopwatch: Callable[[], float] | None = attrs.field(default=None, init=False)
+    durations: dict[tuple[AttemptResult, str], Durations] = attrs.field(factory=dict, init=False)
+    _began: float | None = attrs.field(default=None, init=False)
+
+    def begin(self) -> None:
+        """An attempt begins."""
+        if self.stopwatch is not None:
+            self._began = self.stopwatch()
+
+    def leave(self) -> None:
+        """The attempt goes on later, while others are made: how long it takes is not told."""
+        self._began = None
 
     def count(self, result: AttemptResult, profile: str) -> None:
         """One attempt ended."""
         key = (result, profile)
         self.results[key] = self.results.get(key, 0) + 1
+        if self._began is not None and self.stopwatch is not None:
+            seconds, self._began = self.stopwatch() - self._began, None
+            found = self.durations.setdefault(key, Durations())
+            found.counts[bisect_left(ATTEMPT_BOUNDS, seconds)] += 1
+            found.total += seconds
 
     def scheduled(self, profile: str, seconds: float) -> None:
         """A pod has its node, *seconds* after it first waited for one."""

@@ -129,6 +129,7 @@ class Scheduler:
         if info is None or info.pod is not pod:
             info = queued.info = pod_info(pod)
         queued.attempts += 1
+        self.attempts.begin()
         decision = self.decide(info, attempt=queued.attempts)
         self.decisions.add(decision)
         if decision.chosen:
@@ -145,6 +146,7 @@ class Scheduler:
             return
         profile = self.profile_of(info.pod)
         assert profile is not None
+        self.attempts.leave()
         try:
             self._binder.begin(
                 info.key,

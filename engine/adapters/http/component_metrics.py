@@ -7,6 +7,7 @@ Source: pkg/scheduler/metrics, client-go util/workqueue metrics, pkg/kubelet/met
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,7 +15,7 @@ import attrs
 from engine.api.pod import Pod
 from engine.client.workqueue import WorkQueue
 from engine.controllers.manager import ControllerManager
-from engine.scheduler.attempts import SLI_BOUNDS
+from engine.scheduler.attempts import ATTEMPT_BOUNDS, SLI_BOUNDS, Durations
 from engine.scheduler.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -67,6 +68,14 @@ class ComponentMetrics:
             buckets.append((bound, total))
         waits.add_metric((), buckets, counts.waited)
         yield waits
+        took: Any = HistogramMetricFamily(
+            "scheduler_scheduling_attempt_duration_seconds",
+            "Seconds of real time that attempts took, by result and profile.",
+            labels=("result", "profile"),
+        )
+        for key, found in sorted(counts.durations.items()):
+            took.add_metric(key, _cumulative(found), found.total)
+        yield took
 
     def _queues(self) -> "Iterator[Metric]":
         from prometheus_client.core import (  # noqa: PLC0415 - as in `ServerMetrics`
@@ -120,6 +129,11 @@ class ComponentMetrics:
         for key, count in sorted(containers.items()):
             states.add_metric(key, count)
         yield states
+
+
+def _cumulative(found: Durations) -> list[tuple[str, float]]:
+    bounds = [*(f"{bound:g}" for bound in ATTEMPT_BOUNDS), "+Inf"]
+    return list(zip(bounds, map(float, accumulate(found.counts)), strict=True))
 
 
 def _count(pod: Pod, pods: Counter[str], containers: Counter[tuple[str, str]]) -> None:

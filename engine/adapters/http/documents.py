@@ -16,7 +16,7 @@ from engine.apiserver.server import ApiServer
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-_VERSION = {
+VERSION = {
     "major": "1",
     "minor": "34",
     "gitVersion": "v1.34.0+kubarium",
@@ -27,6 +27,7 @@ _VERSION = {
     "compiler": "cpython",
     "platform": f"linux/{_MACHINES.get(platform.machine(), platform.machine())}",
 }
+"""What ``/version`` answers."""
 
 
 @attrs.define(eq=False)
@@ -50,7 +51,7 @@ class Documents:
         if path.startswith(("/healthz", "/livez", "/readyz")):
             return self._health(path, query)
         if path.rstrip("/") == "/version":
-            return _json(_VERSION)
+            return _json(VERSION)
         self._follow()
         if path == "/":
             return _json({"paths": self._paths()})
