@@ -47,7 +47,8 @@ class CreateSandbox:
     """Make the namespaces and the network of a pod. Answer: SandboxReady or SandboxFailed.
 
     *domain* is the pod's domain behind its subdomain, empty without one. *resources* limit the pod
-    as a whole. *runtime_handler* is a runtime class's, empty for the usual one.
+    as a whole. *runtime_handler* is a runtime class's, empty for the usual one. With
+    *has_own_users* its users are not the host's.
     """
 
     pod: PodIdentity
@@ -66,6 +67,7 @@ class CreateSandbox:
     share_process_namespace: bool = False
     resources: Resources | None = None
     runtime_handler: str = ""
+    has_own_users: bool = False
     labels: FrozenDict[str, str] = EMPTY
     annotations: FrozenDict[str, str] = EMPTY
 

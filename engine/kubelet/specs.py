@@ -21,7 +21,7 @@ from engine.cri.commands import (
 )
 from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.environment import Process, expand
-from engine.kubelet.security import security_of
+from engine.kubelet.security import has_own_users, security_of
 
 KEPT_BY_KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
 MAX_HOSTNAME = 63
@@ -78,6 +78,7 @@ def sandbox_command(
         host_ipc=bool(spec.extra.get("hostIPC")),
         share_process_namespace=bool(spec.share_process_namespace),
         resources=pod_resources(pod),
+        has_own_users=has_own_users(pod),
         labels=meta.labels,
         annotations=meta.annotations.without(KEPT_BY_KUBECTL),
     )

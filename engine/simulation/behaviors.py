@@ -22,6 +22,7 @@ import attrs
 from engine.api.quantity import parse_int, parse_millis
 from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, StartContainer
 from engine.simulation.images import DEMO, split_reference
+from engine.simulation.modelled import is_modelled
 from engine.simulation.shell import Course, course_of
 
 PREFIX = "simulation.kubarium.dev/"
@@ -57,6 +58,7 @@ class Behavior:
         check_fails: the path, port or command whose checks fail; ``*`` for all, empty for none.
         cpu: millicores it uses; None for a model's guess.
         memory: bytes it uses; None for a model's guess.
+        is_modelled: the shell of the simulation runs its command.
         output: (seconds since the start, line).
     """
 
@@ -73,6 +75,7 @@ class Behavior:
     check_fails_after: float = 0.0
     check_fails_until: float = inf
     is_demo: bool = False
+    is_modelled: bool = False
     cpu: int | None = None
     memory: int | None = None
     output: tuple[tuple[float, str], ...] = ()
@@ -112,6 +115,10 @@ def behavior_of(command: StartContainer, annotations: Mapping[str, str]) -> Beha
             exit_code=course.exit_code,
             stop_seconds=inf,
             output=course.output,
+        )
+    if is_modelled(command):
+        found = attrs.evolve(
+            found, exit_after=None, exit_code=0, stop_seconds=inf, output=(), is_modelled=True
         )
     return _with_oom(_annotated(found, command, annotations), command)
 

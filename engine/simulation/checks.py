@@ -5,13 +5,18 @@ import attrs
 from engine.cri.commands import ExecCheck, RunCheck
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Emit
-from engine.simulation.behaviors import check_outcome
+from engine.simulation.behaviors import Outcome, check_outcome
+from engine.simulation.containers import SimulatedContainer
 from engine.simulation.disturbances import Disturbances
+from engine.simulation.interiors import Interiors
 from engine.simulation.inventory import Inventory
+from engine.simulation.modelled import is_known
+from engine.simulation.process import run_now
 from engine.simulation.traffic import TIMEOUT, Traffic
 from engine.simulation.turns import Turns
 
 CHECK_SECONDS = 0.004
+RESET = "read: connection reset by peer"
 TIMED_OUT = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
 
 
@@ -23,13 +28,16 @@ class Checks:
     inventory: Inventory
     disturbances: Disturbances
     traffic: Traffic | None
+    interiors: Interiors
     emit: Emit
     address: str
 
     def run(self, command: RunCheck) -> None:
         """Check a container once."""
         seconds = CHECK_SECONDS + self._way_to(command)
-        if seconds > command.timeout:
+        if self._is_reset(command):
+            self.turns.later(CHECK_SECONDS, self._reset, command)
+        elif seconds > command.timeout:
             self.turns.later(command.timeout, self._time_out, command)
         else:
             self.turns.later(seconds, self._check, command)
@@ -46,6 +54,16 @@ class Checks:
         sandbox = self.inventory.sandbox_of(container)
         return self.traffic.seconds(self.address, sandbox.ip) if sandbox is not None else 0.0
 
+    def _is_reset(self, command: RunCheck) -> bool:
+        container = self.inventory.containers.get(command.container_id)
+        if container is None or self.traffic is None or isinstance(command.check, ExecCheck):
+            return False
+        sandbox = self.inventory.sandbox_of(container)
+        return sandbox is not None and self.traffic.is_reset(self.address, sandbox.ip)
+
+    def _reset(self, command: RunCheck) -> None:
+        self._answer(command, success=False, message=RESET)
+
     def _time_out(self, command: RunCheck) -> None:
         self._answer(command, success=False, message=TIMED_OUT)
 
@@ -54,9 +72,25 @@ class Checks:
         success, message = False, "container is not running"
         if container is not None:
             age = self.turns.now - container.started_at
-            outcome = check_outcome(command, container.behavior, age=age)
+            outcome = self._found_inside(command, container) or check_outcome(
+                command, container.behavior, age=age
+            )
             success, message = outcome.success, outcome.message
         self._answer(command, success=success, message=message)
+
+    def _found_inside(self, command: RunCheck, container: SimulatedContainer) -> Outcome | None:
+        """What a command finds in a container whose process is modelled; None for others."""
+        check, sandbox = command.check, self.inventory.sandbox_of(container)
+        if not isinstance(check, ExecCheck) or not container.behavior.is_modelled:
+            return None
+        if sandbox is None or not is_known(check.command):
+            return None
+        machine = self.interiors.machine(sandbox, container, sleep=_no_time, kill=bool)
+        code, seconds, said = run_now(machine, check.command)
+        if seconds > command.timeout:
+            what = " ".join(check.command)
+            return Outcome(success=False, message=f'command "{what}" timed out')
+        return Outcome(success=code == 0, message=said.strip() or f"exit code {code}")
 
     def _answer(self, command: RunCheck, *, success: bool, message: str) -> None:
         self.emit(
@@ -67,3 +101,7 @@ class Checks:
                 message=message,
             )
         )
+
+
+async def _no_time(_seconds: float) -> None:
+    """Wait not at all."""

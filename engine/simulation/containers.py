@@ -45,6 +45,22 @@ class Machine(Protocol):
     def pod_cidr(self) -> str: ...  # noqa: D102
 
 
+class Runs(Protocol):
+    """Process 1 of a container, where it is modelled."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End, and tell nobody."""
+        ...
+
+    def catch(self, signal: str) -> bool:
+        """Have the process's own handler of *signal* run, if it has one."""
+        ...
+
+
 @attrs.define(eq=False, kw_only=True)
 class SimulatedContainer:
     """One container."""
@@ -65,6 +81,7 @@ class SimulatedContainer:
     files: Files | None = None
     work: Work | None = None
     stop_asking: Callable[[], object] = lambda: None
+    process: Runs | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -24,12 +24,15 @@ from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
 from engine.simulation.disturbances import Disturbances
 from engine.simulation.gauge import Gauge
 from engine.simulation.image_store import ImageStore
+from engine.simulation.interiors import Interiors
 from engine.simulation.inventory import Inventory
 from engine.simulation.logs import LogLine, written_by
+from engine.simulation.process import process_of
 from engine.simulation.requests import Requests, requests_of
 from engine.simulation.turns import Turns
 
 REMOVE_SECONDS = 0.01
+MESSAGE_BYTES = 4096
 TERM, KILL = 15, 9
 ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
 
@@ -42,6 +45,7 @@ class Lifecycle:
     ends them.
     """
 
+    interiors: Interiors
     turns: Turns
     inventory: Inventory
     images: ImageStore
@@ -107,9 +111,13 @@ class Lifecycle:
         if container.end is not None:
             container.end.cancel()
         now = self.turns.now
+        path = container.command.termination_message_path
+        if not message and container.files is not None:
+            written = container.files.read(path) or b""
+            message = written[:MESSAGE_BYTES].decode(errors="replace")
         if code and not message and container.command.message_from_log:
             lines = written_by(container.log, now)[-80:]
-            message = "".join(f"{line.text}\n" for line in lines)[-2048:]
+            message = "".join(f"{line.text}{line.end}" for line in lines)[-2048:]
         container.is_running = False
         container.finished_at = now
         container.stop_asking()
@@ -201,9 +209,26 @@ class Lifecycle:
         self.inventory.add(sandbox, container)
         if behavior.memory is not None:
             self.gauge.measure_soon()
+        if behavior.is_modelled:
+            self._run_process(sandbox, container)
         if behavior.exit_after is not None:
             container.end = self.turns.later(behavior.exit_after, self._end, container)
         return container
+
+    def _run_process(self, sandbox: SimulatedSandbox, container: SimulatedContainer) -> None:
+        container.process = process_of(
+            self.interiors,
+            self.turns,
+            sandbox,
+            container,
+            end=self.exit,
+            kill=lambda signal: self.signal(
+                SignalContainer(container_id=container.id, signal=signal)
+            ),
+            is_frozen=self.disturbances.is_frozen,
+        )
+        container.stop_asking = container.process.stop
+        container.process.start()
 
     def _end(self, container: SimulatedContainer) -> None:
         """The container has run its course; a frozen one goes on with it later."""
@@ -224,6 +249,13 @@ class Lifecycle:
         if container is None:
             return
         behavior = container.behavior
+        caught = container.process is not None and container.process.catch(
+            container.command.stop_signal or "SIGTERM"
+        )
+        if caught:
+            if grace < inf:
+                container.end = self.turns.later(grace, self.exit, container, 128 + KILL, KILL)
+            return
         if behavior.stop_seconds <= grace and not self.disturbances.is_frozen(container.id):
             delay, code, signal = behavior.stop_seconds, behavior.stop_code, 0
         else:

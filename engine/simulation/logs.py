@@ -10,10 +10,11 @@ from engine.cri.runtime import LogOptions
 
 @attrs.frozen
 class LogLine:
-    """One line and when it was written, in epoch seconds."""
+    """One line and when it was written, in epoch seconds; *end* is empty while it goes on."""
 
     time: float
     text: str
+    end: str = "\n"
 
 
 def written_by(lines: Iterable[LogLine], now: float) -> list[LogLine]:
@@ -41,6 +42,6 @@ def select(lines: Sequence[LogLine], options: LogOptions) -> Iterator[bytes]:
 def render(line: LogLine, *, timestamps: bool) -> bytes:
     """One line as the reader gets it."""
     if not timestamps:
-        return f"{line.text}\n".encode()
+        return f"{line.text}{line.end}".encode()
     stamp = datetime.fromtimestamp(line.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return f"{stamp}000Z {line.text}\n".encode()
+    return f"{stamp}000Z {line.text}{line.end}".encode()

@@ -23,6 +23,7 @@ from engine.simulation.containers import (
 from engine.simulation.disturbances import Disturbances
 from engine.simulation.gauge import Gauge
 from engine.simulation.image_store import ImageStore
+from engine.simulation.interiors import Interiors
 from engine.simulation.inventory import Inventory
 from engine.simulation.lifecycle import Lifecycle
 from engine.simulation.logs import select, written_by
@@ -63,6 +64,7 @@ class SimulatedRuntime:
     is_down: bool = attrs.field(default=False, init=False)
     _turns: Turns = attrs.field(init=False)
     _inventory: Inventory = attrs.field(init=False)
+    _interiors: Interiors = attrs.field(init=False)
     _images: ImageStore = attrs.field(init=False)
     _gauge: Gauge = attrs.field(init=False)
     _lifecycle: Lifecycle = attrs.field(init=False)
@@ -84,7 +86,9 @@ class SimulatedRuntime:
             emit=self.emit,
             memory=self.config.memory,
         )
+        self._interiors = Interiors(loop=self.loop, storage=self.storage)
         self._lifecycle = Lifecycle(
+            interiors=self._interiors,
             turns=self._turns,
             inventory=self._inventory,
             images=self._images,
@@ -123,6 +127,7 @@ class SimulatedRuntime:
             inventory=self._inventory,
             disturbances=self.disturbances,
             traffic=self.traffic,
+            interiors=self._interiors,
             emit=self.emit,
             address=getattr(self.config, "address", ""),
         )
@@ -309,7 +314,7 @@ class SimulatedRuntime:
             enter=self.enter or self.carry_out,
             pause=self.pause,
             follow=self.logs,
-            storage=self.storage,
+            interiors=self._interiors,
         )
 
     def _running(self, container_id: str) -> tuple[SimulatedSandbox, SimulatedContainer]:
@@ -321,6 +326,8 @@ class SimulatedRuntime:
 
     def _update_volume(self, command: commands.UpdateVolume) -> None:
         self.on_volume(command)
+        for sandbox in self._inventory.of_pod(command.pod.uid):
+            self._interiors.refresh(sandbox, command.volume)
         if command.volume.driver:
             resized = events.VolumeResized(pod=command.pod, volume=command.volume.name)
             self._turns.later(UPDATE_SECONDS, self.emit, resized)

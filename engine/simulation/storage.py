@@ -16,6 +16,15 @@ from engine.kernel.loop import Loop
 WORK_SECONDS = 0.05
 
 
+@attrs.frozen
+class Rights:
+    """The mode of a file or folder, and whose it is."""
+
+    mode: int
+    user: int = 0
+    group: int = 0
+
+
 @attrs.define(eq=False)
 class Tree:
     """What one volume holds: files and folders by path below its root; at most *size* bytes."""
@@ -23,6 +32,7 @@ class Tree:
     size: int = 0
     files: dict[str, bytes] = attrs.field(factory=dict)
     folders: dict[str, None] = attrs.field(factory=dict)
+    rights: dict[str, Rights] = attrs.field(factory=dict)
 
     @property
     def used(self) -> int:
@@ -31,7 +41,7 @@ class Tree:
 
     def copy(self, size: int) -> "Tree":
         """The same content in a volume of its own."""
-        return Tree(size, dict(self.files), dict(self.folders))
+        return Tree(size, dict(self.files), dict(self.folders), dict(self.rights))
 
 
 @attrs.define(eq=False)

@@ -9,18 +9,19 @@ from math import inf
 
 import attrs
 
-from engine.cri.commands import SignalContainer, Volume
+from engine.cri.commands import SignalContainer
 from engine.cri.runtime import LogOptions
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 from engine.kernel.loop import Loop
 from engine.simulation.behaviors import BROKEN_DEMO, DEMO_PORT
 from engine.simulation.console import web
-from engine.simulation.console.files import files_of
-from engine.simulation.console.session import SHELLS, Machine, Session
-from engine.simulation.console.tools import TOOLS
+from engine.simulation.console.desk import Machine
+from engine.simulation.console.interpreter import SHELLS
+from engine.simulation.console.more_tools import ALL as TOOLS
+from engine.simulation.console.session import Session
 from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
 from engine.simulation.images import split_reference
-from engine.simulation.storage import SimulatedStorage, Tree
+from engine.simulation.interiors import Interiors, main_command
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELL_IMAGES = frozenset(("busybox", "alpine", "ubuntu", "debian", "bash"))
@@ -68,7 +69,7 @@ class Streams:
     enter: Callable[[Effect], object]
     pause: Callable[[], Awaitable[None]] | None
     follow: Callable[[str, LogOptions], AsyncIterator[bytes]]
-    storage: SimulatedStorage | None = None
+    interiors: Interiors
 
     async def exec(
         self,
@@ -140,50 +141,15 @@ class Streams:
     def _machine(
         self, sandbox: SimulatedSandbox, container: SimulatedContainer, options: StreamOptions
     ) -> Machine:
-        if container.files is None:
-            trees = self._trees(sandbox, container)
-            container.files = files_of(container.command, sandbox.command, sandbox.ip, trees)
-        env = {"PATH": _PATH, "HOSTNAME": sandbox.command.hostname, "HOME": "/root"}
-        if options.tty:
-            env["TERM"] = "xterm"
-        argv = main_command(container)
-        return Machine(
-            files=container.files,
-            env=env | dict(container.command.env),
-            hostname=sandbox.command.hostname,
-            processes=(" ".join(argv) or container.command.name,),
-            working_dir=container.command.working_dir,
-            now=lambda: self.loop.now,
+        return self.interiors.machine(
+            sandbox,
+            container,
             sleep=self._sleep,
             kill=lambda name: self.enter(SignalContainer(container_id=container.id, signal=name)),
+            has_terminal=options.tty,
         )
-
-    def _trees(self, sandbox: SimulatedSandbox, container: SimulatedContainer) -> dict[str, Tree]:
-        """The volumes that the container shares with others: of the cluster, and of its pod."""
-        found = {}
-        for volume in container.command.volumes:
-            if volume.driver and self.storage is not None and not _goes_with_pod(volume):
-                handle = volume.attributes.get("handle", volume.name)
-                found[volume.name] = self.storage.tree(handle, volume.size_limit)
-            elif volume.files is None and not volume.host_path:
-                size = volume.size_limit
-                found[volume.name] = sandbox.trees.setdefault(volume.name, Tree(size))
-        return found
 
     async def _sleep(self, seconds: float) -> None:
         until = self.loop.now + min(seconds, _LONGEST_SLEEP)
         while self.pause is not None and (self.loop.now < until or seconds == inf):
             await self.pause()
-
-
-def _goes_with_pod(volume: Volume) -> bool:
-    return "ephemeral" in volume.attributes
-
-
-def main_command(container: SimulatedContainer) -> tuple[str, ...]:
-    """What process 1 is; empty if only its image knows."""
-    command = container.command
-    if command.command or command.args:
-        return command.command + command.args
-    repository = split_reference(command.image)[0]
-    return ("sh",) if repository.rpartition("/")[2] in _SHELL_IMAGES else ()

@@ -11,7 +11,8 @@ import attrs
 
 from engine.cri.commands import CreateSandbox, FileContent, StartContainer
 from engine.simulation.console.mounted import Mounted
-from engine.simulation.storage import Tree
+from engine.simulation.console.proc import proc_files
+from engine.simulation.storage import Rights, Tree
 
 _FOLDERS = ("bin", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "tmp", "usr")
 _MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
@@ -19,17 +20,20 @@ _MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
 
 @attrs.define(eq=False)
 class Files:
-    """Files and folders by absolute path."""
+    """Files and folders by absolute path; *rights* of those that have others than usual."""
 
     files: Mounted[bytes] = attrs.field(factory=Mounted)
     folders: Mounted[None] = attrs.field(factory=Mounted)
+    rights: Mounted[Rights] = attrs.field(factory=Mounted)
     read_only: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
     _trees: dict[str, Tree] = attrs.field(factory=dict, init=False)
 
     def mount(self, point: str, tree: Tree, sub_path: str = "") -> None:
         """Show what a volume holds (below its folder *sub_path*) at *point*."""
         self.files.mount(point, tree.files, sub_path)
         self.folders.mount(point, tree.folders, sub_path)
+        self.rights.mount(point, tree.rights, sub_path)
         self._trees[point.rstrip("/")] = tree
 
     def has_room(self, path: str, data: bytes) -> bool:
@@ -70,8 +74,13 @@ class Files:
         yield from sorted(name for name in self.files if name == path or name.startswith(inside))
 
     def is_read_only(self, path: str) -> bool:
-        """Whether *path* lies in a mount that cannot be written."""
-        return any(path == top or path.startswith(f"{top}/") for top in self.read_only)
+        """Whether *path* lies in what cannot be written: the deepest mount says so."""
+        return _depth(path, self.read_only) > _depth(path, self.writable)
+
+    def rights_of(self, path: str) -> Rights:
+        """The mode and the owners of a file or folder."""
+        usual = Rights(0o755 if self.is_folder(path) else 0o644)
+        return self.rights.get(path, usual)
 
     def write(self, path: str, data: bytes) -> None:
         """Make or replace a file."""
@@ -85,6 +94,7 @@ class Files:
         """Take away a file, or a folder with what is in it."""
         for name in tuple(self.below(path)):
             del self.files[name]
+            self.rights.pop(name, None)
         for name in tuple(self.folders):
             if name == path or name.startswith(f"{path}/"):
                 del self.folders[name]
@@ -118,22 +128,47 @@ def files_of(
             found.make_folder(path)
             if mount.volume in trees:
                 found.mount(path, trees[mount.volume], mount.sub_path)
+                found.rights[path] = Rights(0o777)
             continue
-        _write_content(found, path, mount.sub_path, volume.files)
+        write_content(found, path, mount.sub_path, volume.files, group=volume.group)
+    for path, text in proc_files(command, sandbox).items():
+        found.write(path, text.encode())
+    found.writable = ("/dev", *(mount.container_path.rstrip("/") for mount in command.mounts))
+    found.writable = tuple(path for path in found.writable if path not in read_only)
+    if command.security.read_only_root:
+        read_only.append("/")
     found.read_only = tuple(read_only)
     return found
 
 
-def _write_content(
-    found: Files, path: str, sub_path: str, content: tuple[FileContent, ...]
+def _depth(path: str, tops: tuple[str, ...]) -> int:
+    """How long the longest of *tops* is that *path* lies in; 0 if it lies in none."""
+    return max(
+        (len(top) for top in tops if f"{path}/".startswith(f"{top.rstrip('/')}/")), default=0
+    )
+
+
+def write_content(
+    found: Files,
+    path: str,
+    sub_path: str,
+    content: tuple[FileContent, ...],
+    *,
+    group: int | None = None,
 ) -> None:
+    """Write the files of a content volume (of *sub_path* in it, if given) to *path*."""
     for file in content:
         if not sub_path:
-            found.write(f"{path}/{file.path}", file.data)
+            place = f"{path}/{file.path}"
         elif file.path == sub_path:
-            found.write(path, file.data)
+            place = path
         elif file.path.startswith(f"{sub_path}/"):
-            found.write(f"{path}/{file.path[len(sub_path) + 1 :]}", file.data)
+            place = f"{path}/{file.path[len(sub_path) + 1 :]}"
+        else:
+            continue
+        found.write(place, file.data)
+        mode = file.mode if group is None else file.mode | 0o440
+        found.rights[place] = Rights(mode, file.user or 0, group or 0)
     if not sub_path:
         found.make_folder(path)
 
@@ -142,7 +177,9 @@ def _hosts(sandbox: CreateSandbox, ip: str) -> str:
     lines = ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost"]
     if ip:
         lines.append(f"{ip}\t{sandbox.hostname}")
-    lines += [f"{entry.ip}\t" + "\t".join(entry.hostnames) for entry in sandbox.hosts]
+    if sandbox.hosts:
+        lines += ["", "# Entries added by HostAliases."]
+        lines += [f"{entry.ip}\t" + "\t".join(entry.hostnames) for entry in sandbox.hosts]
     return "\n".join(lines) + "\n"
 
 

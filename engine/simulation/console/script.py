@@ -1,7 +1,4 @@
-"""Shell text as pipelines of words. It knows quoting and operators; it runs nothing.
-
-Loops and conditions are not understood: a `ScriptError` says so.
-"""
+"""Shell text as words and operators. It knows quoting, variables and substitutions."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +8,9 @@ import attrs
 from engine.errors import EngineError
 
 _OPERATORS = ("&&", "||", ">>", "2>&1", "2>", ";", "|", ">", "<", "&", "\n")
-_ENDS = ("&&", "||", ";", "&", "\n")
-_REDIRECTIONS = (">>", ">", "<", "2>", "2>&1")
-_KEYWORDS = frozenset(("if", "for", "while", "until", "case", "function", "{", "(", "select"))
+ENDS = ("&&", "||", ";", "&", "\n")
+REDIRECTIONS = (">>", ">", "<", "2>", "2>&1")
+_BACKTICKS = re.compile(r"`([^`]*)`")
 _VARIABLE = re.compile(r"\$(?:\{(\w+|[?$!#])(?::?-([^}]*))?\}|(\w+|[?$!#]))")
 
 
@@ -27,29 +24,28 @@ class Part:
 
     text: str
     expands: bool = True
+    is_quoted: bool = False
 
 
 Word = tuple[Part, ...]
+Item = Word | str
+"""A word, or an operator."""
 
 
-@attrs.frozen(kw_only=True)
-class Simple:
-    """One command: its words, and where its streams lead (operator and word)."""
-
-    words: tuple[Word, ...]
-    redirections: tuple[tuple[str, Word], ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class Pipeline:
-    """Commands, each fed by the one before; *after* (``&&``, ``||`` or ;) stands before it."""
-
-    commands: tuple[Simple, ...]
-    after: str = ";"
+def plain_text(item: Item | None) -> str:
+    """A word as it stands there; an operator as it is. A quoted word is no keyword: empty."""
+    if item is None or isinstance(item, str):
+        return item or ""
+    return "" if any(part.is_quoted for part in item) else "".join(part.text for part in item)
 
 
-def expand(word: Word, lookup: Callable[[str], str | None]) -> str:
-    """*word* with its variables replaced by what *lookup* finds."""
+def splits(word: Word) -> bool:
+    """Whether what *word* expands to may be several words."""
+    return any(part.expands and not part.is_quoted and "$" in part.text for part in word)
+
+
+def expand_variables(text: str, lookup: Callable[[str], str | None]) -> str:
+    """*text* with its variables replaced by what *lookup* finds."""
 
     def replace(match: "re.Match[str]") -> str:
         name, default = match[1] or match[3], match[2]
@@ -58,60 +54,16 @@ def expand(word: Word, lookup: Callable[[str], str | None]) -> str:
             return default or ""
         return value
 
-    return "".join(
-        _VARIABLE.sub(replace, part.text) if part.expands else part.text for part in word
-    )
+    return _VARIABLE.sub(replace, text)
 
 
-def parse(text: str) -> tuple[Pipeline, ...]:  # noqa: C901 - one case a kind of item
-    """The pipelines of *text*.
+def tokens(text: str) -> list[Item]:  # noqa: C901, PLR0915 - one case a kind of character
+    """The words and operators of *text*.
 
     Raises:
-        ScriptError: a quote is open, or it is more than a list of commands.
+        ScriptError: a quote or a substitution is open.
     """
-    found: list[Pipeline] = []
-    commands: list[Simple] = []
-    words: list[Word] = []
-    redirections: list[tuple[str, Word]] = []
-    waiting, after = "", ";"
-
-    def end_command() -> None:
-        if words or redirections:
-            first = expand(words[0], lambda _: "") if words else ""
-            if first in _KEYWORDS:
-                raise ScriptError(f'"{first}" is not simulated')
-            commands.append(Simple(words=tuple(words), redirections=tuple(redirections)))
-            words.clear()
-            redirections.clear()
-
-    for item in _tokens(text):
-        if not isinstance(item, str):
-            if waiting:
-                redirections.append((waiting, item))
-                waiting = ""
-            else:
-                words.append(item)
-        elif item == "2>&1":
-            redirections.append((item, ()))
-        elif item in _REDIRECTIONS:
-            waiting = item
-        else:
-            end_command()
-            if item in _ENDS:
-                if commands:
-                    found.append(Pipeline(commands=tuple(commands), after=after))
-                    commands.clear()
-                after = item if item in ("&&", "||") else ";"
-    if waiting:
-        raise ScriptError("syntax error: unexpected end of file")
-    end_command()
-    if commands:
-        found.append(Pipeline(commands=tuple(commands), after=after))
-    return tuple(found)
-
-
-def _tokens(text: str) -> list[Word | str]:  # noqa: C901 - one case a kind of character
-    found: list[Word | str] = []
+    found: list[Item] = []
     parts: list[Part] = []
     plain = ""
     at, has_word = 0, False
@@ -136,7 +88,9 @@ def _tokens(text: str) -> list[Word | str]:  # noqa: C901 - one case a kind of c
             inside = text[at + 1 : end]
             if character == '"':
                 inside = re.sub(r'\\(["\\$`])', r"\1", inside)
-            parts.append(Part(inside, character == '"'))
+            if character == '"':
+                inside = _BACKTICKS.sub(r"$(\1)", inside)
+            parts.append(Part(inside, character == '"', is_quoted=True))
             has_word, at = True, end + 1
             continue
         if character == "\\" and at + 1 < len(text):
@@ -144,9 +98,14 @@ def _tokens(text: str) -> list[Word | str]:  # noqa: C901 - one case a kind of c
                 if plain:
                     parts.append(Part(plain))
                     plain = ""
-                parts.append(Part(text[at + 1], False))  # noqa: FBT003 - a field
+                parts.append(Part(text[at + 1], expands=False, is_quoted=True))
                 has_word = True
             at += 2
+            continue
+        if text.startswith("$(", at) or character == "`":
+            end = substitution_end(text, at)
+            inside = text[at + 2 : end] if character == "$" else text[at + 1 : end]
+            plain, has_word, at = f"{plain}$({inside})", True, end + 1
             continue
         if character == "#" and not has_word:
             at = (text.find("\n", at) + len(text) + 1) % (len(text) + 1)
@@ -166,12 +125,36 @@ def _tokens(text: str) -> list[Word | str]:  # noqa: C901 - one case a kind of c
     return found
 
 
+def substitution_end(text: str, at: int) -> int:
+    """Where the substitution that begins at *at* ends: its last character.
+
+    Raises:
+        ScriptError: nowhere.
+    """
+    if text[at] == "`":
+        end = text.find("`", at + 1)
+    else:
+        depth, end = 0, at + 1
+        while end < len(text):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            if depth == 0:
+                return end
+            end += 1
+        end = -1
+    if end < 0:
+        raise ScriptError("syntax error: unterminated substitution")
+    return end
+
+
 def _closing(text: str, at: int) -> int:
     quote = text[at]
     end = at + 1
     while end < len(text):
         if quote == '"' and text[end] == "\\":
             end += 2
+            continue
+        if quote == '"' and text.startswith("$(", end):
+            end = substitution_end(text, end) + 1
             continue
         if text[end] == quote:
             return end

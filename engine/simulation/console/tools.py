@@ -4,14 +4,13 @@ Each takes its words and a `Desk` and gives its exit code. They are small on pur
 around in a pod, to copy files in and out, and to try exit codes.
 """
 
-import io
 import re
-import tarfile
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
 from engine.simulation.console.files import Files, absolute
+from engine.simulation.storage import Rights
 
 
 class Desk(Protocol):
@@ -25,6 +24,10 @@ class Desk(Protocol):
     def now(self) -> float: ...  # noqa: D102 - virtual seconds
     @property
     def hostname(self) -> str: ...  # noqa: D102
+    @property
+    def user(self) -> int: ...  # noqa: D102
+    @property
+    def groups(self) -> tuple[int, ...]: ...  # noqa: D102 - the user's own first
     @property
     def processes(self) -> tuple[str, ...]: ...  # noqa: D102 - command lines, process 1 first
 
@@ -46,7 +49,7 @@ async def read_all(desk: Desk) -> bytes:
     return b"".join(pieces)
 
 
-async def _contents(argv: list[str], desk: Desk) -> tuple[list[bytes], int]:
+async def contents(argv: list[str], desk: Desk) -> tuple[list[bytes], int]:
     """What is in the files named, or in stdin if none is."""
     names = [word for word in argv[1:] if not word.startswith("-") or word == "-"]
     if not names:
@@ -70,7 +73,7 @@ async def cat(argv: list[str], desk: Desk) -> int:
         while piece := await desk.read():
             await desk.out(piece)
         return 0
-    found, code = await _contents(argv, desk)
+    found, code = await contents(argv, desk)
     for data in found:
         await desk.out(data)
     return code
@@ -133,9 +136,16 @@ async def ls(argv: list[str], desk: Desk) -> int:
 
 def _long(path: str, name: str, desk: Desk) -> str:
     data = desk.files.read(path)
-    kind = "-rw-r--r--" if data is not None else "drwxr-xr-x"
+    kind = ("d" if data is None else "-") + shown_mode(desk.files.rights_of(path).mode)
     when = datetime.fromtimestamp(desk.now, UTC).strftime("%b %e %H:%M")
     return f"{kind}    1 root     root     {len(data or b''):9d} {when} {name}\n"
+
+
+def shown_mode(mode: int) -> str:
+    """``rwxr-xr-x`` and the like."""
+    return "".join(
+        letter if mode & 1 << 8 - index else "-" for index, letter in enumerate("rwxrwxrwx")
+    )
 
 
 async def hostname(_argv: list[str], desk: Desk) -> int:
@@ -152,10 +162,20 @@ async def pwd(_argv: list[str], desk: Desk) -> int:
 
 async def identity(argv: list[str], desk: Desk) -> int:
     """Who we are."""
+    user, own = desk.user, desk.groups[0]
+    names = {number: "(root)" if number == 0 else "" for number in (user, *desk.groups)}
+    groups = ",".join(f"{number}{names[number]}" for number in desk.groups)
     if argv[0] == "whoami":
-        await desk.out("root\n")
+        text = "root" if user == 0 else f"whoami: unknown uid {user}"
+    elif "-u" in argv:
+        text = str(user)
+    elif "-g" in argv:
+        text = str(own)
+    elif "-G" in argv:
+        text = " ".join(map(str, desk.groups))
     else:
-        await desk.out("0\n" if "-u" in argv else "uid=0(root) gid=0(root) groups=0(root)\n")
+        text = f"uid={user}{names[user]} gid={own}{names[own]} groups={groups}"
+    await desk.out(f"{text}\n")
     return 0
 
 
@@ -212,9 +232,24 @@ async def check(argv: list[str], desk: Desk) -> int:
             return int(left != right)
         case [left, "!=", right]:
             return int(left == right)
-        case [left, "-eq", right]:
-            return int(left != right)
+        case [left, ("-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge") as how, right]:
+            return int(not _compares(left, how, right))
     return 1
+
+
+def _compares(left: str, how: str, right: str) -> bool:
+    try:
+        one, other = int(left), int(right)
+    except ValueError:
+        return False
+    return {
+        "-eq": one == other,
+        "-ne": one != other,
+        "-lt": one < other,
+        "-le": one <= other,
+        "-gt": one > other,
+        "-ge": one >= other,
+    }[how]
 
 
 async def mkdir(argv: list[str], desk: Desk) -> int:
@@ -242,7 +277,10 @@ async def store(found: Mapping[str, bytes], who: str, desk: Desk, *, keeps: bool
             await desk.err(f"{who}: write error: No space left on device\n")
             code = 1
         elif not keeps or desk.files.read(path) is None:
+            is_new = desk.files.read(path) is None
             desk.files.write(path, data)
+            if is_new and (desk.user or desk.groups[0]):
+                desk.files.rights[path] = Rights(0o644, desk.user, desk.groups[0])
     return code
 
 
@@ -280,7 +318,7 @@ async def lines(argv: list[str], desk: Desk) -> int:
         count, words = int(words[1]), words[2:]
     elif words and re.fullmatch(r"-\d+", words[0]):
         count, words = int(words[0][1:]), words[1:]
-    found, code = await _contents([argv[0], *words], desk)
+    found, code = await contents([argv[0], *words], desk)
     for data in found:
         parts = data.splitlines(keepends=True)
         chosen = parts[:count] if argv[0] == "head" else parts[-count:] if count else []
@@ -290,7 +328,7 @@ async def lines(argv: list[str], desk: Desk) -> int:
 
 async def count(argv: list[str], desk: Desk) -> int:
     """Lines, words and bytes."""
-    found, code = await _contents(argv, desk)
+    found, code = await contents(argv, desk)
     for data in found:
         numbers = (data.count(b"\n"), len(data.split()), len(data))
         at = next((index for index, flag in enumerate(("-l", "-w", "-c")) if flag in argv), None)
@@ -305,7 +343,7 @@ async def grep(argv: list[str], desk: Desk) -> int:
     options = "".join(word[1:] for word in argv[1:] if word.startswith("-"))
     if not words:
         return 2
-    found, _ = await _contents([argv[0], *words[1:]], desk)
+    found, _ = await contents([argv[0], *words[1:]], desk)
     wanted = words[0].lower() if "i" in options else words[0]
     hits = 0
     for data in found:
@@ -343,63 +381,6 @@ async def kill(argv: list[str], desk: Desk) -> int:
     return 0
 
 
-async def tar(argv: list[str], desk: Desk) -> int:
-    """Archives to stdout and from stdin, as ``kubectl cp`` wants them."""
-    words, flags, folder, names = argv[1:], "", desk.cwd, []
-    while words:
-        word = words.pop(0)
-        if word in ("-C", "--directory") and words:
-            folder = absolute(words.pop(0), desk.cwd)
-        elif word == "-" or word.startswith("--"):
-            continue
-        elif word.startswith("-") or not flags:
-            flags += word.lstrip("-")
-        else:
-            names.append(word)
-    if "x" in flags:
-        return await _unpack(folder, desk)
-    if "c" in flags:
-        return await _pack(names, folder, desk)
-    await desk.err("tar: only c and x are simulated\n")
-    return 1
-
-
-async def _unpack(folder: str, desk: Desk) -> int:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(await read_all(desk))) as archive:
-            for member in archive:
-                path = absolute(member.name, folder)
-                if desk.files.is_read_only(path):
-                    await desk.err(f"tar: can't open '{member.name}': Read-only file system\n")
-                    return 1
-                if member.isdir():
-                    desk.files.make_folder(path)
-                elif (source := archive.extractfile(member)) is not None:
-                    desk.files.write(path, source.read())
-    except tarfile.TarError:
-        await desk.err("tar: invalid tar magic\n")
-        return 1
-    return 0
-
-
-async def _pack(names: list[str], folder: str, desk: Desk) -> int:
-    packed, code = io.BytesIO(), 0
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name in names:
-            path = absolute(name, folder)
-            if not desk.files.exists(path):
-                await desk.err(f"tar: {name}: No such file or directory\n")
-                code = 1
-            for file in desk.files.below(path):
-                data = desk.files.read(file) or b""
-                member = tarfile.TarInfo((name.rstrip("/") + file[len(path) :]).lstrip("/"))
-                member.size, member.mtime = len(data), int(desk.now)
-                archive.addfile(member, io.BytesIO(data))
-    if code == 0:
-        await desk.out(packed.getvalue())
-    return code
-
-
 async def succeed(_argv: list[str], _desk: Desk) -> int:
     """Do nothing."""
     return 0
@@ -432,7 +413,6 @@ TOOLS: Mapping[str, Tool] = {
     "rm": remove,
     "sleep": sleep,
     "tail": lines,
-    "tar": tar,
     "tee": tee,
     "test": check,
     "touch": touch,

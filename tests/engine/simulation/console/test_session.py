@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cri.streams import STDERR, STDOUT, StreamOptions, TerminalSize
+from engine.simulation.console.desk import Machine
 from engine.simulation.console.files import Files
-from engine.simulation.console.script import ScriptError, parse
-from engine.simulation.console.session import Machine, Session
+from engine.simulation.console.grammar import parse
+from engine.simulation.console.script import ScriptError
+from engine.simulation.console.session import Session
 
 
 class Client:
@@ -74,7 +76,19 @@ def make_session(client: Client, *command: str, tty: bool = False) -> Session:
         ("X=1; echo $X", 0, "1\n"),
         ("echo no >/config/new", 1, ""),
         ("sleep 100", 0, ""),
-        ("for x in 1 2; do echo; done", 2, ""),
+        ("for x in 1 2; do echo $x; done", 0, "1\n2\n"),
+        ("for x in $(seq 3); do [ $x = 2 ] && continue; echo $x; done", 0, "1\n3\n"),
+        ("i=0; while [ $i -lt 3 ]; do i=$((i+1)); done; echo $i", 0, "3\n"),
+        ("until false || true; do echo never; done", 0, ""),
+        ("if [ -f /none ]; then echo a; elif true; then echo b; else echo c; fi", 0, "b\n"),
+        ("{ echo a; echo b; } | wc -l", 0, "2\n"),
+        ("! true || echo no", 0, "no\n"),
+        ("set -e; false; echo never", 1, ""),
+        ("echo $(cat /config/key) `echo x`", 0, "value x\n"),
+        ("echo hi > /tmp/f; chmod 600 /tmp/f; stat -c '%a %u' /tmp/f", 0, "600 0\n"),
+        ("cat /none 2>/dev/null || echo gone", 0, "gone\n"),
+        ("ls /config/*", 0, "/config/key\n"),
+        ("case x in x) echo;; esac", 2, ""),
     ],
 )
 async def test_scripts(script: str, code: int, out: str) -> None:
@@ -103,7 +117,7 @@ async def test_files_are_copied_in_and_out_with_tar() -> None:
     session = make_session(target)
 
     assert await session.run(("tar", "-xmf", "-", "-C", "/tmp")) == 0
-    assert session.files.read("/tmp/config/key") == b"value\n"
+    assert session.machine.files.read("/tmp/config/key") == b"value\n"
 
 
 async def test_a_terminal_echoes_and_prompts() -> None:
