@@ -18,9 +18,6 @@ from engine.adapters import load_process
 from engine.adapters.encoded import EncodedObjects
 from engine.adapters.fetch import Fetcher
 from engine.adapters.http.app import HttpServer
-from engine.adapters.http.component_metrics import ComponentMetrics
-from engine.adapters.http.metrics import MetricSource
-from engine.adapters.http.process_metrics import ProcessMetrics
 from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import load_identity
@@ -37,6 +34,7 @@ from engine.faults.component_pods import DNS
 from engine.faults.injector import END_ALL
 from engine.hosting.access import audit_log, pki_folder, reachable, save_kubeconfig, server_tls
 from engine.hosting.containers import Containers, start_containers
+from engine.hosting.figures import metric_sources
 from engine.hosting.making import ClusterMaker
 from engine.hosting.options import HostOptions, default_kubeconfig, state_folder
 from engine.hosting.panic import PanicDoor
@@ -185,7 +183,7 @@ class Host:
             objects=self._objects,
         )
         self.cluster.server.auditor = self.http.audit
-        self.http.metrics.sources += self._sources()
+        self.http.metrics.sources += metric_sources(self.cluster)
         host, port = self.options.listen
         await self.http.start(host, port)
         if self.podman is not None:
@@ -249,22 +247,6 @@ class Host:
             if self.http.audit is not None:
                 self.cluster.server.auditor = None
                 self.http.audit.close()
-
-    def _sources(self) -> "tuple[MetricSource, ...]":
-        """What the parts of the cluster tell scrapers."""
-        cluster = self.cluster
-        cluster.scheduler.attempts.stopwatch = time.perf_counter
-        return (
-            ComponentMetrics(cluster.scheduler, cluster.manager),
-            ProcessMetrics(
-                scheduler=cluster.scheduler,
-                manager=cluster.manager,
-                proxier=cluster.proxier,
-                electors=cluster.electors,
-                store=cluster.store,
-                nodes=cluster.nodes,
-            ),
-        )
 
     def _start_manifests(self) -> None:
         """Have the nodes run what the folder of static pods says."""

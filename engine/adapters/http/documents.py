@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from collections.abc import Mapping
 
 import attrs
 import orjson
@@ -156,32 +157,51 @@ class Documents:
             headers["Expires"] = "Fri, 31 Dec 9999 23:59:59 GMT"
         return attrs.evolve(_bytes(known[1]), headers=headers)
 
-    def _health(self, path: str, query: dict[str, str]) -> ApiResponse | None:
-        name, _, _ = path.strip("/").partition("/")
+    def _health(self, path: str, query: Mapping[str, str]) -> ApiResponse | None:
+        """All checks of ``/healthz``, ``/livez`` or ``/readyz``, or one by its path below them."""
+        name, _, only = path.strip("/").partition("/")
         if f"/{name}" not in _HEALTH:
             return None
-        # The reason why a check fails, or None if it is well.
-        checks = {
-            "ping": None,
-            "api": None if self.server.is_up else "the API server is down",
-            "store": None,
-        }
-        if self.server.store.alarm is not None:
-            checks["store"] = f"read-only: {self.server.store.alarm}"
-        is_well = not any(checks.values())
-        if is_well and "verbose" not in query:
+        checks = self._checks(name)
+        if only and only not in checks:
+            return None
+        excluded = query.get("exclude", "")
+        if only:
+            checks = {only: checks[only]}
+        failed = [check for check, why in checks.items() if why and check != excluded]
+        if not failed and ("verbose" not in query or only):
             return _bytes(b"ok", "text/plain; charset=utf-8")
-        lines = [
-            f"[+]{check} ok" if reason is None else f"[-]{check} failed: {reason}"
-            for check, reason in checks.items()
-        ]
-        lines.append(f"{name} check {'passed' if is_well else 'failed'}")
+        lines = []
+        for check, why in checks.items():
+            if check == excluded:
+                lines.append(f"[+]{check} excluded: ok")
+            else:
+                lines.append(f"[-]{check} failed: {why}" if why else f"[+]{check} ok")
+        if excluded and excluded not in checks:
+            quoted = f'"{excluded}"'
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {quoted}")
+        lines.append(f"{name} check {'failed' if failed else 'passed'}")
         return ApiResponse(
-            status=200 if is_well else 500,
+            status=500 if failed else 200,
             body=("\n".join(lines) + "\n").encode(),
             revision=0,
             content_type="text/plain; charset=utf-8",
         )
+
+    def _checks(self, name: str) -> dict[str, str]:
+        """The reason why each check fails, empty if it is well."""
+        alarm = self.server.store.alarm
+        stored = "" if alarm is None else f"read-only: {alarm}"
+        checks = {
+            "ping": "",
+            "log": "",
+            "etcd": stored,
+            "api": "" if self.server.is_up else "the API server is down",
+            "store": stored,
+        }
+        if name == "readyz":
+            checks |= {"etcd-readiness": stored, "informer-sync": ""}
+        return checks
 
     @property
     def _scheme(self) -> Scheme:
