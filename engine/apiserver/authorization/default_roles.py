@@ -220,6 +220,18 @@ CLUSTER_BINDINGS: tuple[tuple[str, str, str], ...] = (
     ("system:volume-scheduler", "User", "system:kube-scheduler"),
     ("system:node", "", ""),
     ("system:service-account-issuer-discovery", "Group", "system:serviceaccounts"),
+    # As kubeadm has it: joining machines get a client certificate, and nodes renew theirs.
+    ("system:node-bootstrapper", "Group", "system:bootstrappers"),
+    (
+        "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+        "Group",
+        "system:bootstrappers",
+    ),
+    (
+        "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+        "Group",
+        "system:nodes",
+    ),
 )
 """Role (the binding has its name), kind of subject, names of subjects."""
 

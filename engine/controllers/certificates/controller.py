@@ -8,14 +8,15 @@ import attrs
 from engine.api.certificates import CertificateSigningRequest
 from engine.api.meta import Condition, condition_of
 from engine.apiserver.authentication.certificates import Authority
-from engine.apiserver.errors import ConflictError, NotFoundError
+from engine.apiserver.authorization.access import Access
+from engine.apiserver.errors import ConflictError, ForbiddenError, NotFoundError
 from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
 from engine.controllers.certificates.signing import (
     SIGNERS,
-    auto_approval,
+    auto_approvals,
     not_after,
     refusal,
     sign,
@@ -51,7 +52,7 @@ def expires_at(obj: CertificateSigningRequest) -> float | None:
 class CertificateController:
     """Signs what has been approved, with the *authority* of the cluster; without one, nothing.
 
-    Nobody but a node's own renewal is approved here: that is for people to do.
+    Client certificates of nodes are approved for those that roles allow it; all else is for people.
     """
 
     loop: Loop
@@ -87,7 +88,7 @@ class CertificateController:
             return None
         conditions = found.status.conditions
         decided = any(condition_of(conditions, type_) for type_ in ("Approved", "Denied"))
-        reason = "" if decided else auto_approval(found)
+        reason = "" if decided else self._approval(found)
         if reason:
             approved = _condition("Approved", "AutoApproved", reason)
             self._write(found, approved, "approval")
@@ -100,6 +101,25 @@ class CertificateController:
         ):
             self._sign(found)
         return None if expires is None else Result(requeue_after=expires - self.loop.now)
+
+    def _approval(self, found: CertificateSigningRequest) -> str:
+        """Why the request is approved without asking anybody; empty if it is not."""
+        spec = found.spec
+        for subresource, why in auto_approvals(found):
+            access = Access(
+                spec.username,
+                spec.groups,
+                "create",
+                "certificates.k8s.io",
+                "certificatesigningrequests",
+                subresource,
+            )
+            try:
+                self.client.server.check(access)
+            except ForbiddenError:
+                continue
+            return why
+        return ""
 
     def _sign(self, found: CertificateSigningRequest) -> None:
         why = refusal(found)

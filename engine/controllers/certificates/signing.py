@@ -38,6 +38,12 @@ _PLAIN = frozenset(
         "crl sign",
     }
 )
+_SAN_WORDS: dict[type[x509.GeneralName], str] = {
+    x509.DNSName: "DNS",
+    x509.RFC822Name: "Email",
+    x509.IPAddress: "IP",
+    x509.UniformResourceIdentifier: "URI",
+}
 _EXTENDED = {
     "client auth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "server auth": ExtendedKeyUsageOID.SERVER_AUTH,
@@ -70,12 +76,13 @@ def refusal(obj: CertificateSigningRequest) -> str:
     if signer == API_CLIENT:
         return _client_usages(usages)
     if signer == KUBELET_CLIENT:
-        return _node_subject(request) or _alternatives(request) or _client_usages(usages)
+        return _node_subject(request) or _alternatives(request) or _kubelet_usages(usages)
     names = _san(request)
-    if not names:
+    if not any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names):
         return "DNS or IP subjectAltName is required"
-    if any(not isinstance(name, x509.DNSName | x509.IPAddress) for name in names):
-        return "subjectAltNames other than DNS and IP are not allowed"
+    for kind in (x509.RFC822Name, x509.UniformResourceIdentifier):
+        if any(isinstance(name, kind) for name in names):
+            return f"{_SAN_WORDS[kind]} subjectAltNames are not allowed"
     return _node_subject(request) or _serving_usages(usages)
 
 
@@ -117,19 +124,22 @@ def sign(authority: Authority, obj: CertificateSigningRequest, *, now: float, se
     return base64.b64encode(made.public_bytes(Encoding.PEM)).decode()
 
 
-def auto_approval(obj: CertificateSigningRequest) -> str:
-    """Why *obj* is approved without asking anybody; empty if it is not.
+def auto_approvals(obj: CertificateSigningRequest) -> tuple[tuple[str, str], ...]:
+    """What could approve *obj* without asking anybody: the subresource to be allowed, and why.
 
-    Nodes may renew their own client certificate, and machines that bootstrap may get one.
+    Whoever may create the subresource ``selfnodeclient`` gets the client certificate of the node
+    that it is, and whoever may create ``nodeclient`` that of any node.
+
+    Source: pkg/controller/certificates/approver/sarapprove.go, kubernetes v1.34.
     """
     if obj.spec.signer_name != KUBELET_CLIENT or refusal(obj):
-        return ""
-    request = request_of(obj)
-    if obj.spec.username == _common_name(request):
-        return "Auto approving self kubelet client certificate after SubjectAccessReview."
-    if "system:bootstrappers" in obj.spec.groups:
-        return "Auto approving kubelet client certificate after SubjectAccessReview."
-    return ""
+        return ()
+    after = "after SubjectAccessReview."
+    found = (("nodeclient", f"Auto approving kubelet client certificate {after}"),)
+    if obj.spec.username == _common_name(request_of(obj)):
+        mine = f"Auto approving self kubelet client certificate {after}"
+        return (("selfnodeclient", mine), *found)
+    return found
 
 
 def not_after(certificate: str) -> float:
@@ -142,8 +152,17 @@ def not_after(certificate: str) -> float:
 
 
 def _client_usages(usages: frozenset[str]) -> str:
+    allowed = {"client auth", "digital signature", "key encipherment"}
+    for usage in sorted(usages - allowed):
+        return f"invalid usage for client certificate: {usage}"
+    if "client auth" not in usages:
+        return "missing required usage for client certificate: client auth"
+    return ""
+
+
+def _kubelet_usages(usages: frozenset[str]) -> str:
     allowed = ("client auth", "digital signature", "key encipherment")
-    if "client auth" not in usages or usages - set(allowed):
+    if usages not in (frozenset(allowed), frozenset(allowed[:2])):
         return f"usages did not match {_listed(allowed)}"
     return ""
 
@@ -167,12 +186,15 @@ def _node_subject(request: x509.CertificateSigningRequest) -> str:
     if groups != [_NODES]:
         return "subject organization is not system:nodes"
     if not _common_name(request).startswith(_NODE_PREFIX):
-        return "subject common name does not begin with system:node:"
+        return "subject common name does not begin with system:node: "
     return ""
 
 
 def _alternatives(request: x509.CertificateSigningRequest) -> str:
-    return "subjectAltNames are not allowed" if _san(request) else ""
+    for kind, words in _SAN_WORDS.items():
+        if any(isinstance(name, kind) for name in _san(request)):
+            return f"{words} subjectAltNames are not allowed"
+    return ""
 
 
 def _common_name(request: x509.CertificateSigningRequest) -> str:

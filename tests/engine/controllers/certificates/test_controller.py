@@ -16,12 +16,13 @@ from engine.api.meta import Condition, condition_of
 from engine.apiserver.authentication.certificates import derive_key, make_authority
 from engine.apiserver.errors import InvalidError
 from engine.controllers.certificates.controller import CertificateController
-from engine.controllers.certificates.signing import auto_approval, refusal
+from engine.controllers.certificates.signing import auto_approvals, refusal
 from tests.engine.plant import START, Plant
 
 CLIENT = "kubernetes.io/kube-apiserver-client"
 KUBELET = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING = "kubernetes.io/kubelet-serving"
+BOTH = ("client auth", "digital signature")
 
 
 @cache
@@ -162,7 +163,7 @@ def _of(signer: str, request: str, *usages: str, user: str = "") -> CertificateS
     [
         (_of(CLIENT, _request("jane"), "client auth", "digital signature"), False),
         (_of(CLIENT, _request("jane"), "client auth", "server auth"), True),
-        (_of(KUBELET, _request("system:node:n1", "system:nodes"), "client auth"), False),
+        (_of(KUBELET, _request("system:node:n1", "system:nodes"), *BOTH), False),
         (_of(KUBELET, _request("n1", "system:nodes"), "client auth"), True),
         (_of(KUBELET, _request("system:node:n1"), "client auth"), True),
         (
@@ -190,10 +191,55 @@ def test_each_signer_has_its_rules(found: CertificateSigningRequest, is_refused:
     assert bool(refusal(found)) == is_refused
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param(
+            _of(CLIENT, _request("jane"), "client auth", "server auth"),
+            "invalid usage for client certificate: server auth",
+            id="client usage",
+        ),
+        pytest.param(
+            _of(CLIENT, _request("jane"), "digital signature"),
+            "missing required usage for client certificate: client auth",
+            id="no client usage",
+        ),
+        pytest.param(
+            _of(KUBELET, _request("system:node:n1", "system:nodes"), "client auth"),
+            "usages did not match [client auth digital signature key encipherment]",
+            id="kubelet usages",
+        ),
+        pytest.param(
+            _of(KUBELET, _request("system:node:n1", "system:nodes", "n1"), *BOTH),
+            "DNS subjectAltNames are not allowed",
+            id="kubelet names",
+        ),
+        pytest.param(
+            _of(KUBELET, _request("n1", "system:nodes"), *BOTH),
+            "subject common name does not begin with system:node: ",
+            id="kubelet subject",
+        ),
+        pytest.param(
+            _of(SERVING, _request("system:node:n1", "system:nodes"), "server auth"),
+            "DNS or IP subjectAltName is required",
+            id="serving without names",
+        ),
+    ],
+)
+def test_refusals_are_worded_as_kubernetes_does(
+    found: CertificateSigningRequest, words: str
+) -> None:
+    """They stand in the Failed condition."""
+    assert refusal(found) == words
+
+
 def test_a_node_may_renew_its_own_certificate() -> None:
-    """Nobody else's."""
+    """As itself; as somebody else it must be allowed to ask for any node's."""
     request = _request("system:node:n1", "system:nodes")
 
-    assert auto_approval(_of(KUBELET, request, "client auth", user="system:node:n1"))
-    assert not auto_approval(_of(KUBELET, request, "client auth", user="system:node:n2"))
-    assert not auto_approval(_of(CLIENT, request, "client auth", user="system:node:n1"))
+    def recognized(signer: str, user: str) -> list[str]:
+        return [name for name, _ in auto_approvals(_of(signer, request, *BOTH, user=user))]
+
+    assert recognized(KUBELET, "system:node:n1") == ["selfnodeclient", "nodeclient"]
+    assert recognized(KUBELET, "system:node:n2") == ["nodeclient"]
+    assert recognized(CLIENT, "system:node:n1") == []
