@@ -29,6 +29,7 @@ _REQUEST = RequestInfo(user="system:apiserver", groups=("system:masters",), acto
 _ADDRESS = make_kind("networking.k8s.io/v1", "IPAddress")
 _FAMILY = "ipaddress.kubernetes.io/ip-family"
 _MANAGED_BY = "ipaddress.kubernetes.io/managed-by"
+_MANAGER = "ipallocator.k8s.io"
 _RETRY = 1.0
 
 
@@ -93,7 +94,7 @@ class ServiceAddresses:
     def _address(self, key: str, found: Any | None) -> None:
         name = key.rpartition("/")[2]
         self._named.pop(name, None)
-        if found is not None and found.metadata.labels.get(_MANAGED_BY):
+        if found is not None and found.metadata.labels.get(_MANAGED_BY) == _MANAGER:
             parent = (spec_of(found) or EMPTY).get("parentRef") or EMPTY
             self._named[name] = f"{parent.get('namespace', '')}/{parent.get('name', '')}"
         self._changed[name] = None
@@ -130,7 +131,7 @@ def address_of(address: str, holder: str) -> ApiObject:
     """The IPAddress that says that the service *holder*, ``NAMESPACE/NAME``, has *address*."""
     namespace, _, name = holder.partition("/")
     parent = {"group": "", "resource": "services", "namespace": namespace, "name": name}
-    metadata = {"name": address, "labels": {_FAMILY: "IPv4", _MANAGED_BY: "ipallocator.k8s.io"}}
+    metadata = {"name": address, "labels": {_FAMILY: "IPv4", _MANAGED_BY: _MANAGER}}
     return decode_as(_ADDRESS, {"metadata": metadata, "spec": {"parentRef": parent}})
 
 
