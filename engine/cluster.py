@@ -14,7 +14,7 @@ from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.user import service_account_user
-from engine.apiserver.errors import InternalError
+from engine.apiserver.errors import InternalError, UnavailableError
 from engine.apiserver.keys import index_of
 from engine.apiserver.server import ApiServer
 from engine.bootstrap import bootstrap
@@ -117,7 +117,7 @@ class Cluster:
     monitor: Monitor = attrs.field(init=False)
     injector: Injector = attrs.field(init=False)
     admin: Client = attrs.field(init=False)
-    _modelled: ModelledTraffic = attrs.field(init=False)
+    modelled: ModelledTraffic = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         config = self.config
@@ -172,7 +172,16 @@ class Cluster:
             informers=InformerFactory(self.client("kube-proxy", user="system:kube-proxy")),
             sink=self.sink,
         )
-        self._modelled = ModelledTraffic(self.loop, lambda: self.proxier.rules, self._runtime_of)
+        head = config.nodes[0]
+        self.modelled = ModelledTraffic(
+            loop=self.loop,
+            proxier=self.proxier,
+            network=self.traffic,
+            runtime_of=self._runtime_of,
+            head=head.name,
+            address=head.address,
+            dns=config.dns_ip,
+        )
         maker = self._node_maker()
         for index, node in enumerate(config.nodes):
             self.nodes[node.name] = maker.make(node, index)
@@ -257,7 +266,10 @@ class Cluster:
             raise InternalError(f"{where}: i/o timeout")
         if parts.kubelet.workers is None:
             raise InternalError(f"{where}: connect: connection refused")
-        return parts.gate
+        try:
+            return parts.link.request(lambda: parts.gate)
+        except UnavailableError as error:
+            raise InternalError(f"{where}: connection reset by peer") from error
 
     def run_for(self, seconds: float) -> None:
         """Let *seconds* pass in virtual time."""
@@ -351,7 +363,7 @@ class Cluster:
             make_runtime=self.make_runtime,
             volumes=self.volumes,
             traffic=self.traffic,
-            modelled=self._modelled,
+            modelled=self.modelled,
             pause=self.pause,
         )
 
@@ -378,7 +390,7 @@ class Cluster:
     def _make_loads(self) -> LoadController:
         user = service_account_user("kube-system", "load-generator")
         client = self.client("load-generator", user=user.name, groups=user.groups)
-        begin = self.send_load or self._modelled.begin
+        begin = self.send_load or self.modelled.begin
         return LoadController(self.loop, client, InformerFactory(client), begin)
 
     def _make_injector(self) -> Injector:
@@ -396,5 +408,6 @@ class Cluster:
             links=self.links,
             components=components,
             leaders={elector.name: elector for elector in self.electors},
+            valid=self.server.identity.authority.validity,
         )
         return Injector(levers, InformerFactory(client))

@@ -43,6 +43,8 @@ class Foundation:
     is_up: bool = True
     latency: float = attrs.field(default=0.0, init=False)
     """Seconds by which answers over HTTP come late; a fault sets it."""
+    clock_offset: float = attrs.field(default=0.0, init=False)
+    """Seconds by which its clock is ahead of everybody's."""
     refusals: dict[str, Callable[[str], ApiError | None]] = attrs.field(factory=dict, init=False)
     """What refuses requests on purpose: asked with the user's name, before anything else."""
     auditor: Auditor | None = attrs.field(default=None, init=False)
@@ -79,7 +81,7 @@ class Foundation:
     @property
     def now(self) -> Time:
         """The time in whole seconds: objects carry no finer one."""
-        return Time(int(self.loop.now))
+        return Time(int(self.loop.now + self.clock_offset))
 
     def stream(self, name: str) -> Stream:
         """The random stream *name*."""

@@ -108,7 +108,7 @@ class LeaderElector:
         Raises:
             ApiError: the server cannot be reached, or somebody was faster.
         """
-        now = MicroTime(self.loop.now)
+        now = MicroTime(self.client.link.now)
         try:
             lease = self.client.get(Lease, self.name, namespace=NAMESPACE)
         except NotFoundError:

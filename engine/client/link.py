@@ -21,6 +21,7 @@ class Link:
     """One component's connection.
 
     *losses* say, when asked, whether a request or a delivery is lost; faults put them there.
+    *clock_offset* is how far the clock of the component is ahead of everybody's, in seconds.
 
     Promises:
         * requests over a cut link raise UnavailableError and do not reach the server;
@@ -32,11 +33,17 @@ class Link:
     name: str
     delay: float = 0.0
     losses: dict[str, Callable[[], bool]] = attrs.field(factory=dict, init=False)
+    clock_offset: float = attrs.field(default=0.0, init=False)
     is_cut: bool = attrs.field(default=False, init=False)
     generation: int = attrs.field(default=0, init=False)
     _on_cut: list[Callable[[], None]] = attrs.field(factory=list, init=False)
     _on_heal: list[Callable[[], None]] = attrs.field(factory=list, init=False)
     _last_arrival: float = attrs.field(default=0.0, init=False)
+
+    @property
+    def now(self) -> float:
+        """What time it is for the component. Timers are not affected, only what is read."""
+        return self.loop.now + self.clock_offset
 
     def request(self, call: Callable[[], R]) -> R:
         """Make one request.

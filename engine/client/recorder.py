@@ -55,7 +55,7 @@ class EventRecorder:
     def _record(
         self, obj: ApiObject, type_: str, reason: str, message: str, field_path: str
     ) -> None:
-        now = Time(float(int(self.client.link.loop.now)))
+        now = Time(float(int(self.client.link.now)))
         about = (obj.KIND, obj.metadata.uid, obj.key)
         group = (*about, type_, reason, field_path)
         message, stands_for_group = self._correlator.combined(group, message, now=now)

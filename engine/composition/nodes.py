@@ -88,6 +88,8 @@ class NodeMaker:
             loop=self.loop,
             runtime=runtime,
             emit=lambda event: kubelet.on_runtime_event(event),  # noqa: PLW0108 - made below
+            link=client.link,
+            pause=self.pause,
         )
         kubelet = Kubelet(
             node_name=config.name,

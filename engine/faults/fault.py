@@ -1,6 +1,7 @@
 """What a fault is: a lever pulled, and its inverse."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Protocol
 
 import attrs
@@ -57,6 +58,7 @@ class Switch(Protocol):
     """The API server, as far as a fault is concerned."""
 
     latency: float
+    clock_offset: float
     refusals: dict[str, Callable[[str], ApiError | None]]
 
     def set_up(self, *, is_up: bool) -> None:
@@ -122,7 +124,7 @@ class Levers:
     """Everything a fault may pull. Nothing here writes API objects' status.
 
     *components* can be stopped, *leaders* lose their Lease, both by name; *proxies* are the
-    service proxies by node.
+    service proxies by node. *valid* is from when to when the API server's certificate counts.
     """
 
     loop: Loop
@@ -135,6 +137,7 @@ class Levers:
     components: Mapping[str, Startable]
     leaders: Mapping[str, Startable] = attrs.field(factory=dict)
     proxies: dict[str, Startable] = attrs.field(factory=dict)
+    valid: tuple[float, float] = (0.0, inf)
     notes: dict[str, str] = attrs.field(factory=dict)
     counts: dict[str, int] = attrs.field(factory=dict)
 

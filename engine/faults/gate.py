@@ -1,9 +1,10 @@
 """Stands between a kubelet and its container runtime, and lets pulls and probes fail on purpose."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import attrs
 
+from engine.client.link import Link
 from engine.cri import events
 from engine.cri.commands import Command, PodIdentity, PullImage, RunCheck
 from engine.cri.disturbance import Disturbance
@@ -26,13 +27,16 @@ CheckRule = Callable[[RunCheck], bool]
 class RuntimeGate:
     """A `Runtime` that passes everything on, but for what its rules concern.
 
-    *emit* is the kubelet's ear; *on_failed* hears of disturbances that could not begin.
+    *emit* is the kubelet's ear; *on_failed* hears of disturbances that could not begin. Streams
+    come over the kubelet's *link*: they are as late as it is slow, waiting by *pause*.
     """
 
     loop: Loop
     runtime: Runtime
     emit: Emit
     components: ComponentRuntime | None = attrs.field(default=None)
+    link: Link | None = None
+    pause: Callable[[], Awaitable[None]] | None = None
     on_failed: Callable[[str, str], object] = attrs.field(default=lambda _id, _message: None)
     pull_rules: dict[str, PullRule] = attrs.field(factory=dict, init=False)
     check_rules: dict[str, CheckRule] = attrs.field(factory=dict, init=False)
@@ -118,22 +122,43 @@ class RuntimeGate:
     def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[bytes]:
         """The container's log."""
         if self.components is not None and self.components.has(container_id):
-            return self.components.logs(container_id, options)
-        return self.runtime.logs(container_id, options)
+            return self._late(self.components.logs(container_id, options))
+        return self._late(self.runtime.logs(container_id, options))
 
     async def exec(self, container_id: str, options: StreamOptions, io: StreamIO) -> int:
         """Run a command in the container."""
+        await self._come_through()
         if self.components is not None and self.components.has(container_id):
             return await self.components.exec(container_id, options, io)
         return await self.runtime.exec(container_id, options, io)
 
     async def attach(self, container_id: str, options: StreamOptions, io: StreamIO) -> None:
         """Join *io* to the container's own process."""
+        await self._come_through()
         await self.runtime.attach(container_id, options, io)
 
     async def forward(self, pod: PodIdentity, port: int, io: StreamIO) -> None:
         """Join *io* to a port of the pod."""
+        await self._come_through()
         await self.runtime.forward(pod, port, io)
+
+    async def _late(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            await self._come_through()
+            async for piece in pieces:
+                yield piece
+        finally:
+            close = getattr(pieces, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _come_through(self) -> None:
+        """Wait as long as there and back takes."""
+        if self.link is None or self.pause is None:
+            return
+        until = self.loop.now + 2 * self.link.delay
+        while self.loop.now < until:
+            await self.pause()
 
 
 def _failed_check(command: RunCheck) -> events.CheckFinished:

@@ -12,6 +12,8 @@ from engine.kernel.loop import Timer
 
 EVICT_SECONDS = 2.0
 MIRROR = "kubernetes.io/config.mirror"
+_MANAGERS = ("controller-manager", "scheduler")
+"""The links of what runs on the control plane beside the API server."""
 
 
 def crash(_fault: Fault, target: Target, levers: Levers) -> Recovery:
@@ -145,15 +147,38 @@ def drain(_fault: Fault, target: Target, levers: Levers) -> Recovery:
 
 
 def skew_clock(fault: Fault, target: Target, levers: Levers) -> Recovery:
-    """The kubelet dates its heartbeats and conditions by a wrong clock."""
+    """What runs on the node dates by a wrong clock, and judges certificates and tokens by it.
+
+    On the control plane that is also the API server, the scheduler and the controllers: a CronJob
+    is due when their clock says so.
+    """
     offset = float(settings(fault)["offset"])
-    kubelets = [levers.node(name).kubelet for name in target.nodes]
-    for kubelet in kubelets:
-        kubelet.set_clock_offset(offset)
+    recoveries = [_skew(name, levers.node(name), offset, levers) for name in target.nodes]
+    return undo_all(recoveries)
+
+
+def _skew(name: str, node: NodeLevers, offset: float, levers: Levers) -> Recovery:
+    kubelet, server = node.kubelet, levers.server
+    links = [levers.links[one] for one in _MANAGERS if one in levers.links]
+    is_head = node.runtime.has_apiserver
+    kubelet.set_clock_offset(offset)
+    if is_head:
+        server.clock_offset = offset
+        for link in links:
+            link.clock_offset = offset
+    begins, ends = levers.valid
+    # By such a clock the certificate of the API server is not valid yet, or no more.
+    is_trusted = is_head or begins <= levers.loop.now + offset <= ends
+    cut = None if is_trusted else _cut(name, node, levers)
 
     def correct() -> None:
-        for kubelet in kubelets:
-            kubelet.set_clock_offset(0.0)
+        if cut is not None:
+            cut()
+        if is_head:
+            server.clock_offset = 0.0
+            for link in links:
+                link.clock_offset = 0.0
+        kubelet.set_clock_offset(0.0)
 
     return correct
 

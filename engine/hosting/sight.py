@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from engine.adapters.fetch import FetchAnswer, Fetcher
-from engine.api.core import Service
 from engine.api.pod import Pod
 from engine.apiserver.errors import BadRequestError
 from engine.client.client import Client
@@ -17,7 +16,6 @@ from engine.errors import EngineError
 from engine.proxy.dns_zone import DnsZone
 from engine.scenario.checks import HttpAnswer
 from engine.scenario.view import ClusterView
-from engine.simulation.services import answer_of
 
 if TYPE_CHECKING:
     from engine.adapters.network.stack import NetworkStack
@@ -123,10 +121,9 @@ class Sight:
 
             self.fetcher.fetch(url, answer)
             return
-        cluster = self.cluster
-        address = url.removeprefix("http://").partition(":")[0]
-        status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
-        cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
+        self.cluster.modelled.get(
+            url, lambda found: done(HttpAnswer(status=found.status, body=found.body))
+        )
 
 
 def _at_once(coroutine: Coroutine[Any, Any, str]) -> str:

@@ -51,7 +51,8 @@ def container_status(
     if record is None:
         shown = ContainerState(waiting=_waiting(work, has_init=has_init))
     elif record.is_running:
-        shown = ContainerState(running=ContainerStateRunning(started_at=whole(record.started_at)))
+        started_at = whole(record.started_at + record.started_skew)
+        shown = ContainerState(running=ContainerStateRunning(started_at=started_at))
     elif work.waiting_reason and not must_end(pod, state):
         shown = ContainerState(waiting=_waiting(work, has_init=has_init))
         last = record
@@ -129,10 +130,14 @@ def _terminated(record: ContainerRecord, node: NodeFacts) -> ContainerStateTermi
         exit_code=record.exit_code,
         reason=reason,
         message=record.message,
-        started_at=whole(record.started_at) if record.started_at else None,
-        finished_at=whole(record.finished_at) if record.finished_at else None,
+        started_at=_dated(record.started_at, record.started_skew),
+        finished_at=_dated(record.finished_at, record.finished_skew),
         container_id=_full_id(record, node),
     )
+
+
+def _dated(when: float, skew: float) -> Time | None:
+    return whole(when + skew) if when else None
 
 
 def _full_id(record: ContainerRecord | None, node: NodeFacts) -> str:

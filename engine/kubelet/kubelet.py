@@ -169,8 +169,8 @@ class Kubelet:
         self._shutdown.begin(seconds, critical, done)
 
     def set_clock_offset(self, seconds: float) -> None:
-        """Let the node's clock be *seconds* ahead of everybody's: heartbeats are dated by it."""
-        self.clock_offset = seconds
+        """Let the node's clock be *seconds* ahead of everybody's: what happens is dated by it."""
+        self.clock_offset = self.client.link.clock_offset = seconds
         if self._reporter is not None:
             self._reporter.clock_offset = seconds
             self._reporter.look_again()

@@ -65,6 +65,11 @@ class Pleg:
     node_ip: str = ""
     _handlers: dict[type[Any], Callable[[Any], None]] = attrs.field(init=False)
 
+    @property
+    def _skew(self) -> float:
+        """How far the node's clock is ahead."""
+        return self.recorder.client.link.clock_offset
+
     def __attrs_post_init__(self) -> None:
         self._handlers = {
             events.SandboxReady: self._sandbox_ready,
@@ -198,6 +203,7 @@ class Pleg:
             image=work.wanted_image,
             image_id=event.image_id,
             started_at=event.time,
+            started_skew=self._skew,
         )
         work.step = Step.NONE
         work.waiting_reason = work.waiting_message = work.killed_for = ""
@@ -234,6 +240,7 @@ class Pleg:
             started_at=0.0,
             is_running=False,
             finished_at=self.loop.now,
+            finished_skew=self._skew,
             exit_code=START_ERROR_CODE,
             reason="StartError",
             message=event.message,
@@ -266,6 +273,7 @@ class Pleg:
             record,
             is_running=False,
             finished_at=event.time,
+            finished_skew=self._skew,
             exit_code=event.exit_code,
             signal=event.signal,
             oom_killed=event.oom_killed,

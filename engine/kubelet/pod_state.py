@@ -30,7 +30,11 @@ class SandboxStep(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class ContainerRecord:
-    """One run of a container, as the runtime reported it."""
+    """One run of a container, as the runtime reported it.
+
+    *started_skew* and *finished_skew* are how far the node's clock was ahead then: people are
+    told what it said.
+    """
 
     attempt: int
     container_id: str
@@ -44,6 +48,8 @@ class ContainerRecord:
     oom_killed: bool = False
     message: str = ""
     reason: str = ""
+    started_skew: float = 0.0
+    finished_skew: float = 0.0
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -27,8 +27,10 @@ OWN_CONDITIONS = (
 )
 
 
-def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) -> PodStatus:
-    """What the status of *pod* should be, given what it is.
+def compute_status(
+    pod: Pod, state: PodState, *, node: NodeFacts, now: float, skew: float = 0.0
+) -> PodStatus:
+    """What the status of *pod* should be, given what it is; the node's clock is *skew* ahead.
 
     Conditions of others and everything that is carried stay as they are; a condition that does
     not change keeps its time. A pod that has ended for good keeps its phase.
@@ -59,13 +61,13 @@ def compute_status(pod: Pod, state: PodState, *, node: NodeFacts, now: float) ->
     return evolve(
         pod.status,
         phase=phase,
-        conditions=_conditions(pod, state, phase, mains, inits, whole(now)),
+        conditions=_conditions(pod, state, phase, mains, inits, whole(now + skew)),
         reason=pod.status.reason if is_ending else state.failed_reason or pod.status.reason,
         message=pod.status.message if is_ending else state.failed_message or pod.status.message,
         host_ip=node.host_ip,
         pod_ip=ip,
         pod_ips=ips,
-        start_time=pod.status.start_time or whole(state.start_time or now),
+        start_time=pod.status.start_time or whole((state.start_time or now) + skew),
         container_statuses=mains,
         init_container_statuses=inits,
         ephemeral_container_statuses=ephemeral,

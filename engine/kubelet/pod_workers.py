@@ -136,7 +136,12 @@ class PodWorkers:
             runtime=self.runtime,
             recorder=self.recorder,
             configs=self.configs,
-            tokens=TokenManager(self.loop, issuer(self.client, self.loop), self._config_changed),
+            tokens=TokenManager(
+                self.loop,
+                issuer(self.client),
+                self._config_changed,
+                lambda: self.client.link.clock_offset,
+            ),
             plugins=make_plugins(self.client, self._image_volumes),
         )
         self._growth = FileSystemGrowth(
@@ -379,7 +384,9 @@ class PodWorkers:
         state = self.states.get(pod.metadata.uid)
         if state is None:
             return None
-        return compute_status(pod, state, node=self._facts, now=self.loop.now)
+        return compute_status(
+            pod, state, node=self._facts, now=self.loop.now, skew=self.client.link.clock_offset
+        )
 
     def _config_changed(self, uid: str) -> None:
         pod, state = self.pods.get(uid), self.states.get(uid)

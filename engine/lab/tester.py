@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from engine.api.core import Service
-from engine.api.pod import Pod
 from engine.cluster import Cluster
 from engine.config import ClusterConfig
 from engine.lab import state as states
@@ -14,7 +12,6 @@ from engine.lab.schema import Lab
 from engine.lab.session import LabSession
 from engine.scenario.checks import HttpAnswer
 from engine.scenario.view import ClusterView
-from engine.simulation.services import answer_of
 
 SETTLE_SECONDS = 20.0
 TASK_LIMIT = 600.0
@@ -44,9 +41,9 @@ def prove(lab: Lab, *, seed: int = 1) -> list[TaskProof]:
     client = cluster.client("lab", groups=("system:masters",))
 
     def fetch(url: str, done: Callable[[HttpAnswer], None]) -> None:
-        address = url.removeprefix("http://").partition(":")[0]
-        status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
-        cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
+        cluster.modelled.get(
+            url, lambda answer: done(HttpAnswer(status=answer.status, body=answer.body))
+        )
 
     view = ClusterView(client, fetch, broken=cluster.monitor.broken)
     session = LabSession(lab, client, view, states.fresh(lab, learner="test", seed=seed))

@@ -10,7 +10,6 @@ from engine.adapters.encoded import EncodedObjects
 from engine.adapters.http.encoding import Encoder
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.pki import identity_from_text
-from engine.api.core import Service
 from engine.api.load import Load
 from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError
@@ -37,7 +36,6 @@ from engine.scenario.loader import parse_scenario
 from engine.scenario.player import Player
 from engine.scenario.report import Report
 from engine.scenario.view import ClusterView
-from engine.simulation.services import answer_of
 
 _VERBS = frozenset(("create", "update", "patch", "delete", "evict"))
 
@@ -180,10 +178,9 @@ class Replayer:
             self.player.start()
 
     def _fetch(self, url: str, done: Callable[[HttpAnswer], None]) -> None:
-        address = url.removeprefix("http://").partition(":")[0]
-        cluster = self.cluster
-        status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
-        cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
+        self.cluster.modelled.get(
+            url, lambda answer: done(HttpAnswer(status=answer.status, body=answer.body))
+        )
 
     def _connect(self) -> None:
         cluster = self.cluster

@@ -41,7 +41,7 @@ ENDING_SIGNALS = {"SIGTERM": TERM, "SIGINT": 2, "SIGHUP": 1, "SIGQUIT": 3}
 class Lifecycle:
     """Carries out what is asked about containers, and tells of it.
 
-    *ask* begins the requests that a container of that namespace makes to others, and gives what
+    *ask* begins the requests that a container of that namespace and address makes, and gives what
     ends them.
     """
 
@@ -53,7 +53,7 @@ class Lifecycle:
     gauge: Gauge
     emit: Emit
     new_id: Callable[[], str]
-    ask: Callable[[str, Requests], Callable[[], object]] | None
+    ask: Callable[[str, str, Requests], Callable[[], object]] | None
 
     def start(self, command: StartContainer) -> None:
         """Start a container in the pod's turn."""
@@ -205,7 +205,7 @@ class Lifecycle:
         )
         container.log.extend(LogLine(now + at, text) for at, text in behavior.output)
         if self.ask is not None and (wanted := requests_of(command.command + command.args)):
-            container.stop_asking = self.ask(command.pod.namespace, wanted)
+            container.stop_asking = self.ask(command.pod.namespace, sandbox.ip, wanted)
         self.inventory.add(sandbox, container)
         if behavior.memory is not None:
             self.gauge.measure_soon()

@@ -1,9 +1,10 @@
 """Requests in virtual time: they follow the service rules to simulated pods and use their CPU.
 
 A backend is a queue in front of a CPU: what waits there is latency, what waits too long an error.
+What faults do to the network in between delays, loses, slows or resets requests.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -17,9 +18,12 @@ from engine.simulation.behaviors import BROKEN_DEMO, DEMO_PORT
 from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
 from engine.simulation.images import split_reference
 from engine.simulation.runtime import SimulatedRuntime
+from engine.simulation.way import Group, Journey
 
 TICK_SECONDS = 0.1
 NETWORK_SECONDS = 0.0008
+REQUEST_BYTES = 1500
+"""A request and its answer with all headers, in both directions."""
 FREE_CPU = 1000
 """Millicores that a container without a limit can have."""
 
@@ -37,6 +41,7 @@ class ModelledLoad:
     rules: Callable[[], RuleSet]
     reach: Reach
     node: str = ""
+    journey: Journey = attrs.field(factory=Journey)
     stats: LoadStats = attrs.field(factory=LoadStats, init=False)
     _began: float = attrs.field(init=False)
     _sent: int = attrs.field(default=0, init=False)
@@ -98,6 +103,10 @@ class ModelledLoad:
         return ()
 
     def _send(self, backends: tuple[Backend, ...], due: int) -> None:
+        if not self.journey.has_names:
+            if due:
+                self.stats.failed("(no name)", "name resolution timed out", due)
+            return
         if not backends:
             if due:
                 self.stats.failed("(no endpoint)", "connection refused", due)
@@ -108,38 +117,64 @@ class ModelledLoad:
             self._serve(backend, share + int(extra))
         self._turn = (self._turn + rest) % len(backends)
 
-    def _serve(self, backend: Backend, count: int) -> None:
-        """One tick of one backend: *count* requests arrive, as many leave as its CPU allows."""
+    def _serve(self, backend: Backend, sent: int) -> None:
+        """One tick of one backend: *sent* requests leave for it, some of them arrive."""
         runtime = self.reach(backend.node)
         sandbox = _sandbox_at(runtime, backend.ip) if runtime is not None else None
+        name = sandbox.command.pod.name if sandbox else f"{backend.ip}:{backend.port}"
+
+        def failed(why: str, count: int) -> None:
+            if count:
+                self.stats.failed(name, why, count)
+
+        way = self.journey.to(backend.ip, backend.port)
+        timeout = self.load.spec.timeout_seconds
+        groups = tuple(self.journey.groups(sent, way, timeout=timeout, failed=failed))
+        count = sum(group.count for group in groups)
         if sandbox is None or runtime is None:
             # A pod that has gone, or a node without power: nobody answers at that address.
-            if count:
-                self.stats.failed(f"{backend.ip}:{backend.port}", "timeout", count)
+            failed("timeout", count)
             return
-        name = sandbox.command.pod.name
         container = next((c for c in sandbox.containers.values() if c.is_running), None)
         if container is None or _refuses(container, backend.port):
-            if count:
-                self.stats.failed(name, "connection refused", count)
+            failed("connection refused", count)
+            return
+        if runtime.disturbances.is_frozen(container.id):
+            failed("timeout", count)
             return
         cpu = container.command.resources.cpu_limit or FREE_CPU
         per_second = cpu / 1000 / self._cost
+        if way.rate:
+            per_second = min(per_second, way.rate / REQUEST_BYTES)
         before = self._waiting.get(backend, 0.0)
         waiting = before + count
         served = min(waiting, per_second * TICK_SECONDS)
         left = waiting - served
-        lost = max(0, int(left - self.load.spec.timeout_seconds * per_second))
+        lost = max(0, int(left - timeout * per_second))
         left -= lost
-        if lost:
-            self.stats.failed(name, "timeout", lost)
+        failed("timeout", lost)
         runtime.work(sandbox.command.pod.uid, served * self._cost * 1000)
         self._waiting[backend] = left
         answered = int(waiting - lost) - int(left)
         if answered > 0:
             wait = left / per_second + served / per_second / 4
             latency = NETWORK_SECONDS + self._cost * 1000 / cpu + wait
-            self.stats.answered(name, latency, status=_status(container), count=answered)
+            for group in _split(answered, groups):
+                late = latency + group.delay
+                self.stats.answered(name, late, status=_status(container), count=group.count)
+
+
+def _split(count: int, groups: Sequence[Group]) -> list[Group]:
+    """*count* answers with the delays of those that arrive now, and the rest with the least."""
+    found = []
+    for group in groups:
+        part = min(count, group.count)
+        if part:
+            found.append(Group(part, group.delay))
+            count -= part
+    if count:
+        found.append(Group(count, min((group.delay for group in groups), default=0.0)))
+    return found
 
 
 def _sandbox_at(runtime: SimulatedRuntime, address: str) -> SimulatedSandbox | None:

@@ -58,7 +58,7 @@ class SimulatedRuntime:
     on_volume: Callable[[commands.UpdateVolume], None] = lambda _: None
     enter: Callable[[Effect], object] | None = None
     traffic: Traffic | None = None
-    ask: Callable[[str, Requests], Callable[[], object]] | None = None
+    ask: Callable[[str, str, Requests], Callable[[], object]] | None = None
     storage: SimulatedStorage | None = None
     disturbances: Disturbances = attrs.field(init=False)
     is_down: bool = attrs.field(default=False, init=False)

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from engine.api.core import Service
-from engine.api.pod import Pod
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
 from engine.lab.course import Entry, entries, find_lab, find_scenario, translation
@@ -14,7 +12,6 @@ from engine.lab.tester import prove
 from engine.scenario.checks import HttpAnswer
 from engine.scenario.player import Player
 from engine.scenario.view import ClusterView
-from engine.simulation.services import answer_of
 
 SCENARIOS = entries("scenario")
 LABS = entries("lab")
@@ -32,9 +29,9 @@ def test_a_scenario_plays_to_its_end(entry: Entry) -> None:
     client = cluster.client("scenario", groups=("system:masters",))
 
     def fetch(url: str, done: Any) -> None:
-        address = url.removeprefix("http://").partition(":")[0]
-        status, body = answer_of(address, cluster.list(Service), cluster.list(Pod))
-        cluster.loop.call_soon(done, HttpAnswer(status=status, body=body))
+        cluster.modelled.get(
+            url, lambda answer: done(HttpAnswer(status=answer.status, body=answer.body))
+        )
 
     player = Player(scenario, client, ClusterView(client, fetch))
     player.start()

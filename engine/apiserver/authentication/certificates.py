@@ -33,6 +33,12 @@ class Authority:
         """The authority's own certificate, for those who are to trust it."""
         return pem_of(self.certificate)
 
+    @property
+    def validity(self) -> tuple[float, float]:
+        """From when to when it counts, in epoch seconds."""
+        begins, ends = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
+        return begins.timestamp(), ends.timestamp()
+
     def issue_server(
         self, key: ec.EllipticCurvePublicKey, names: Sequence[str], *, now: float, serial: int
     ) -> x509.Certificate:

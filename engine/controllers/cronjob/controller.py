@@ -93,7 +93,7 @@ class CronJobController:
             self._delete(cron_job, job)
         if schedule is None:
             return None
-        delay = wait(cron_job, schedule, now=self.loop.now)
+        delay = wait(cron_job, schedule, now=self.client.link.now)
         return None if delay is None else Result(requeue_after=delay)
 
     def _seen(self, cron_job: CronJob, jobs: Sequence[Job]) -> CronJobStatus:
@@ -145,7 +145,7 @@ class CronJobController:
 
     def _make_due(self, cron_job: CronJob, schedule: CronSchedule) -> CronJobStatus:
         """Make the Job that is due, if one is; the status that follows."""
-        now, status = self.loop.now, cron_job.status
+        now, status = self.client.link.now, cron_job.status
         due = most_recent(cron_job, schedule, now=now, within_deadline=True)
         if due.missed > MANY_MISSED:
             message = (

@@ -42,7 +42,7 @@ class Issuer(Protocol):
         ...
 
 
-def issuer(client: Client, loop: Loop) -> Issuer:
+def issuer(client: Client) -> Issuer:
     """Who asks the API server for tokens, by *client*."""
 
     def issue(pod: Pod, audience: str, seconds: int) -> PodToken:
@@ -53,7 +53,9 @@ def issuer(client: Client, loop: Loop) -> Issuer:
             expiration_seconds=seconds,
             pod=pod,
         )
-        return PodToken(text=issued.token, issued_at=loop.now, expires_at=issued.expires)
+        return PodToken(
+            text=issued.token, issued_at=issued.expires - seconds, expires_at=issued.expires
+        )
 
     return issue
 
@@ -66,12 +68,14 @@ Key = tuple[str, str, int]
 class TokenManager:
     """Keeps one token for each pod, audience and length of life.
 
-    *renew* is called with the uid of a pod whose token has reached 80 % of its life.
+    *renew* is called with the uid of a pod whose token has reached 80 % of its life: by the node's
+    clock, which is *skew* ahead. By a clock that is far ahead every token is too old.
     """
 
     loop: Loop
     issue: Issuer
     renew: Callable[[str], None]
+    skew: Callable[[], float] = float
     _tokens: dict[Key, PodToken] = attrs.field(factory=dict, init=False)
     _timers: dict[Key, Timer] = attrs.field(factory=dict, init=False)
 
@@ -83,7 +87,7 @@ class TokenManager:
         """
         key = (pod.metadata.uid, audience, seconds)
         known = self._tokens.get(key)
-        now = self.loop.now
+        now = self.loop.now + self.skew()
         if known is not None and now < known.refresh_at:
             return known.text
         try:
@@ -115,4 +119,8 @@ class TokenManager:
         timer = self._timers.get(key)
         if timer is not None:
             timer.cancel()
-        self._timers[key] = self.loop.call_at(max(when, self.loop.now), self.renew, key[0])
+        now = self.loop.now
+        at = when - self.skew()
+        self._timers[key] = self.loop.call_at(
+            at if at > now else now + RETRY_SECONDS, self.renew, key[0]
+        )
