@@ -47,7 +47,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
             await operations.scale(source, found, 4)
             loop.run_for(0.01)
             await operations.break_node(source, "node-2", operations.CRASH)
-            loop.run_for(60.0)
+            loop.run_for(80.0)
             await source.delete(Deployment, "web", namespace="default")
             loop.run_for(9.0)
             return recorder.text()
