@@ -16,7 +16,8 @@ from pathlib import Path
 import attrs
 
 ROOT = Path(__file__).parents[2]
-SUBORDINATE = "1879048192-1879113727"  # far from what distributions give out
+IDS = 65_536
+FIRST_ID = 1_000_000_000 + os.getpid() % 16_000 * IDS  # far from what distributions give out
 PATH = "/usr/local/bin:/usr/bin:/bin"
 END_SECONDS = 30.0
 
@@ -58,14 +59,13 @@ class OrdinaryUser:
 
     def processes(self) -> dict[int, str]:
         """The user's living processes, those in containers too: the user namespace of each."""
-        first, last = map(int, SUBORDINATE.split("-"))
         found = {}
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if not entry.name.isdigit() or is_zombie(entry):
                     continue
                 owner = entry.stat().st_uid
-                if owner == self.number or first <= owner <= last:
+                if owner == self.number or FIRST_ID <= owner < FIRST_ID + IDS:
                     found[int(entry.name)] = str((entry / "ns" / "user").readlink())
         return found
 
@@ -93,8 +93,8 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
     number = pwd.getpwnam(name).pw_uid
     user = OrdinaryUser(name=name, number=number, folder=folder)
     try:
-        ids = ["--add-subuids", SUBORDINATE, "--add-subgids", SUBORDINATE]
-        _administer("usermod", *ids, name)
+        ids = f"{FIRST_ID}-{FIRST_ID + IDS - 1}"
+        _administer("usermod", "--add-subuids", ids, "--add-subgids", ids, name)
         (folder / "run").mkdir(mode=0o700)
         for path in (folder, folder / "run"):
             os.chown(path, number, number)
@@ -102,7 +102,7 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
         yield user
     finally:
         user.end_all()
-        _administer("userdel", name)
+        _administer("userdel", "--force", name)  # what has ended may not be collected yet
         shutil.rmtree(folder, ignore_errors=True)
 
 
