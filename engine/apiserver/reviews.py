@@ -14,6 +14,7 @@ from engine.apiserver.authentication.service_accounts import ServiceAccountToken
 from engine.apiserver.authorization.access import Access
 from engine.apiserver.authorization.authorizer import Authorizer
 from engine.apiserver.authorization.node import node_of
+from engine.apiserver.authorization.reasons import why_allowed
 from engine.apiserver.authorization.rules import ALL, Rule
 from engine.apiserver.errors import BadRequestError, Cause, InvalidError, MethodNotAllowedError
 from engine.apiserver.request import RequestInfo
@@ -97,8 +98,11 @@ class Reviews:
             return {"allowed": True}
         decision = self.authorizer.decide(access)
         status: dict[str, Any] = {"allowed": decision.is_allowed}
-        if decision.reason:
-            status["reason"] = decision.reason
+        reason = decision.reason
+        if decision.is_allowed and "system:masters" not in groups:
+            reason = why_allowed(access, self.authorizer.rbac)
+        if reason:
+            status["reason"] = reason
         return status
 
     def _rules(self, namespace: str, request: RequestInfo) -> dict[str, Any]:
