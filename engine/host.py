@@ -23,6 +23,7 @@ from engine.adapters.pacer import Pacer
 from engine.adapters.pki import load_identity
 from engine.adapters.storage.choose import LeadershipLostError, Storage
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
+from engine.adapters.storage.simulated_volumes import VolumeKeeper
 from engine.api.load import Load
 from engine.api.pod import Pod
 from engine.apiserver.authentication.identity import Identity
@@ -80,6 +81,7 @@ class Host:
     _objects: EncodedObjects = attrs.field(factory=EncodedObjects, init=False)
     _manifests: Manifests | None = attrs.field(default=None, init=False)
     _storage: Storage[Any] = attrs.field(init=False)
+    _volumes: VolumeKeeper | None = attrs.field(default=None, init=False)
     _loads: load_process.LoadProcesses | None = attrs.field(default=None, init=False)
     _recording: Recording | None = attrs.field(default=None, init=False)
     _sight: Sight = attrs.field(init=False)
@@ -198,6 +200,9 @@ class Host:
                 self.options.journal, self.cluster, scenario=self.options.scenario
             )
         self._is_started = True
+        if self.options.data is not None and self.cluster.volumes is not None:
+            self._volumes = VolumeKeeper(self.options.data / "volumes", self.cluster.volumes)
+            self._volumes.begin()
         self.cluster.start()
         address = await self._listen_for_pods()
         self.http.advertise(reachable(address))
@@ -230,6 +235,8 @@ class Host:
             self.cluster.stop()
             if self._loads is not None:
                 await self._loads.close()
+            if self._volumes is not None:
+                await self._volumes.close()
         if self.fetcher is not None:
             await self.fetcher.close()
         if self.network is not None:
