@@ -48,7 +48,7 @@ from engine.kubelet.volumes.manager import VolumeManager
 from engine.kubelet.volumes.registry import make_plugins
 from engine.kubelet.volumes.tokens import TokenManager, issuer
 
-STATUS_BATCH_SECONDS = 0.5
+STATUS_BATCH_SECONDS = 1.0
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -4,6 +4,7 @@ import attrs
 
 from engine.adapters.encoded import EncodedObjects
 from engine.api.core import ConfigMap
+from engine.api.events import Event
 from engine.api.meta import ObjectMeta
 
 
@@ -40,6 +41,18 @@ def test_what_is_kept_is_bounded() -> None:
 
     assert encoded.json(first) is not data
     assert encoded.json(first) == data
+
+
+def test_events_push_nothing_else_out() -> None:
+    """However many Events there are, what lists of other kinds want stays."""
+    encoded, obj = EncodedObjects(keep_events=1), config_map("a", 1)
+    data = encoded.json(obj)
+    event = Event(metadata=ObjectMeta(name="e", namespace="n", uid="e", resource_version="2"))
+
+    first = encoded.json(event)
+
+    assert encoded.json(event) is not first
+    assert encoded.json(obj) is data
 
 
 def test_a_deleted_object_is_forgotten() -> None:
