@@ -3,7 +3,8 @@
 import argparse
 import os
 
-from engine.adapters.podman.doctor import Verdict, is_usable, look
+from engine.adapters.podman.doctor import is_usable, look
+from engine.adapters.podman.finding import Verdict
 
 SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.NO: "NO"}
 

@@ -8,16 +8,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from ctypes.util import find_library
-from enum import StrEnum
 from pathlib import Path
-
-import attrs
 
 from engine.adapters.network.slots import COUNT, read_record, slots_folder
 from engine.adapters.packages import install
 from engine.adapters.places import is_inside, is_root
+from engine.adapters.podman.abilities import abilities
 from engine.adapters.podman.cleanup import wipe
 from engine.adapters.podman.client import PodmanClient
+from engine.adapters.podman.finding import Finding, Verdict
 from engine.adapters.podman.given import preflight_given
 from engine.adapters.podman.preflight import CGROUP, Preflight, find_tool, inspect_host
 from engine.adapters.podman.service import PodmanService
@@ -38,29 +37,13 @@ PACKAGES = {
 }
 
 
-class Verdict(StrEnum):
-    """How something is: *ok*, not as it could be (*note*), or in the way (*no*)."""
-
-    OK = "ok"
-    NOTE = "note"
-    NO = "no"
-
-
-@attrs.frozen(kw_only=True)
-class Finding:
-    """One thing looked at: what was found, what it means, and the command that mends it."""
-
-    name: str
-    verdict: Verdict
-    text: str
-    mend: str = ""
-
-
 async def examine(address: str = "") -> list[Finding]:
     """Everything, in the order of a reader; *address* is the Podman service to use, if one is."""
     found = await _given(address) if address else inspect_host()
     findings = [*_podman(found, address), *_privileges(found, address), *_cgroups(found)]
     findings += [*_network(found), *_machine(), *_clusters()]
+    if not address:
+        findings += abilities()
     if found.usable and not address:
         findings.append(await _service(found))
     return findings

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.adapters.podman import doctor
-from engine.adapters.podman.doctor import Finding, Verdict, is_usable
+from engine.adapters.podman.doctor import is_usable
+from engine.adapters.podman.finding import Finding, Verdict
 from engine.adapters.podman.preflight import Preflight
 
 
@@ -26,7 +27,15 @@ async def test_without_podman_it_names_the_command_that_installs_it(
 
     assert findings["podman"].verdict is Verdict.NO
     assert "podman" in findings["podman"].mend
-    assert {"privileges", "cgroups", "disk", "clusters"} <= findings.keys()
+    assert {
+        "privileges",
+        "cgroups",
+        "disk",
+        "clusters",
+        "disks",
+        "fuse",
+        "delays",
+    } <= findings.keys()
 
 
 async def test_a_named_service_that_is_not_there_is_told() -> None:
