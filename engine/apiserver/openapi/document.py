@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import orjson
 
+from engine.api.codec import trimmed
 from engine.api.scheme import Resource
 from engine.apiserver.openapi.operation import FORMS, Operation, Parameter, operations
 from engine.apiserver.openapi.protobuf import encode_document
@@ -50,7 +51,7 @@ class OpenApi:
     @functools.cached_property
     def v2(self) -> bytes:
         """``/openapi/v2`` as JSON."""
-        return orjson.dumps(self._v2())
+        return trimmed(orjson.dumps(self._v2()))
 
     @functools.cached_property
     def v2_protobuf(self) -> bytes:
@@ -81,7 +82,7 @@ class OpenApi:
         if path not in self._by_path:
             return None
         if path not in self._v3:
-            self._v3[path] = orjson.dumps(self._make_v3(self._by_path[path]))
+            self._v3[path] = trimmed(orjson.dumps(self._make_v3(self._by_path[path])))
         return self._v3[path]
 
     _v3: dict[str, bytes] = attrs.field(factory=dict, init=False)

@@ -1,5 +1,6 @@
 """Nothing a client sends is lost, nothing is made up."""
 
+import tracemalloc
 from typing import Any
 
 import attrs
@@ -165,3 +166,17 @@ def test_versions_that_differ_beside_their_parts_are_encoded_whole() -> None:
     new = attrs.evolve(old, data=FrozenDict({"key": "new"}))
 
     assert encode_both(old, new) == (encode(old), encode(new))
+
+
+def test_the_json_of_an_object_takes_no_more_memory_than_its_length() -> None:
+    """What is kept for lists and watchers is not the buffer it was written in."""
+    obj = make_pod("web")
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        kept = [encode_json(obj) for _ in range(100)]
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 1.5 * sum(len(data) + 64 for data in kept)
