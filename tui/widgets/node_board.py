@@ -67,7 +67,7 @@ class NodeBoard(ScrollView, can_focus=True):
         self._shape = cards.choose_shape((), cells=80, lines=20)
         self._lines: dict[str, list[Strip]] = {}
         self._where: dict[str, str] = {}
-        self._known_targets: list[tuple[str, Region]] | None = None
+        self._known_targets: dict[str, Region] | None = None
         self._selected = ""
         self._fresh: dict[str, int] = {}
         self._ghosts: dict[str, list[str]] = {}
@@ -213,35 +213,30 @@ class NodeBoard(ScrollView, can_focus=True):
         )
 
     @property
-    def _targets(self) -> list[tuple[str, Region]]:
+    def _targets(self) -> dict[str, Region]:
         """Where each node and pod stands; found when a key or the mouse asks."""
         if self._known_targets is None:
             self._known_targets = self._find_targets()
         return self._known_targets
 
-    def _find_targets(self) -> list[tuple[str, Region]]:
+    def _find_targets(self) -> dict[str, Region]:
         shape = self._shape
-        targets: list[tuple[str, Region]] = []
+        targets: dict[str, Region] = {}
         x = 16
         for pod in cards.order(self._pod_map.get("", {})):
-            targets.append((f"pod/{pod.key}", Region(x, 0, 20, 1)))
+            targets[f"pod/{pod.key}"] = Region(x, 0, 20, 1)
             x += 21
         for name in self._names:
             region = self._card_region(name)
             assert region is not None
-            targets.append((f"node/{name}", Region(region.x, region.y, region.width, 2)))
+            targets[f"node/{name}"] = Region(region.x, region.y, region.width, 2)
             for index, pod in enumerate(cards.order(self._pod_map.get(name, {}))):
                 row, column = divmod(index, shape.chips_per_row)
-                targets.append(
-                    (
-                        f"pod/{pod.key}",
-                        Region(
-                            region.x + 2 + column * (shape.chip_width + 1),
-                            region.y + 2 + row,
-                            shape.chip_width,
-                            1,
-                        ),
-                    )
+                targets[f"pod/{pod.key}"] = Region(
+                    region.x + 2 + column * (shape.chip_width + 1),
+                    region.y + 2 + row,
+                    shape.chip_width,
+                    1,
                 )
         return targets
 
@@ -256,11 +251,11 @@ class NodeBoard(ScrollView, can_focus=True):
         before, self._selected = self._selected, target
         for changed in (before, target):
             self._forget_card_of(changed)
-        for known, region in self._targets:
-            if known == target:
-                kind, _, name = known.partition("/")
-                card = self._card_region(name) if kind == "node" else None
-                self.scroll_to_region(card or region, animate=False)
+        region = self._targets.get(target)
+        if region is not None:
+            kind, _, name = target.partition("/")
+            card = self._card_region(name) if kind == "node" else None
+            self.scroll_to_region(card or region, animate=False)
         self.refresh()
         self.post_message(self.Selected(self.selected))
 
@@ -273,19 +268,19 @@ class NodeBoard(ScrollView, can_focus=True):
 
     def action_move(self, dx: int, dy: int) -> None:
         """Move the cursor to the nearest target in that direction."""
-        here = next((r for t, r in self._targets if t == self._selected), None)
+        here = self._targets.get(self._selected)
         if here is None:
             return
         best, best_score = "", float("inf")
-        for target, region in self._targets:
-            across = region.x - here.x
-            down = region.y - here.y
+        x, y, width, _ = here
+        for target, region in self._targets.items():
+            across, down = region[0] - x, region[1] - y
             if dx and (down == 0) and across * dx > 0:
                 score = float(abs(across))
             elif dx and across * dx > 0:
                 score = 1000.0 + abs(across) + abs(down) * 40
             elif dy and down * dy > 0:
-                score = abs(down) * 4 + max(0.0, float(abs(across)) - here.width / 2)
+                score = abs(down) * 4 + max(0.0, float(abs(across)) - width / 2)
             else:
                 continue
             if score < best_score:
@@ -296,7 +291,7 @@ class NodeBoard(ScrollView, can_focus=True):
     def action_edge(self, index: int) -> None:
         """Go to the first or last target."""
         if self._targets:
-            self._select(self._targets[index][0])
+            self._select(list(self._targets)[index])
 
     def action_open(self) -> None:
         """Open what is selected."""
@@ -307,7 +302,7 @@ class NodeBoard(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Select what was clicked; a second click opens it."""
         x, y = event.x, event.y + self.scroll_offset.y
-        for target, region in reversed(self._targets):
+        for target, region in reversed(self._targets.items()):
             if region.contains(x, y):
                 if target == self._selected and event.chain > 1:
                     self.action_open()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding
 from textual.geometry import Region, Size
@@ -14,10 +13,10 @@ from textual.strip import Strip
 from engine.api.meta import ApiObject
 from tui.render.columns import Column
 from tui.render.rows import Keep, RowIndex
-from tui.render.text import Line, Span, fit, fit_middle
+from tui.render.table import GAP, Said, column_widths, head_line, row_line, texts_of
+from tui.render.text import Line, Span
 from tui.widgets.painting import Paint
 
-GAP = 2
 NARROW = 110
 """Below so many cells, spare columns are left out."""
 
@@ -75,6 +74,7 @@ class ObjectTable(ScrollView, can_focus=True):
         self._rows = RowIndex(lambda obj: obj.key)
         self._source: dict[str, ApiObject] = {}
         self._keep: Keep | None = None
+        self._said = Said()
         self._cursor = ""
         self._cursor_row = 0
         self._marked: set[str] = set()
@@ -121,6 +121,7 @@ class ObjectTable(ScrollView, can_focus=True):
         if tuple(columns) != self._columns:
             self._columns = tuple(columns)
             self._widths = []
+            self._said = Said()
             self._sort_column = names.index(wanted) if wanted in names else min(1, len(names) - 1)
         elif sort and sort in names:
             self._sort_column = names.index(sort)
@@ -272,14 +273,15 @@ class ObjectTable(ScrollView, can_focus=True):
             if strip.cell_length == cells:
                 return strip
         ground = ("accent" if self.has_focus else "primary-soft") if is_cursor else ""
-        line: Line = [Span("▌" if is_marked else " ", "wait", on=ground)]
-        for column, text, width in zip(self._columns, texts, self._widths, strict=True):
-            tone = "ground" if is_cursor and self.has_focus else column.tone(obj)
-            shown = fit(fit_middle(text, width) if column.is_elastic else text, width)
-            if column.is_right:
-                shown = fit(text.rjust(width), width)
-            bold = column.name == "NAME" or is_marked
-            line.append(Span(shown + " " * GAP, tone, is_bold=bold, on=ground))
+        is_lit = is_cursor and self.has_focus
+        line = row_line(
+            self._columns,
+            texts,
+            self._widths,
+            lambda column: "ground" if is_lit else column.tone(obj),
+            is_marked=is_marked,
+            ground=ground,
+        )
         base = self.rich_style + paint.style("", on=ground) if ground else self.rich_style
         strip = paint.strip(line, cells, base=base)
         self._strips[key] = (texts, is_cursor, is_marked, strip)
@@ -288,20 +290,15 @@ class ObjectTable(ScrollView, can_focus=True):
         return strip
 
     def _head(self) -> Line:
-        line: Line = [Span(" ")]
-        for index, (column, width) in enumerate(zip(self._columns, self._widths, strict=True)):
-            is_sorted = index == self._sort_column
-            arrow = ("↓" if self._rows.is_descending else "↑") if is_sorted else ""
-            name = f"{column.name}{arrow}"
-            shown = name.rjust(width) if column.is_right else fit(name, max(width, len(name)))
-            tone = "accent" if is_sorted else "dim"
-            gap = GAP - max(0, cell_len(shown) - width)
-            line.append(Span(shown + " " * max(1, gap), tone, is_bold=True))
-        return line
+        return head_line(
+            self._columns,
+            self._widths,
+            sorted_by=self._sort_column,
+            is_descending=self._rows.is_descending,
+        )
 
     def _cells(self, obj: ApiObject) -> tuple[str, ...]:
-        now = self._now()
-        return tuple(column.value(obj, now) for column in self._columns)
+        return texts_of(self._columns, obj, self._now())
 
     # Keeping place
 
@@ -315,7 +312,7 @@ class ObjectTable(ScrollView, can_focus=True):
         self._rows = RowIndex(
             (lambda obj: (sort(obj), obj.key)) if sort else (lambda obj: obj.key), descending
         )
-        self._rows.fill({key: obj for key, obj in self._source.items() if self._is_kept(obj)})
+        self._rows.fill(self._said.kept(self._source, self._keep, self._columns, self._now()))
         self._strips.clear()
         self._settle()
 
@@ -363,26 +360,8 @@ class ObjectTable(ScrollView, can_focus=True):
         """Let columns grow to what is in view; True if any did."""
         if not self._columns or not self.size.width:
             return False
-        natural = [len(column.name) + 1 for column in self._columns]
-        for row in self._window():
-            for index, text in enumerate(self._cells(self._rows.at(row))):
-                natural[index] = max(natural[index], min(cell_len(text), 120))
-        if self._widths:
-            natural = [
-                size if column.is_elastic else max(size, known)
-                for column, size, known in zip(self._columns, natural, self._widths, strict=True)
-            ]
-        room = self.size.width - 2 - GAP * len(natural)
-        over = sum(natural) - room
-        elastic = [i for i, column in enumerate(self._columns) if column.is_elastic]
-        while over > 0 and elastic:
-            widest = max(elastic, key=lambda index: natural[index])
-            if natural[widest] <= 12:
-                break
-            natural[widest] -= 1
-            over -= 1
-        if over < 0 and elastic and self._columns[elastic[0]].name == "NAME":
-            natural[elastic[0]] += min(-over, max(0, 32 - natural[elastic[0]]))
+        rows = (self._cells(self._rows.at(row)) for row in self._window())
+        natural = column_widths(self._columns, rows, self.size.width, self._widths)
         if natural == self._widths:
             return False
         self._widths = natural
