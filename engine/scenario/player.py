@@ -123,7 +123,8 @@ class Player:
     def go_to(self, number: int) -> None:
         """Show the step *number* (from 0): one that was played as it was, one to come when it is.
 
-        For a step to come, the run goes on without pausing and pauses before it.
+        For a step to come, the run goes on without pausing and pauses before it. Looking back
+        changes what is shown and nothing else, so it is no part of the run's history.
         """
         if number <= self.current:
             moment = self._moments().get(number)

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     except ScenarioError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    if options.headless and options.screenshot_dir is None:
+    if options.headless and options.screenshot_dir is None and options.picture is None:
         return asyncio.run(play_headless(scenario, settings, options))
     return asyncio.run(play_on_screen(scenario, settings, options))
 
@@ -102,8 +102,14 @@ def options_for(scenario: Scenario, options: argparse.Namespace) -> HostOptions:
 
 def _take_outputs(scenario: Scenario, options: argparse.Namespace) -> None:
     """Write what the file asks for, where the command line names no other place."""
-    options.lines = None
-    names = {".cast": "cast", ".json": "report", ".xml": "junit", ".jsonl": "lines"}
+    options.lines = options.picture = None
+    names = {
+        ".cast": "cast",
+        ".json": "report",
+        ".xml": "junit",
+        ".jsonl": "lines",
+        ".svg": "picture",
+    }
     for output in scenario.playback.outputs:
         name = names.get(Path(output).suffix)
         if name is not None and getattr(options, name) is None:
@@ -112,7 +118,7 @@ def _take_outputs(scenario: Scenario, options: argparse.Namespace) -> None:
 
 def _see_places(options: argparse.Namespace) -> None:
     """Refuse, before anything is started, what could not be written in the end."""
-    for path in (options.report, options.junit, options.cast, options.journal):
+    for path in (options.report, options.junit, options.cast, options.journal, options.picture):
         if path is not None and not path.absolute().parent.is_dir():
             raise ScenarioError(f"{path} cannot be written: there is no folder {path.parent}")
     if options.screenshot_dir is not None:
@@ -196,6 +202,13 @@ async def play_on_screen(
             app.on_frame = cast.screen
         playing = asyncio.create_task(host.play(player))
         leave_on_signal(app.exit)
+
+        def picture() -> None:
+            if options.picture is not None:
+                text = app.export_screenshot(title="Kubarium")
+                options.picture.write_text(text, encoding="utf-8")
+
+        playing.add_done_callback(lambda _task: app.call_later(picture))
         if options.headless:
             playing.add_done_callback(lambda _task: app.call_later(app.exit))
             await app.run_async(headless=True, size=(160, 50))

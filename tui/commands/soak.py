@@ -69,6 +69,7 @@ def _write(seed: int, outcome: Outcome, options: argparse.Namespace) -> str:
         return found.kind == outcome.kind and not found.is_good
 
     small = shrink(plan, fails)
+    outcome = run_plan(small, seed=seed, nodes=options.nodes, seconds=options.seconds)
     path: Path = options.out / f"soak-{seed}.toml"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

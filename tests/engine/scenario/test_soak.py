@@ -8,6 +8,8 @@ import attrs
 import pytest
 
 from engine.apiserver.strategies import service as service_strategy
+from engine.cluster import Cluster
+from engine.config import ClusterConfig, make_nodes
 from engine.controllers import endpoint_slices
 from engine.controllers.deployment import rolling
 from engine.controllers.garbage_collector import GarbageCollector
@@ -17,6 +19,7 @@ from engine.scenario.soak.plan import Action, make_plan
 from engine.scenario.soak.run import run_plan, shrink
 from engine.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from engine.store.watch_hub import WatchHub
+from tests.simulation.test_scenarios import play
 
 SEEDS = 200
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -134,3 +137,31 @@ def test_a_plan_is_written_as_a_scenario(tmp_path: Path) -> None:
     path.write_text(scenario_text(plan, outcome, nodes=5))
 
     assert len(load_scenario(path).step) == len(plan) + 1
+
+
+def test_what_was_made_small_breaks_the_same_when_it_is_played(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The file requires the invariant, and playing it fails by that."""
+    too_much_surge(monkeypatch)
+    seed, plan = 0, make_plan(0, nodes=3, seconds=60.0)
+    outcome = run_plan(plan, seed=seed, nodes=3)
+    while outcome.is_good:
+        seed += 1
+        plan = make_plan(seed, nodes=3, seconds=60.0)
+        outcome = run_plan(plan, seed=seed, nodes=3)
+
+    def fails(part: Any) -> bool:
+        return run_plan(part, seed=seed, nodes=3).kind == outcome.kind
+
+    small = shrink(plan, fails, tries=40)
+    text = scenario_text(small, run_plan(small, seed=seed, nodes=3), nodes=3)
+    cluster = Cluster(config=ClusterConfig(nodes=make_nodes(3), seed=seed))
+    cluster.start()
+
+    player = play(cluster, text, seconds=1000.0)
+
+    assert len(small) < len(plan)
+    assert player.is_done
+    assert "invariant rollout-bounds was broken" in player.message
+    cluster.stop()
