@@ -17,6 +17,13 @@ from engine.adapters.rootless import namespaces, requirements
 from engine.errors import AdapterError
 
 LONGEST_RUN_ROOT = 50
+ENGINE_CONF = """\
+[engine]
+tmp_dir = "{state}/tmp"
+static_dir = "{state}/storage/libpod"
+"""
+"""Where Podman notes which process holds the namespaces that it made: apart from the user's own."""
+
 KEEPERS = {"catatonit"}  # ours, and the one that Podman keeps
 
 
@@ -127,13 +134,15 @@ def _make(state: Path, podman: str) -> int:
     for name in ("", "tmp"):
         (state / name).mkdir(parents=True, exist_ok=True)
     namespaces.make_private(run_root(state).parent)
-    settings = state / "storage.conf"
+    settings, engine = state / "storage.conf", state / "unshare.conf"
     settings.write_text(f'[storage]\ndriver = "{requirements.storage_driver()[0]}"\n')
+    engine.write_text(ENGINE_CONF.format(state=state))
     environment = {
         **{name: value for name, value in os.environ.items() if "CONTAINER" not in name},
-        "XDG_RUNTIME_DIR": str(places.user_runtime()),
+        # Podman joins the namespaces noted here before it reads any settings: the user's own.
+        "XDG_RUNTIME_DIR": str(namespaces.make_private(run_root(state) / "xdg")),
         "PATH": f"{os.environ.get('PATH', os.defpath)}:{requirements.SYSTEM_PATH}",
-        "CONTAINERS_CONF": os.devnull,
+        "CONTAINERS_CONF": str(engine),
         "CONTAINERS_STORAGE_CONF": str(settings),
     }
     return namespaces.make(state, [podman, *storage_options(state)], environment)

@@ -89,7 +89,17 @@ def make(state: Path, podman: Sequence[str], environment: Mapping[str, str]) -> 
     if not said or not said[0].isdigit():
         words = " ".join(done.stderr.split()[-40:])
         raise AdapterError(f"podman unshare: {words or 'it said nothing'}")
-    return int(said[0])
+    pid = int(said[0])
+    if any(_is_foreign(other, state) for other in _others() if _space(other) == _space(pid)):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        raise AdapterError("podman unshare gave us namespaces in which others live")
+    return pid
+
+
+def _is_foreign(pid: int, state: Path) -> bool:
+    """Whether living process *pid* was not started for the cluster with its files in *state*."""
+    return f"{STATE}={state}".encode() not in _environment(pid) and _is_alive(pid)
 
 
 def claim(state: Path, pid: int, *, is_kept: bool) -> None:
