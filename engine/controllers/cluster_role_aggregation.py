@@ -3,41 +3,29 @@
 Source: pkg/controller/clusterroleaggregation, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.rbac import ClusterRole, PolicyRule
 from engine.api.selectors import matches
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
-from engine.kernel.loop import Loop
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 
 
 @attrs.define(eq=False)
-class ClusterRoleAggregationController:
+class ClusterRoleAggregationController(QueueController):
     """Keeps the rules of each such role the sum of the roles its selectors select."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "clusterrole-aggregation"
+
     _roles: Informer[ClusterRole] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="clusterrole-aggregation")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._roles = self.informers.informer(ClusterRole)
         self._roles.add_handler(self._on_role)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Let the role have the rules that the others give it."""

@@ -4,7 +4,7 @@ Source: disruption.go, kubernetes v1.34.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -17,15 +17,13 @@ from engine.api.replication import ReplicationController
 from engine.api.selectors import from_label_selector
 from engine.api.stateful import StatefulSet
 from engine.api.wire import Time
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
 from engine.controllers.amount import scaled
+from engine.controllers.controller import QueueController
 from engine.controllers.ownership import resolve_controller
 from engine.controllers.pod_state import is_ready, is_terminal
 from engine.errors import EngineError
-from engine.kernel.loop import Loop
 
 DELETION_TIMEOUT = 120.0
 """Seconds an evicted pod may take to go before it counts as not evicted after all."""
@@ -110,14 +108,11 @@ def budget_status(
 
 
 @attrs.define(eq=False)
-class DisruptionController:
+class DisruptionController(QueueController):
     """Counts healthy pods for every budget; the API server refuses evictions by that count."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "disruption"
+
     _budgets: Informer[PodDisruptionBudget] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _sets: Informer[ReplicaSet] = attrs.field(init=False)
@@ -126,26 +121,17 @@ class DisruptionController:
     _replicated: Informer[ReplicationController] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="disruption")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._budgets = self.informers.informer(PodDisruptionBudget)
         self._pods = self.informers.informer(Pod)
         self._sets = self.informers.informer(ReplicaSet)
         self._deployments = self.informers.informer(Deployment)
         self._stateful = self.informers.informer(StatefulSet)
         self._replicated = self.informers.informer(ReplicationController)
-        self._budgets.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._budgets.add_handler(self.enqueue)
         self._pods.add_handler(self._on_pod)
         for scaled_by in (self._deployments, self._sets, self._stateful, self._replicated):
             scaled_by.add_handler(self._on_scale)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Bring one budget's status up to date."""

@@ -4,6 +4,7 @@ Source: endpoints_controller.go, kubernetes v1.34.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import attrs
 
@@ -12,10 +13,9 @@ from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta, ObjectReference
 from engine.api.pod import Pod
 from engine.apiserver.errors import NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.pod_state import is_ready
 from engine.controllers.service_pods import (
     can_be_endpoint,
@@ -27,7 +27,6 @@ from engine.controllers.service_pods import (
     selected_pods,
     selecting_services,
 )
-from engine.kernel.loop import Loop
 
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 MANAGER = "endpoint-controller"
@@ -92,37 +91,25 @@ def truncated(subsets: tuple[EndpointSubset, ...]) -> tuple[tuple[EndpointSubset
 
 
 @attrs.define(eq=False)
-class EndpointsController:
+class EndpointsController(QueueController):
     """Writes Endpoints from services and pods. Services without a selector are left alone."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "endpoints"
+
     _services: Informer[Service] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _endpoints: Informer[Endpoints] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="endpoints")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._services = self.informers.informer(Service)
         self._pods = self.informers.informer(Pod)
         self._endpoints = self.informers.informer(Endpoints)
         index_pods_by_label(self._pods)
         index_services_by_selector(self._services)
-        self._services.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._services.add_handler(self.enqueue)
         self._endpoints.add_handler(self._on_endpoints)
         self._pods.add_handler(self._on_pod)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Bring one service's Endpoints up to date, or remove them when it is gone."""

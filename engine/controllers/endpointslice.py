@@ -3,6 +3,8 @@
 Source: endpointslice_controller.go, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.core import Service
@@ -10,10 +12,9 @@ from engine.api.discovery import Endpoint, EndpointSlice
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.apiserver.errors import NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.endpoint_slices import (
     MANAGED_BY,
     MANAGER,
@@ -34,7 +35,6 @@ from engine.controllers.service_pods import (
     selecting_services,
 )
 from engine.controllers.topology_hints import asks_for_hints, cpu_shares, with_hints
-from engine.kernel.loop import Loop
 
 BATCH_PERIOD = 0.1
 """Seconds in which pods that become ready are gathered; one that is lost is taken out at once."""
@@ -45,14 +45,11 @@ _CACHE_WAIT = 1.0
 
 
 @attrs.define(eq=False)
-class EndpointSliceController:
+class EndpointSliceController(QueueController):
     """Writes slices from services and pods. Services without a selector are left alone."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "endpointslice"
+
     _services: Informer[Service] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _slices: Informer[EndpointSlice] = attrs.field(init=False)
@@ -60,8 +57,7 @@ class EndpointSliceController:
     _writes: OwnWrites = attrs.field(factory=OwnWrites, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="endpointslice")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._services = self.informers.informer(Service)
         self._pods = self.informers.informer(Pod)
         self._slices = self.informers.informer(EndpointSlice)
@@ -69,18 +65,10 @@ class EndpointSliceController:
         index_pods_by_label(self._pods)
         index_services_by_selector(self._services)
         self._slices.add_index(_SERVICE_INDEX, _service_keys)
-        self._services.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._services.add_handler(self.enqueue)
         self._pods.add_handler(self._on_pod)
         self._slices.add_handler(self._on_slice)
         self._nodes.add_handler(self._on_node)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Bring one service's slices up to date."""

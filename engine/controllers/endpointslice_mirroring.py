@@ -5,6 +5,7 @@ Source: pkg/controller/endpointslicemirroring, kubernetes v1.34.
 
 import ipaddress
 from collections.abc import Sequence
+from typing import ClassVar
 
 import attrs
 
@@ -13,14 +14,12 @@ from engine.api.discovery import Endpoint, EndpointConditions, EndpointSlice, Sl
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta
 from engine.apiserver.errors import NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.endpoint_slices import MANAGED_BY, SERVICE_NAME
 from engine.controllers.own_writes import OwnWrites
 from engine.controllers.ownership import controller_reference
-from engine.kernel.loop import Loop
 
 MIRRORER = "endpointslicemirroring-controller.k8s.io"
 SKIP = "endpointslice.kubernetes.io/skip-mirror"
@@ -59,22 +58,18 @@ def mirrored_slices(endpoints: Endpoints) -> tuple[EndpointSlice, ...]:
 
 
 @attrs.define(eq=False)
-class EndpointSliceMirroringController:
+class EndpointSliceMirroringController(QueueController):
     """Writes, changes and deletes the slices of Endpoints that no controller of ours wrote."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "endpointslice-mirroring"
+
     _endpoints: Informer[Endpoints] = attrs.field(init=False)
     _services: Informer[Service] = attrs.field(init=False)
     _slices: Informer[EndpointSlice] = attrs.field(init=False)
     _writes: OwnWrites = attrs.field(factory=OwnWrites, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="endpointslice-mirroring")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._endpoints = self.informers.informer(Endpoints)
         self._services = self.informers.informer(Service)
         self._slices = self.informers.informer(EndpointSlice)
@@ -82,14 +77,6 @@ class EndpointSliceMirroringController:
         self._endpoints.add_handler(self._on_endpoints)
         self._services.add_handler(self._on_service)
         self._slices.add_handler(self._on_slice)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Bring the mirrored slices of one Endpoints up to date."""

@@ -5,6 +5,7 @@ Source: garbagecollector.go, kubernetes v1.34.
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import ClassVar
 
 import attrs
 
@@ -12,10 +13,8 @@ from engine.api.meta import ApiObject, ObjectMeta, OwnerReference
 from engine.api.scheme import Scheme
 from engine.apiserver.errors import ConflictError, NotFoundError
 from engine.apiserver.request import Propagation
-from engine.client.client import Client
-from engine.client.informer import InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.owner_graph import (
     FOREGROUND,
     ORPHAN,
@@ -25,7 +24,6 @@ from engine.controllers.owner_graph import (
     is_meant,
     referred,
 )
-from engine.kernel.loop import Loop
 
 _ABSENT_KEPT = 500
 _IGNORED = frozenset({"Event"})
@@ -41,7 +39,7 @@ class Owners:
 
 
 @attrs.define(eq=False)
-class GarbageCollector:
+class GarbageCollector(QueueController):
     """Watches every kind that can be deleted and listed.
 
     Promises:
@@ -51,30 +49,18 @@ class GarbageCollector:
         * a reference into another namespace owns nothing, and an event says so.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "garbage-collector"
+
     scheme: Scheme = attrs.field(init=False)
     graph: OwnerGraph = attrs.field(factory=OwnerGraph, init=False)
-    queue: WorkQueue = attrs.field(init=False)
     _watched: dict[type[ApiObject], None] = attrs.field(factory=dict, init=False)
     _absent: OrderedDict[Identity, None] = attrs.field(factory=OrderedDict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="garbage-collector")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self.scheme = self.client.server.scheme
         self._watch_kinds()
         self.scheme.follow(lambda: self.loop.call_soon(self._watch_kinds))
-
-    def start(self) -> None:
-        """Begin to collect."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Collect nothing until started again."""
-        self.queue.pause()
 
     def _watch_kinds(self) -> None:
         """Watch every kind that is served, each in one version, and no other."""

@@ -13,7 +13,7 @@ from engine.client.link import Link
 from engine.client.recorder import EventRecorder
 from engine.client.server import Server
 from engine.controllers.controller import Controller, ControllerFactory
-from engine.controllers.registry import CONTROLLERS
+from engine.controllers.registry import CONTROLLERS, EVENT_SOURCES
 from engine.kernel.loop import Loop, Timer
 from engine.kernel.rng import RandomStreams
 
@@ -59,7 +59,8 @@ class ControllerManager:
                 ),
                 actor=name,
             )
-            recorder = EventRecorder(client, name, self.random[f"events/{name}"])
+            source = EVENT_SOURCES.get(name, name)
+            recorder = EventRecorder(client, source, self.random[f"events/{name}"])
             self._controllers[name] = factory(self.loop, client, self.informers, recorder)
 
     def start(self) -> None:

@@ -4,6 +4,7 @@ Source: namespaced_resources_deleter.go, kubernetes v1.34.
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import attrs
 
@@ -13,11 +14,9 @@ from engine.api.pod import Pod
 from engine.api.scheme import Resource, Scheme
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, ConflictError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
-from engine.kernel.loop import Loop
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 
 FINALIZER = "kubernetes"
 _RETRY = 1.0
@@ -98,35 +97,23 @@ def deletion_conditions(
 
 
 @attrs.define(eq=False)
-class NamespaceController:
+class NamespaceController(QueueController):
     """Deletes what is in a terminating namespace; removes its finalizer when nothing is left.
 
     Pods go first, the rest only when the last pod has gone.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "namespace"
+
     scheme: Scheme = attrs.field(init=False)
-    queue: WorkQueue = attrs.field(init=False)
     _namespaces: Informer[Namespace] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.scheme = self.client.server.scheme
-        self.queue = WorkQueue(self.loop, self.reconcile, name="namespace")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._namespaces = self.informers.informer(Namespace)
         self._namespaces.add_handler(self._on_namespace)
         self.informers.informer(Pod).add_handler(self._on_pod)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Delete the namespace's content once more, and finalize it if there is none."""

@@ -8,15 +8,14 @@ Source: pkg/controller/nodeipam/ipam/range_allocator.go, kubernetes v1.34.
 import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import ClassVar
 
 import attrs
 
 from engine.api.node import Node
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
-from engine.kernel.loop import Loop
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 
 DEFAULT_CLUSTER_CIDR = "10.244.0.0/16"
 NODE_PREFIX = 24
@@ -54,30 +53,18 @@ def free_range(taken: Iterable[str]) -> str | None:
 
 
 @attrs.define(eq=False)
-class NodeIpamController:
+class NodeIpamController(QueueController):
     """Writes spec.podCIDR where it is missing; it is never changed afterwards."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "node-ipam"
+
     _nodes: Informer[Node] = attrs.field(init=False)
     _given: dict[str, str] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="node-ipam")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._nodes = self.informers.informer(Node)
         self._nodes.add_handler(self._on_node)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Give one node its range."""

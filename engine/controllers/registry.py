@@ -82,6 +82,18 @@ CONTROLLERS: dict[str, ControllerFactory] = {
 }
 """The name is the actor: writes are made as ``system:serviceaccount:kube-system:NAME``."""
 
+EVENT_SOURCES: dict[str, str] = {
+    "daemon-set-controller": "daemonset-controller",
+    "disruption-controller": "controllermanager",
+    "endpointslice-controller": "endpoint-slice-controller",
+    "endpointslicemirroring-controller": "endpoint-slice-mirroring-controller",
+    "ephemeral-volume-controller": "ephemeral_volume",
+    "generic-garbage-collector": "garbage-collector-controller",
+    "node-ipam-controller": "cidrAllocator",
+    "persistent-volume-binder": "persistentvolume-controller",
+}
+"""What controllers call themselves in Events, where that is not the name of their account."""
+
 
 def controllers_with(
     authority: Authority,

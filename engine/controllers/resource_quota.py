@@ -7,7 +7,7 @@ Source: pkg/controller/resourcequota, kubernetes v1.34.
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -20,11 +20,9 @@ from engine.api.pod import Pod
 from engine.api.quota import ResourceQuota
 from engine.api.scheme import SCHEME, Resource
 from engine.api.usage import CLASS_SUFFIX, format_amount, used
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
-from engine.kernel.loop import Loop
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 
 RESYNC = 300.0
 """Seconds after which every quota is counted again, whatever has happened."""
@@ -37,30 +35,18 @@ _BY_NAME = {resource.qualified: resource for resource in SCHEME}
 
 
 @attrs.define(eq=False)
-class ResourceQuotaController:
+class ResourceQuotaController(QueueController):
     """Counts what each quota bounds, when something is released and when the bounds change."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "resource-quota"
+
     _quotas: Informer[ResourceQuota] = attrs.field(init=False)
     _watched: dict[type[ApiObject], None] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="resource-quota")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._quotas = self.informers.informer(ResourceQuota)
         self._quotas.add_handler(self._on_quota)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Count one quota anew, from what the API server has now.

@@ -3,18 +3,18 @@
 Source: pkg/controller/certificates/rootcacertpublisher, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.core import ConfigMap, Namespace
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta
 from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.pod_control import is_namespace_terminating
-from engine.kernel.loop import Loop
 
 CONFIG_MAP = "kube-root-ca.crt"
 KEY = "ca.crt"
@@ -32,32 +32,20 @@ _DESCRIPTION = FrozenDict(
 
 
 @attrs.define(eq=False)
-class RootCaPublisher:
+class RootCaPublisher(QueueController):
     """Creates the config map where it is missing, and mends it where somebody changed it."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "root-ca-cert-publisher"
+
     _namespaces: Informer[Namespace] = attrs.field(init=False)
     _config_maps: Informer[ConfigMap] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="root-ca-cert-publisher")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._namespaces = self.informers.informer(Namespace)
         self._config_maps = self.informers.informer(ConfigMap)
-        self._namespaces.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._namespaces.add_handler(self.enqueue)
         self._config_maps.add_handler(self._on_config_map)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Let the namespace have the config map as it should be."""

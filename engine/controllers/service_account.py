@@ -3,48 +3,36 @@
 Source: serviceaccounts_controller.go, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.core import Namespace, ServiceAccount
 from engine.api.meta import ObjectMeta
 from engine.apiserver.errors import AlreadyExistsError, ApiError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.pod_control import is_namespace_terminating
-from engine.kernel.loop import Loop
 
 DEFAULT = "default"
 
 
 @attrs.define(eq=False)
-class ServiceAccountController:
+class ServiceAccountController(QueueController):
     """Creates the account ``default`` wherever it is missing."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "service-account"
+
     _namespaces: Informer[Namespace] = attrs.field(init=False)
     _accounts: Informer[ServiceAccount] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="service-account")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._namespaces = self.informers.informer(Namespace)
         self._accounts = self.informers.informer(ServiceAccount)
-        self._namespaces.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._namespaces.add_handler(self.enqueue)
         self._accounts.add_handler(self._on_account)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Create the namespace's default account if it has none."""

@@ -8,7 +8,7 @@ Source: cloud-provider/controllers/service/controller.go, kubernetes v1.34.
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -16,11 +16,9 @@ from engine.api.core import Service
 from engine.api.frozen import EMPTY, freeze
 from engine.api.node import Node
 from engine.apiserver.errors import NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
-from engine.kernel.loop import Loop
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 DEFAULT_POOL = "10.64.255.0/24"
@@ -71,32 +69,20 @@ def choose_address(
 
 
 @attrs.define(eq=False)
-class ServiceLoadBalancerController:
+class ServiceLoadBalancerController(QueueController):
     """Hands out addresses, and takes them back when a service goes or changes its type."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "service-lb"
+
     _services: Informer[Service] = attrs.field(init=False)
     _nodes: Informer[Node] = attrs.field(init=False)
     _given: dict[str, str] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="service-lb")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._services = self.informers.informer(Service)
         self._nodes = self.informers.informer(Node)
         self._services.add_handler(self._on_service)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Give one service its address, or take it back."""

@@ -4,6 +4,7 @@ Source: tainteviction/taint_eviction.go, kubernetes v1.34.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import attrs
 
@@ -14,13 +15,11 @@ from engine.api.node import Node, Taint
 from engine.api.pod import Pod
 from engine.api.wire import Time
 from engine.apiserver.errors import ConflictError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.node_lifecycle import NODE_INDEX, index_pods_by_node
 from engine.controllers.pod_state import is_terminal
-from engine.kernel.loop import Loop
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
@@ -58,34 +57,22 @@ class _Doomed:
 
 
 @attrs.define(eq=False)
-class TaintEvictionController:
+class TaintEvictionController(QueueController):
     """Deletes pods when their toleration runs out; spares them if the taint goes before that."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "taint-eviction"
+
     _nodes: Informer[Node] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _doomed: dict[str, _Doomed] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="taint-eviction")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._nodes = self.informers.informer(Node)
         self._pods = self.informers.informer(Pod)
         index_pods_by_node(self._pods)
         self._nodes.add_handler(self._on_node)
         self._pods.add_handler(self._on_pod)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Delete one pod, come back when it is time to, or let it be."""

@@ -4,52 +4,39 @@ Source: pkg/controller/serviceaccount/tokens_controller.go, kubernetes v1.34.
 """
 
 import base64
+from typing import ClassVar
 
 import attrs
 
 from engine.api.core import ConfigMap, Secret, ServiceAccount
 from engine.apiserver.authentication.service_accounts import LEGACY_TYPE
 from engine.apiserver.errors import NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.root_ca_publisher import AUTHORITY_KEY
-from engine.kernel.loop import Loop
 
 NAME = "kubernetes.io/service-account.name"
 UID = "kubernetes.io/service-account.uid"
 
 
 @attrs.define(eq=False)
-class TokensController:
+class TokensController(QueueController):
     """Keeps the token, the certificate and the namespace in each such Secret."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "tokens"
+
     _secrets: Informer[Secret] = attrs.field(init=False)
     _accounts: Informer[ServiceAccount] = attrs.field(init=False)
     _config_maps: Informer[ConfigMap] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="tokens")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._secrets = self.informers.informer(Secret)
         self._accounts = self.informers.informer(ServiceAccount)
         self._config_maps = self.informers.informer(ConfigMap)
         self._secrets.add_handler(self._on_secret)
         self._accounts.add_handler(self._on_account)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Fill the Secret, or delete it if its account is gone."""

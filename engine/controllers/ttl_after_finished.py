@@ -3,15 +3,15 @@
 Source: pkg/controller/ttlafterfinished/ttlafterfinished_controller.go, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.batch import Job
 from engine.apiserver.errors import ConflictError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
-from engine.kernel.loop import Loop
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 
 
 def expires_at(job: Job) -> float | None:
@@ -27,29 +27,17 @@ def expires_at(job: Job) -> float | None:
 
 
 @attrs.define(eq=False)
-class TtlAfterFinishedController:
+class TtlAfterFinishedController(QueueController):
     """Deletes a Job and, before it, its pods."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "ttl-after-finished"
+
     _jobs: Informer[Job] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="ttl-after-finished")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._jobs = self.informers.informer(Job)
         self._jobs.add_handler(self._on_job)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Delete one Job, or come back when it is time to."""

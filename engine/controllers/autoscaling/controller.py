@@ -4,6 +4,7 @@ Source: horizontal.go of pkg/controller/podautoscaler, kubernetes v1.34.
 """
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import attrs
 
@@ -15,32 +16,27 @@ from engine.api.pod import Pod
 from engine.api.selectors import Selector, parse_selector
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
 from engine.config import ControllerSettings
 from engine.controllers.autoscaling.measures import Measures
 from engine.controllers.autoscaling.normalization import Past, Stamped, normalize, remembered
 from engine.controllers.autoscaling.proposals import Situation, Sum, compute, tolerances_of
-from engine.kernel.loop import Loop
+from engine.controllers.controller import QueueController
 
 
 @attrs.define(eq=False)
-class HorizontalController:
+class HorizontalController(QueueController):
     """Scales what HorizontalPodAutoscalers point at, and writes their status.
 
     What it remembers of an autoscaler (its wishes and its steps) is its own, as in Kubernetes: a
     new process begins with the present number.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "horizontalpodautoscaler"
+
     period: float = ControllerSettings().horizontal_pod_autoscaler_sync_period
     tolerance: float = ControllerSettings().horizontal_pod_autoscaler_tolerance
-    queue: WorkQueue = attrs.field(init=False)
     _autoscalers: Informer[HorizontalPodAutoscaler] = attrs.field(init=False)
     pods: Informer[Pod] = attrs.field(init=False)
     measures: Measures = attrs.field(init=False)
@@ -48,20 +44,11 @@ class HorizontalController:
     selectors: dict[str, Selector] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="horizontalpodautoscaler")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._autoscalers = self.informers.informer(HorizontalPodAutoscaler)
         self.pods = self.informers.informer(Pod)
         self.measures = Measures(self.client, self.informers.informer(Metric).lister)
         self._autoscalers.add_handler(self._on_autoscaler)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Look at one autoscaler's metrics and scale its target; again in *period* seconds."""

@@ -3,6 +3,8 @@
 Source: pkg/controller/certificates (approver, signer, cleaner), kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.certificates import CertificateSigningRequest
@@ -10,10 +12,8 @@ from engine.api.meta import Condition, condition_of
 from engine.apiserver.authentication.certificates import Authority
 from engine.apiserver.authorization.access import Access
 from engine.apiserver.errors import ConflictError, ForbiddenError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
 from engine.controllers.certificates.signing import (
     SIGNERS,
     auto_approvals,
@@ -21,7 +21,7 @@ from engine.controllers.certificates.signing import (
     refusal,
     sign,
 )
-from engine.kernel.loop import Loop
+from engine.controllers.controller import QueueController
 
 DECIDED_KEPT = 3600.0
 """Seconds for which a decided or failed request is kept."""
@@ -49,33 +49,21 @@ def expires_at(obj: CertificateSigningRequest) -> float | None:
 
 
 @attrs.define(eq=False)
-class CertificateController:
+class CertificateController(QueueController):
     """Signs what has been approved, with the *authority* of the cluster; without one, nothing.
 
     Client certificates of nodes are approved for those that roles allow it; all else is for people.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "certificates"
+
     authority: Authority | None = None
-    queue: WorkQueue = attrs.field(init=False)
     _requests: Informer[CertificateSigningRequest] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="certificates")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._requests = self.informers.informer(CertificateSigningRequest)
-        self._requests.add_handler(lambda key, _old, _new: self.queue.add(key))
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
+        self._requests.add_handler(self.enqueue)
 
     def reconcile(self, key: str) -> Result | None:
         """Take one request a step further."""

@@ -4,6 +4,7 @@ Source: pkg/controller/cronjob/cronjob_controllerv2.go, kubernetes v1.34.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import attrs
 
@@ -12,10 +13,9 @@ from engine.api.cron import CronSchedule, parse_schedule, parse_zone
 from engine.api.meta import ObjectReference, controller_of
 from engine.api.wire import Time
 from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.cronjob.timing import (
     MANY_MISSED,
     finished_as,
@@ -29,11 +29,10 @@ from engine.controllers.cronjob.timing import (
 )
 from engine.controllers.ownership import CONTROLLER_INDEX, index_by_controller, resolve_controller
 from engine.controllers.pod_control import is_namespace_terminating
-from engine.kernel.loop import Loop
 
 
 @attrs.define(eq=False)
-class CronJobController:
+class CronJobController(QueueController):
     """Makes one Job for each scheduled time, as the concurrency policy allows.
 
     Promises:
@@ -41,31 +40,19 @@ class CronJobController:
         * after a pause only the most recent missed time is made up for, if its deadline allows.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "cronjob"
+
     _cron_jobs: Informer[CronJob] = attrs.field(init=False)
     _jobs: Informer[Job] = attrs.field(init=False)
     _written: dict[str, int] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="cronjob")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._cron_jobs = self.informers.informer(CronJob)
         self._jobs = self.informers.informer(Job)
         index_by_controller(self._jobs)
-        self._cron_jobs.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._cron_jobs.add_handler(self.enqueue)
         self._jobs.add_handler(self._on_job)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """See what became of one CronJob's Jobs, and make the next if it is due."""

@@ -4,6 +4,7 @@ Source: pkg/controller/daemon/daemon_controller.go, kubernetes v1.34.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import attrs
 
@@ -13,10 +14,9 @@ from engine.api.pod import Pod
 from engine.api.selectors import Selector, from_label_selector
 from engine.api.stateful import ControllerRevision, DaemonSet, DaemonSetStatus
 from engine.apiserver.errors import ApiError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.daemonset.placement import (
     Fit,
     by_node,
@@ -38,7 +38,6 @@ from engine.controllers.pod_state import available_at
 from engine.controllers.replicaset import batches
 from engine.controllers.revision_history import REVISION_LABEL, RevisionHistory
 from engine.kernel.backoff import Backoff
-from engine.kernel.loop import Loop
 
 BURST = 250
 """At most so many pods are created or deleted in one pass."""
@@ -48,7 +47,7 @@ FAILED_POD_BACKOFF = (1.0, 900.0)
 
 
 @attrs.define(eq=False)
-class DaemonSetController:
+class DaemonSetController(QueueController):
     """Creates, replaces and deletes daemon pods, and reports on how many nodes they are.
 
     Promises:
@@ -56,11 +55,8 @@ class DaemonSetController:
         * an update never takes more nodes down at once than it may, besides those already down.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "daemonset"
+
     _sets: Informer[DaemonSet] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _nodes: Informer[Node] = attrs.field(init=False)
@@ -74,8 +70,7 @@ class DaemonSetController:
     _retry_at: dict[str, float] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="daemonset")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._sets = self.informers.informer(DaemonSet)
         self._pods = self.informers.informer(Pod)
         self._nodes = self.informers.informer(Node)
@@ -97,14 +92,6 @@ class DaemonSetController:
             expectations=self._expectations,
             delay=BATCH_PERIOD,
         )
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Bring one DaemonSet's pods to its nodes, and report on them."""

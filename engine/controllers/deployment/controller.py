@@ -4,6 +4,7 @@ Source: deployment_controller.go, sync.go, kubernetes v1.34.
 """
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import attrs
 
@@ -13,10 +14,9 @@ from engine.api.meta import Condition, LabelSelector, ObjectMeta, condition_of, 
 from engine.api.pod import Pod
 from engine.api.selectors import from_label_selector
 from engine.apiserver.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.deployment import progress, rolling
 from engine.controllers.deployment.recreate import are_old_pods_running
 from engine.controllers.deployment.revisions import (
@@ -39,47 +39,34 @@ from engine.controllers.ownership import (
     resolve_controller,
 )
 from engine.controllers.pod_control import is_namespace_terminating
-from engine.kernel.loop import Loop
 
 
 @attrs.define(eq=False)
-class DeploymentController:
+class DeploymentController(QueueController):
     """Rolls Deployments out, scales them, and reports how far they are.
 
     Rolling back is not its business: who wants an old template back writes it into the spec, and
     the old ReplicaSet is found again by its template.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "deployment"
+
     _deployments: Informer[Deployment] = attrs.field(init=False)
     _sets: Informer[ReplicaSet] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _claimer: Claimer[ReplicaSet] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="deployment")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._deployments = self.informers.informer(Deployment)
         self._sets = self.informers.informer(ReplicaSet)
         self._pods = self.informers.informer(Pod)
         self._claimer = Claimer(self.client, self._sets)
         index_by_controller(self._sets)
         index_by_controller(self._pods)
-        self._deployments.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._deployments.add_handler(self.enqueue)
         self._sets.add_handler(self._on_set)
         self._pods.add_handler(self._on_pod)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Bring one Deployment a step further; the changes it causes bring it back here."""

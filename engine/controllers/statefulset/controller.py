@@ -4,6 +4,7 @@ Source: pkg/controller/statefulset/stateful_set.go, stateful_set_control.go, kub
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import attrs
 
@@ -11,10 +12,9 @@ from engine.api.persistent import PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.api.selectors import Selector, from_label_selector
 from engine.api.stateful import ControllerRevision, StatefulSet, StatefulSetStatus
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.owned_pods import OwnedPods
 from engine.controllers.ownership import Claimer, index_by_controller
 from engine.controllers.pod_state import available_at
@@ -29,7 +29,6 @@ from engine.controllers.statefulset.plan import (
     plan,
 )
 from engine.controllers.statefulset.pods import StatefulPodControl
-from engine.kernel.loop import Loop
 
 HASH_LABEL = "controller.kubernetes.io/hash"
 _CACHE_WAIT = 1.0
@@ -37,7 +36,7 @@ _CACHE_WAIT = 1.0
 
 
 @attrs.define(eq=False)
-class StatefulSetController:
+class StatefulSetController(QueueController):
     """Creates, updates and deletes the pods of StatefulSets.
 
     Promises:
@@ -47,11 +46,8 @@ class StatefulSetController:
         * claims are deleted only where the retention policy says so.
     """
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "statefulset"
+
     _sets: Informer[StatefulSet] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
     _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
@@ -62,8 +58,7 @@ class StatefulSetController:
     _history: RevisionHistory = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="statefulset")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._sets = self.informers.informer(StatefulSet)
         self._pods = self.informers.informer(Pod)
         self._claims = self.informers.informer(PersistentVolumeClaim)
@@ -73,16 +68,8 @@ class StatefulSetController:
         self._revision_claimer = Claimer(self.client, self._revisions)
         self._control = StatefulPodControl(self.client, self.recorder, self._claims)
         self._history = RevisionHistory(self.client, HASH_LABEL)
-        self._sets.add_handler(lambda key, _old, _new: self.queue.add(key))
+        self._sets.add_handler(self.enqueue)
         OwnedPods(self._sets, self._pods, self.queue, selector_of=_selector)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Take the next step of one StatefulSet."""

@@ -6,6 +6,7 @@ Source: pkg/controller/volume/attachdetach, pkg/volume/csi/csi_attacher.go, kube
 """
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import attrs
 
@@ -21,10 +22,9 @@ from engine.api.storage import (
     VolumeAttachmentSpec,
 )
 from engine.apiserver.errors import AlreadyExistsError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.storage.attachment_plan import (
     FORCE_DETACH_SECONDS,
     AttachmentPlan,
@@ -35,7 +35,6 @@ from engine.controllers.storage.attachment_plan import (
 )
 from engine.controllers.storage.claims import claim_key
 from engine.controllers.storage_protection import claims_of
-from engine.kernel.loop import Loop
 
 BY_CLAIM, BY_VOLUME = "claim", "volume"
 RETRY_SECONDS = 5.0
@@ -44,14 +43,11 @@ OWN_PREFIX = "csi-"
 
 
 @attrs.define(eq=False)
-class AttachDetachController:
+class AttachDetachController(QueueController):
     """Keys are ``volume/NAME`` and ``node/NAME``."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "attach-detach"
+
     _pods: Informer[Pod] = attrs.field(init=False)
     _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
     _volumes: Informer[PersistentVolume] = attrs.field(init=False)
@@ -61,8 +57,7 @@ class AttachDetachController:
     _unwanted_since: dict[str, float] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="attach-detach")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._pods = self.informers.informer(Pod)
         self._claims = self.informers.informer(PersistentVolumeClaim)
         self._volumes = self.informers.informer(PersistentVolume)
@@ -75,14 +70,6 @@ class AttachDetachController:
         self._volumes.add_handler(lambda key, _old, _new: self.queue.add(f"volume/{key}"))
         self._nodes.add_handler(self._on_node)
         self._attachments.add_handler(self._on_attachment)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Attach and detach one volume, or tell one node what it has."""

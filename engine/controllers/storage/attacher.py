@@ -6,6 +6,8 @@ every node is on this machine. What it holds up is the order: no mount before, n
 Source: external-attacher v4, CSI specification 1.9.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.frozen import FrozenDict
@@ -13,14 +15,12 @@ from engine.api.persistent import PersistentVolume
 from engine.api.storage import CSINode, VolumeAttachment, VolumeError
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.storage.operations import StorageOperations
 from engine.cri.storage import DRIVERS, Driver
 from engine.kernel.backoff import Backoff
-from engine.kernel.loop import Loop
 
 
 def finalizer_of(driver: str) -> str:
@@ -29,36 +29,24 @@ def finalizer_of(driver: str) -> str:
 
 
 @attrs.define(eq=False)
-class CsiAttacher:
+class CsiAttacher(QueueController):
     """Works off VolumeAttachments by name."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "csi-attacher"
+
     operations: StorageOperations | None = None
-    queue: WorkQueue = attrs.field(init=False)
     _backoff: Backoff[str] = attrs.field(init=False)
     _attachments: Informer[VolumeAttachment] = attrs.field(init=False)
     _volumes: Informer[PersistentVolume] = attrs.field(init=False)
     _csi_nodes: Informer[CSINode] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="csi-attacher")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._backoff = Backoff(base=1.0, cap=60.0)
         self._attachments = self.informers.informer(VolumeAttachment)
         self._volumes = self.informers.informer(PersistentVolume)
         self._csi_nodes = self.informers.informer(CSINode)
-        self._attachments.add_handler(lambda key, _old, _new: self.queue.add(key))
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
+        self._attachments.add_handler(self.enqueue)
 
     def reconcile(self, key: str) -> Result | None:
         """Attach or detach one volume."""
@@ -95,7 +83,7 @@ class CsiAttacher:
 
         assert self.operations is not None
         seconds = self._seconds(one, "attachSeconds", driver.attach_seconds)
-        self.operations.pass_time(f"attachment/{key}", seconds=seconds, done=done)
+        self.operations.pass_time(f"attachment/{key}", driver.name, seconds=seconds, done=done)
         return None
 
     def _set_attached(self, key: str) -> None:
@@ -126,7 +114,7 @@ class CsiAttacher:
 
         assert self.operations is not None
         seconds = self._seconds(one, "detachSeconds", driver.detach_seconds)
-        self.operations.pass_time(f"attachment/{key}", seconds=seconds, done=done)
+        self.operations.pass_time(f"attachment/{key}", driver.name, seconds=seconds, done=done)
 
     def _let_go(self, key: str, driver: Driver) -> None:
         try:

@@ -3,6 +3,8 @@
 Source: pkg/controller/volume/persistentvolume/pv_controller.go, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
@@ -10,10 +12,9 @@ from engine.api.pod import Pod
 from engine.api.storage import StorageClass
 from engine.apiserver.admission.storage import IS_DEFAULT, newest
 from engine.apiserver.errors import NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.storage.claims import (
     BETA_CLASS,
     BETA_PROVISIONER,
@@ -33,29 +34,24 @@ from engine.controllers.storage.claims import (
 )
 from engine.controllers.storage.matching import find_match, mismatch
 from engine.controllers.storage_protection import claims_of
-from engine.kernel.loop import Loop
 
 RETRY_SECONDS = 15.0
 """The period after which unbound claims are looked at again."""
 
 
 @attrs.define(eq=False)
-class PersistentVolumeBinder:
+class PersistentVolumeBinder(QueueController):
     """Brings claims and volumes together. Keys are ``claim/NAMESPACE/NAME`` and ``volume/NAME``."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "persistentvolume-binder"
+
     _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
     _volumes: Informer[PersistentVolume] = attrs.field(init=False)
     _classes: Informer[StorageClass] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="persistentvolume-binder")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._claims = self.informers.informer(PersistentVolumeClaim)
         self._volumes = self.informers.informer(PersistentVolume)
         self._classes = self.informers.informer(StorageClass)
@@ -63,14 +59,6 @@ class PersistentVolumeBinder:
         self._claims.add_handler(self._on_claim)
         self._volumes.add_handler(self._on_volume)
         self._classes.add_handler(lambda _key, _old, _new: self._look_at_unbound())
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Look at one claim or one volume."""

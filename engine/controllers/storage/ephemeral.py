@@ -4,7 +4,7 @@ Source: pkg/controller/volume/ephemeral, kubernetes v1.34.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -14,12 +14,10 @@ from engine.api.meta import ObjectMeta, controller_of
 from engine.api.persistent import PersistentVolumeClaim, PersistentVolumeClaimSpec
 from engine.api.pod import Pod
 from engine.apiserver.errors import AlreadyExistsError, ApiError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.ownership import controller_reference
-from engine.kernel.loop import Loop
 
 
 def claim_for(pod: Pod, volume: str, template: Mapping[str, Any]) -> PersistentVolumeClaim:
@@ -38,32 +36,20 @@ def claim_for(pod: Pod, volume: str, template: Mapping[str, Any]) -> PersistentV
 
 
 @attrs.define(eq=False)
-class EphemeralVolumeController:
+class EphemeralVolumeController(QueueController):
     """Looks at every pod that has such volumes."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
-    queue: WorkQueue = attrs.field(init=False)
+    QUEUE: ClassVar[str] = "ephemeral-volume"
+
     _pods: Informer[Pod] = attrs.field(init=False)
     _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="ephemeral-volume")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._pods = self.informers.informer(Pod)
         self._claims = self.informers.informer(PersistentVolumeClaim)
         self._pods.add_handler(self._on_pod)
         self._claims.add_handler(self._on_claim)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Make what is missing of one pod's claims."""

@@ -5,6 +5,8 @@ It stands for the external-resizer and the expand controller.
 Source: external-resizer v1.14, pkg/controller/volume/expand, kubernetes v1.34.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.frozen import FrozenDict
@@ -13,15 +15,13 @@ from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.quantity import format_bytes, parse_int
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.storage.claims import capacity, mode_of, requested
 from engine.controllers.storage.operations import StorageOperations
 from engine.cri.storage import DRIVERS, GrowVolume
 from engine.kernel.backoff import Backoff
-from engine.kernel.loop import Loop
 
 RESIZING = "Resizing"
 FILE_SYSTEM_PENDING = "FileSystemResizePending"
@@ -33,34 +33,22 @@ def without(conditions: tuple[Condition, ...], *types: str) -> tuple[Condition, 
 
 
 @attrs.define(eq=False)
-class ExpandController:
+class ExpandController(QueueController):
     """Works off claims by key."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "volume-expand"
+
     operations: StorageOperations | None = None
-    queue: WorkQueue = attrs.field(init=False)
     _backoff: Backoff[str] = attrs.field(init=False)
     _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
     _volumes: Informer[PersistentVolume] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="volume-expand")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._backoff = Backoff(base=1.0, cap=300.0)
         self._claims = self.informers.informer(PersistentVolumeClaim)
         self._volumes = self.informers.informer(PersistentVolume)
-        self._claims.add_handler(lambda key, _old, _new: self.queue.add(key))
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
+        self._claims.add_handler(self.enqueue)
 
     def reconcile(self, key: str) -> Result | None:
         """Let the volume of one claim grow, if the claim asks for more than it has."""

@@ -20,12 +20,14 @@ class StorageOperations:
     """Keeps track of what was asked for and not answered yet.
 
     *backend* is set before the first request. *outages* are drivers that refuse everything at the
-    moment, with what they say: the lever of faults.
+    moment, with what they say; *delays*, by their cause, are drivers with which everything takes so
+    many seconds longer: the levers of faults.
     """
 
     loop: Loop
     backend: StorageBackend | None = None
     outages: dict[str, str] = attrs.field(factory=dict, init=False)
+    delays: dict[str, tuple[str, float]] = attrs.field(factory=dict, init=False)
     _running: dict[str, str] = attrs.field(factory=dict, init=False)
     _waiting: dict[str, tuple[str, Done]] = attrs.field(factory=dict, init=False)
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1), init=False)
@@ -39,13 +41,15 @@ class StorageOperations:
         if key in self._running:
             return
         token = self._begin(key, done)
+        seconds += self._longer(request.driver)
         self.loop.call_later(seconds, self._submit, token, request)
 
-    def pass_time(self, key: str, *, seconds: float, done: Done) -> None:
+    def pass_time(self, key: str, driver: str, *, seconds: float, done: Done) -> None:
         """Only let *seconds* pass: what it stands for needs nothing done here."""
         if key in self._running:
             return
         token = self._begin(key, done)
+        seconds += self._longer(driver)
         self.loop.call_later(seconds, self.answer, StorageAnswer(token=token))
 
     def answer(self, answer: StorageAnswer) -> None:
@@ -55,6 +59,9 @@ class StorageOperations:
             key, done = waiting
             self._running.pop(key, None)
             done(answer.error)
+
+    def _longer(self, driver: str) -> float:
+        return sum(seconds for name, seconds in self.delays.values() if name == driver)
 
     def _begin(self, key: str, done: Done) -> str:
         token = self._running[key] = str(next(self._numbers))

@@ -5,16 +5,17 @@ It stands for the external-provisioner beside each CSI driver.
 Source: sig-storage-lib-external-provisioner v11, external-provisioner v5.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from engine.api.node import Node
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.storage import StorageClass, VolumeAttachment
 from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.storage.claims import (
     EXTERNAL_FINALIZER,
     PROVISIONED_BY,
@@ -39,21 +40,17 @@ from engine.controllers.storage.provisioning import (
 from engine.controllers.storage.sources import find_content
 from engine.cri.storage import DRIVERS, CreateVolume, DeleteVolume, Driver
 from engine.kernel.backoff import Backoff
-from engine.kernel.loop import Loop
 
 RETRY_SECONDS, RETRY_CAP_SECONDS = 1.0, 300.0
 
 
 @attrs.define(eq=False)
-class CsiProvisioner:
+class CsiProvisioner(QueueController):
     """Keys are ``claim/NAMESPACE/NAME`` and ``volume/NAME``."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "csi-provisioner"
+
     operations: StorageOperations | None = None
-    queue: WorkQueue = attrs.field(init=False)
     _backoff: Backoff[str] = attrs.field(init=False)
     _claims: Informer[PersistentVolumeClaim] = attrs.field(init=False)
     _volumes: Informer[PersistentVolume] = attrs.field(init=False)
@@ -62,8 +59,7 @@ class CsiProvisioner:
     _attachments: Informer[VolumeAttachment] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="csi-provisioner")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._backoff = Backoff(base=RETRY_SECONDS, cap=RETRY_CAP_SECONDS)
         self._claims = self.informers.informer(PersistentVolumeClaim)
         self._volumes = self.informers.informer(PersistentVolume)
@@ -73,14 +69,6 @@ class CsiProvisioner:
         self._claims.add_handler(lambda key, _old, _new: self.queue.add(f"claim/{key}"))
         self._volumes.add_handler(lambda key, _old, _new: self.queue.add(f"volume/{key}"))
         self._attachments.add_handler(self._on_attachment)
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Make the volume of one claim, or delete one volume."""

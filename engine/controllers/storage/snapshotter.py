@@ -7,7 +7,7 @@ Source: external-snapshotter v8 (pkg/common-controller, pkg/sidecar-controller).
 """
 
 import contextlib
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -18,14 +18,12 @@ from engine.api.meta import ApiObject, ObjectMeta
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.quantity import format_bytes
 from engine.apiserver.errors import AlreadyExistsError, ApiError, NotFoundError
-from engine.client.client import Client
-from engine.client.informer import Informer, InformerFactory
-from engine.client.recorder import EventRecorder
-from engine.client.workqueue import Result, WorkQueue
+from engine.client.informer import Informer
+from engine.client.workqueue import Result
+from engine.controllers.controller import QueueController
 from engine.controllers.storage.claims import capacity, mode_of
 from engine.controllers.storage.operations import StorageOperations
 from engine.cri.storage import DRIVERS, DeleteVolume, SnapshotVolume
-from engine.kernel.loop import Loop
 
 BOUND = "snapshot.storage.kubernetes.io/volumesnapshot-bound-protection"
 CONTENT_BOUND = "snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection"
@@ -45,30 +43,18 @@ def state_of(obj: ApiObject) -> Any:
 
 
 @attrs.define(eq=False)
-class CsiSnapshotter:
+class CsiSnapshotter(QueueController):
     """Keys are ``snapshot/NAMESPACE/NAME`` and ``content/NAME``; idle while nobody serves them."""
 
-    loop: Loop
-    client: Client
-    informers: InformerFactory
-    recorder: EventRecorder
+    QUEUE: ClassVar[str] = "csi-snapshotter"
+
     operations: StorageOperations | None = None
-    queue: WorkQueue = attrs.field(init=False)
     _informers: dict[type[Any], Informer[Any]] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.queue = WorkQueue(self.loop, self.reconcile, name="csi-snapshotter")
-        self.queue.pause()
+        super().__attrs_post_init__()
         self._watch_kinds()
         self.client.server.scheme.follow(lambda: self.loop.call_soon(self._watch_kinds))
-
-    def start(self) -> None:
-        """Begin to reconcile."""
-        self.queue.resume()
-
-    def stop(self) -> None:
-        """Reconcile nothing until started again."""
-        self.queue.pause()
 
     def reconcile(self, key: str) -> Result | None:
         """Look at one snapshot or one content."""

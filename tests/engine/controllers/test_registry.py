@@ -13,6 +13,7 @@ def test_every_controller_class_is_registered() -> None:
     found = {
         node.name
         for path in folder.rglob("*.py")
+        if path != folder / "controller.py"  # what they extend
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.ClassDef)
         and any(isinstance(f, ast.FunctionDef) and f.name == "reconcile" for f in node.body)

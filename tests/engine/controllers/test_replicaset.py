@@ -146,3 +146,35 @@ def test_a_refused_creation_is_reported_and_retried(plant: Plant) -> None:
     conditions = plant.get(ReplicaSet, "web").status.conditions
     assert [(c.type, c.reason) for c in conditions] == [("ReplicaFailure", "FailedCreate")]
     assert plant.events("FailedCreate")
+
+
+def test_pods_that_have_ended_are_not_adopted() -> None:
+    """Nobody takes them for its own; a running one is taken."""
+    plant = Plant()
+    plant.add_node("n0")
+    for name in ("ended", "runs"):
+        plant.apply(
+            apiVersion="v1",
+            kind="Pod",
+            metadata={"name": name, "namespace": "default", "labels": {"app": "web"}},
+            spec={"containers": [{"name": "c", "image": "demo:v1"}]},
+        )
+    plant.run(3.0)
+    plant.end("ended")
+    plant.apply(
+        apiVersion="apps/v1",
+        kind="ReplicaSet",
+        metadata={"name": "web", "namespace": "default"},
+        spec={
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "c", "image": "demo:v1"}]},
+            },
+        },
+    )
+    plant.run(3.0)
+
+    owners = {pod.metadata.name: bool(pod.metadata.owner_references) for pod in plant.all(Pod)}
+    assert owners == {"ended": False, "runs": True}

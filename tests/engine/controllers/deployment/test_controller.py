@@ -174,3 +174,25 @@ def test_events_tell_what_was_scaled(plant: Plant) -> None:
 
     name = plant.all(ReplicaSet)[0].metadata.name
     assert plant.events("ScalingReplicaSet") == [f"Scaled up replica set {name} from 0 to 2"]
+
+
+def test_a_replica_set_that_cannot_be_made_is_told_of() -> None:
+    """In the condition and as an event, in the server's words."""
+    plant = Plant()
+    plant.add_node("n0")
+    plant.apply(
+        apiVersion="v1",
+        kind="ResourceQuota",
+        metadata={"name": "none", "namespace": "default"},
+        spec={"hard": {"count/replicasets.apps": "0"}},
+    )
+    plant.run(2.0)
+    plant.apply(**deployment())
+    plant.run(3.0)
+
+    found = condition_of(plant.get(Deployment, "web").status.conditions, "Progressing")
+    assert found is not None
+    assert (found.status, found.reason) == ("False", "ReplicaSetCreateError")
+    assert found.message.startswith('Failed to create new replica set "web-')
+    assert "exceeded quota: none" in found.message
+    assert plant.events("ReplicaSetCreateError")[0] == found.message

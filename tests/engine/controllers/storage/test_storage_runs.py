@@ -7,11 +7,14 @@ import pytest
 
 from engine.api.codec import decode
 from engine.api.events import Event
+from engine.api.frozen import FrozenDict
+from engine.api.kubarium import FaultTarget
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.api.storage import CSINode, VolumeAttachment
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, NodeConfig
+from engine.faults.controls import make_fault
 from engine.simulation.storage import Tree
 
 ZONES = ("a", "b")
@@ -274,3 +277,32 @@ def test_full_zone_sends_the_pod_elsewhere(cluster: Cluster) -> None:
     cluster.run_for(300.0)
 
     assert find(cluster, Pod, "second").spec.node_name == "node-b"
+
+
+def test_a_storage_that_refuses_is_told_and_tried_again(cluster: Cluster) -> None:
+    """No volume comes while the fault lasts; afterwards it does."""
+    cluster.apply(make_fault("away", "storage.fail", FaultTarget(), duration=30.0))
+    cluster.run_for(1.0)
+    cluster.apply(claim("data", "cloud"), pod("db", "data"))
+    cluster.run_for(20.0)
+    assert find(cluster, PersistentVolumeClaim, "data").status.phase == "Pending"
+    assert "ProvisioningFailed" in reasons(cluster, "data")
+
+    cluster.run_for(120.0)
+
+    assert find(cluster, PersistentVolumeClaim, "data").status.phase == "Bound"
+    assert find(cluster, Pod, "db").status.phase == "Running"
+
+
+def test_a_slow_storage_keeps_pods_waiting(cluster: Cluster) -> None:
+    """Making and attaching a disk takes longer; the pod starts all the same."""
+    params = FrozenDict({"seconds": 20})
+    cluster.apply(make_fault("slow", "storage.slow", FaultTarget(), params=params, duration=300.0))
+    cluster.run_for(1.0)
+    cluster.apply(claim("data", "cloud"), pod("db", "data"))
+    cluster.run_for(30.0)
+    assert find(cluster, Pod, "db").status.phase == "Pending"
+
+    cluster.run_for(60.0)
+
+    assert find(cluster, Pod, "db").status.phase == "Running"
