@@ -8,12 +8,13 @@ import contextlib
 import os
 import ssl
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import attrs
 
-from engine.adapters.podman import processes
-from engine.adapters.podman.client import PodmanClient
+from engine.adapters.podman import http, processes
+from engine.adapters.podman.client import PLAIN, PodmanClient
 from engine.adapters.podman.grpc_health import check_health
 from engine.adapters.podman.records import Container
 from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, TcpCheck
@@ -74,6 +75,8 @@ class Checker:
     async def _http(self, check: HttpCheck, container: Container) -> Verdict:
         if self._is_closed:
             return Verdict(success=False, message="the node is being stopped")
+        if check.scheme.upper() == "HTTP":
+            return _verdict(await _get(check, container))
         if self._session is None:
             connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_unverified())
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
@@ -83,10 +86,7 @@ class Checker:
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*", **dict(check.headers)}
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             body = await response.content.read(KEPT_BODY)
-            if response.status < 400:
-                return Verdict(success=True, message=body.decode(errors="replace"))
-            message = f"HTTP probe failed with statuscode: {response.status}"
-            return Verdict(success=False, message=message)
+            return _verdict(http.Answer(status=response.status, body=body))
 
     async def _tcp(self, check: TcpCheck, container: Container) -> Verdict:
         host = check.host or container.sandbox.ip or "127.0.0.1"
@@ -108,6 +108,27 @@ class Checker:
         )
 
 
+async def _get(check: HttpCheck, container: Container) -> http.Answer:
+    """What the container answers to a check without encryption, which nearly all are."""
+    host = check.host or container.sandbox.ip or "127.0.0.1"
+    path = check.path if check.path.startswith("/") else f"/{check.path}"
+    name = f"[{host}]" if ":" in host else host
+    own = {"Host": f"{name}:{check.port}", "User-Agent": USER_AGENT, "Accept": "*/*"}
+    given = {key.lower() for key, _ in check.headers}
+    headers = {key: value for key, value in own.items() if key.lower() not in given}
+    target = quote(path, safe=f"{PLAIN}?")
+    return await http.get(
+        host, check.port, target, {**headers, **dict(check.headers)}, enough=KEPT_BODY
+    )
+
+
+def _verdict(answer: http.Answer) -> Verdict:
+    if answer.status < 400:
+        return Verdict(success=True, message=answer.body[:KEPT_BODY].decode(errors="replace"))
+    message = f"HTTP probe failed with statuscode: {answer.status}"
+    return Verdict(success=False, message=message)
+
+
 def _broken(command: RunCheck, container: Container, error: Exception) -> str:
     """What the kubelet says of a check that found nobody to ask."""
     check, cause = command.check, error
@@ -116,6 +137,9 @@ def _broken(command: RunCheck, container: Container, error: Exception) -> str:
     words = str(error) or type(error).__name__
     if isinstance(check, ExecCheck) or not isinstance(cause, OSError):
         return words
+    if isinstance(check, HttpCheck) and isinstance(error, http.HttpBroken):
+        path = f"{_host_of(command, container)}:{check.port}{check.path}"
+        return f'Get "{check.scheme.lower()}://{path}": EOF'
     reason = os.strerror(cause.errno).lower() if cause.errno else words
     where = f"{_host_of(command, container)}:{check.port}"
     dialled = f"dial tcp {where}: connect: {reason}"

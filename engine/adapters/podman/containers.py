@@ -314,6 +314,7 @@ async def prepare_files(
     places = await volumes.provide_all(command.pod, command.volumes)
     mounts = volumes.binds(command.mounts, command.volumes, places)
     message = specs.message_file(command, owner)
+    message.parent.mkdir(parents=True, exist_ok=True)
     message.touch()
     message.chmod(0o666)
     devices = [specs.device(places[one.volume], one.container_path) for one in command.devices]

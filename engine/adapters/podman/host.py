@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -35,7 +36,7 @@ from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
 from engine.adapters.podman.preflight import Preflight, inspect_host
-from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox
+from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox, memory_folder
 from engine.adapters.podman.runtime import PodmanRuntime
 from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
@@ -255,6 +256,8 @@ class PodmanHost:
         await self.service.stop()
         if not self.keeps:
             await asyncio.to_thread(wipe, self.state)
+        elif not any(one.machine.sandboxes for one in self.runtimes.values()):
+            shutil.rmtree(memory_folder(self.state), ignore_errors=True)
         self.slot.release(is_kept=self.keeps)
         self._slot = None
 
@@ -335,10 +338,9 @@ class PodmanHost:
         while True:
             code = await self.service.wait()
             self._available.clear()
-            message = f"the Podman service ended with code {code}"
             log.warning("podman service ended code=%s", code)
             for runtime in self.runtimes.values():
-                runtime.report(RuntimeDown(message=message))
+                runtime.report(RuntimeDown(message=f"the Podman service ended with code {code}"))
             await self.client.reset()
             while True:
                 try:

@@ -103,3 +103,12 @@ async def test_closing_tells_who_waits(tmp_path: Path) -> None:
         connections.close()
         with pytest.raises(HttpBroken):
             await waiting
+
+
+def test_the_beginning_of_a_long_answer_may_be_enough() -> None:
+    """A body without end is not waited for."""
+    reader = Reader(enough=4)
+    assert reader.feed(b"HTTP/1.1 200 OK\r\n\r\n") is None
+
+    assert reader.feed(b"forever and ever") == Answer(status=200, body=b"fore")
+    assert not reader.keeps
