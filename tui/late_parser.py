@@ -2,7 +2,18 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
+
+
+def late(path: str) -> Callable[..., Any]:
+    """The function ``module:name``, imported when it is called."""
+    module, _, name = path.partition(":")
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments)
+
+    return call
 
 
 class LateParser(argparse.ArgumentParser):
