@@ -409,5 +409,6 @@ class Cluster:
             components=components,
             leaders={elector.name: elector for elector in self.electors},
             valid=self.server.identity.authority.validity,
+            storage=self.storage,
         )
         return Injector(levers, InformerFactory(client))

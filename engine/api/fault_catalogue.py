@@ -162,6 +162,13 @@ def _p(name: str, kind: str, default: Value | None, help_: str, **more: object) 
 _CONTAINER = _p("container", "text", "", "only the container of this name; empty for all")
 _PERCENT = _p("percent", "number", 100, "how many of a hundred", least=0, most=100)
 _IMAGE = _p("image", "text", "", "only images that contain this; empty for all")
+_STORAGE = _p(
+    "class",
+    "choice",
+    "cloud",
+    "whose API: that of the cloud's disks, or another",
+    choices=("cloud", "local", "network"),
+)
 _FROM = _p("from", "text", "", "pods (label=value), CIDR or 'node': what comes from there only")
 _TO = _p("to", "text", "", "pods (label=value), CIDR or 'node': what goes there only")
 _DIRECTION = _p(
@@ -448,6 +455,20 @@ CATALOGUE: dict[str, FaultKind] = dict(
             _p("seconds", "duration", 30, "how much longer", least=0.1),
             _IMAGE,
             needs_target=False,
+        ),
+        _kind(
+            "storage.fail",
+            "cluster",
+            "The storage's API refuses: nothing is made, attached or grown.",
+            _STORAGE,
+            _p("message", "text", "", "what it answers"),
+        ),
+        _kind(
+            "storage.slow",
+            "cluster",
+            "Volumes take longer to be made, attached and detached.",
+            _STORAGE,
+            _p("seconds", "duration", 30, "how much longer", least=0.1),
         ),
         _kind(
             "load.http",

@@ -70,6 +70,17 @@ class Switch(Protocol):
         ...
 
 
+class StorageApi(Protocol):
+    """The storage of the cluster, as far as a fault is concerned.
+
+    *outages* are drivers that refuse everything, with what they say; *delays* by the fault's uid:
+    a driver, and how many seconds longer everything takes with it.
+    """
+
+    outages: dict[str, str]
+    delays: dict[str, tuple[str, float]]
+
+
 class Disk(Protocol):
     """The store, as far as a fault is concerned."""
 
@@ -138,6 +149,7 @@ class Levers:
     leaders: Mapping[str, Startable] = attrs.field(factory=dict)
     proxies: dict[str, Startable] = attrs.field(factory=dict)
     valid: tuple[float, float] = (0.0, inf)
+    storage: StorageApi | None = None
     notes: dict[str, str] = attrs.field(factory=dict)
     counts: dict[str, int] = attrs.field(factory=dict)
 

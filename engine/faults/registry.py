@@ -1,6 +1,6 @@
 """All faults there are, by the name users give; `engine.api.fault_catalogue` describes each."""
 
-from engine.faults import control_plane, image, load, network, node, pod, store, stress
+from engine.faults import control_plane, image, load, network, node, pod, storage, store, stress
 from engine.faults.fault import FaultType
 
 FAULTS: dict[str, FaultType] = {
@@ -47,5 +47,7 @@ FAULTS: dict[str, FaultType] = {
     "leader.loss": control_plane.lose_leader,
     "image.pull-fail": image.fail_pulls,
     "image.pull-slow": image.slow_pulls,
+    "storage.fail": storage.refuse,
+    "storage.slow": storage.slow,
     "load.http": load.send_requests,
 }

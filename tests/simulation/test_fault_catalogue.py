@@ -227,6 +227,8 @@ LASTING: list[tuple[str, FaultTarget, dict[str, object], float, Seen]] = [
     ("store.readonly", FaultTarget(), {}, 1.0, not_(takes_writes)),
     ("image.pull-fail", FaultTarget(), {}, 1.0, not_(new_image_arrives)),
     ("image.pull-slow", FaultTarget(), {"seconds": 60}, 1.0, not_(new_image_arrives)),
+    ("storage.fail", FaultTarget(), {}, 1.0, lambda c: bool(c.storage.outages)),
+    ("storage.slow", FaultTarget(), {}, 1.0, lambda c: bool(c.storage.delays)),
 ]
 
 
