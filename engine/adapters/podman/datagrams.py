@@ -1,6 +1,7 @@
 """A UDP port passed on to a pod: one socket towards it a client, so that answers find home."""
 
 import asyncio
+import socket
 from typing import Any, cast
 
 import attrs
@@ -99,6 +100,13 @@ class _Client(asyncio.DatagramProtocol):
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.close)
+
+
+async def take_datagrams(bound: socket.socket, target: Address) -> Datagrams:
+    """Pass packets that come to the socket *bound* on to *target*."""
+    loop = asyncio.get_running_loop()
+    _, made = await loop.create_datagram_endpoint(lambda: Datagrams(target), sock=bound)
+    return made
 
 
 async def listen_datagrams(host: str, port: int, target: Address) -> Datagrams:

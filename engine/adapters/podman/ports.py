@@ -5,16 +5,20 @@ It knows addresses and ports, TCP and UDP.
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
 
-from engine.adapters.podman.datagrams import listen_datagrams
+from engine.adapters.podman.datagrams import listen_datagrams, take_datagrams
+from engine.adapters.rootless import outside
 from engine.cri.commands import PortMapping
 from engine.errors import AdapterError
 
 BLOCK = 1 << 16
+LOOPBACK = "127.0.0.1"
+ANY_ADDRESS = frozenset({"", "0.0.0.0"})  # noqa: S104 - only compared
 
 
 class Listening(Protocol):
@@ -27,7 +31,11 @@ class Listening(Protocol):
 
 @attrs.define(eq=False)
 class HostPorts:
-    """The host ports of one node, listening on *address* unless a mapping names another one."""
+    """The host ports of one node, listening on *address* unless a mapping names another one.
+
+    Where the nodes are in a network of their own, also on 127.0.0.1 of the machine; there only one
+    node can have a port.
+    """
 
     address: str
     _servers: dict[str, list[Listening]] = attrs.field(factory=dict, init=False)
@@ -47,6 +55,8 @@ class HostPorts:
         for port in ports:
             try:
                 servers.append(await self._listen(port, ip))
+                if outside.is_elsewhere() and port.host_ip in ANY_ADDRESS:
+                    servers.append(await self._listen(port, ip, is_outside=True))
             except OSError as error:
                 self.close(sandbox)
                 raise AdapterError(f"hostPort {port.host_port}: {error}") from error
@@ -63,10 +73,14 @@ class HostPorts:
         for task in self._passing:
             task.cancel()
 
-    async def _listen(self, port: PortMapping, ip: str) -> Listening:
-        host = port.host_ip if port.host_ip not in {"", "0.0.0.0"} else self.address  # noqa: S104
+    async def _listen(self, port: PortMapping, ip: str, *, is_outside: bool = False) -> Listening:
+        host = port.host_ip if port.host_ip not in ANY_ADDRESS else self.address
         if port.protocol == "UDP":
-            return await listen_datagrams(host, port.host_port, (ip, port.container_port))
+            target = (ip, port.container_port)
+            if not is_outside:
+                return await listen_datagrams(host, port.host_port, target)
+            (made,) = outside.listening(LOOPBACK, port.host_port, kind=socket.SOCK_DGRAM)
+            return await take_datagrams(made, target)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -79,6 +93,9 @@ class HostPorts:
                 self._passing.discard(task)
                 writer.close()
 
+        if is_outside:
+            (taken,) = outside.listening(LOOPBACK, port.host_port)
+            return await asyncio.start_server(serve, sock=taken)
         return await asyncio.start_server(serve, host, port.host_port)
 
 

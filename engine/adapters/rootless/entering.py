@@ -48,9 +48,15 @@ def run_root(state: Path) -> Path:
 
 
 def podman_environment() -> dict[str, str]:
-    """What tells Podman inside the namespaces that it is there, and whose it is."""
+    """What tells Podman inside the namespaces that it is there, and whose it is.
+
+    Its OCI runtime's files go with ours, but where the user's systemd has to be found.
+    """
     user, group = places.user_ids()
+    private = run_root(Path(places.space())) / "xdg"
+    runtime = {} if requirements.uses_systemd() else {"XDG_RUNTIME_DIR": str(private)}
     return {
+        **runtime,
         "_CONTAINERS_USERNS_CONFIGURED": "done",
         "_CONTAINERS_ROOTLESS_UID": str(user),
         "_CONTAINERS_ROOTLESS_GID": str(group),

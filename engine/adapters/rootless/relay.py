@@ -11,7 +11,7 @@ import socket
 
 import attrs
 
-from engine.adapters.podman.datagrams import Datagrams
+from engine.adapters.podman.datagrams import Datagrams, take_datagrams
 from engine.adapters.rootless import outside
 from engine.proxy.rules import ANY_NODE, NodeRules, RuleSet, RuleSink
 
@@ -94,13 +94,9 @@ class NodePortRelay:
             self._opening.pop(port, None)
 
     async def _listen(self, protocol: str, number: int) -> asyncio.Server | Datagrams:
-        loop = asyncio.get_running_loop()
         if protocol == "udp":
             made = outside.listening(LOOPBACK, number, kind=socket.SOCK_DGRAM)
-            _, datagrams = await loop.create_datagram_endpoint(
-                lambda: Datagrams((INSIDE, number)), sock=made[0]
-            )
-            return datagrams
+            return await take_datagrams(made[0], (INSIDE, number))
         made = outside.listening(LOOPBACK, number)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
