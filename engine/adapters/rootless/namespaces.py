@@ -24,8 +24,10 @@ LOOK_SECONDS = 0.02
 PRIVATE = 0o700
 HOLD = """
 mount --make-rshared /
-# crun refuses a cgroups v1 layout with a v2 mount beside it; neither is ours to use.
-if [ -d /sys/fs/cgroup/unified ]; then mount -t tmpfs -o mode=755,size=64k tmpfs /sys/fs/cgroup; fi
+# crun, which we prefer, refuses cgroups v1 with a v2 mount beside them; neither is ours to use.
+if [ -d /sys/fs/cgroup/unified ] && command -v crun >/dev/null; then
+  mount -t tmpfs -o mode=755,size=64k tmpfs /sys/fs/cgroup
+fi
 ip link set lo up
 echo $$
 exec catatonit -P </dev/null >/dev/null 2>&1
