@@ -24,6 +24,7 @@ from engine.controllers.endpoint_slices import (
     desired_endpoints,
     plan,
 )
+from engine.controllers.node_health import ready_status
 from engine.controllers.own_writes import OwnWrites
 from engine.controllers.pod_state import is_ready
 from engine.controllers.service_pods import (
@@ -134,11 +135,23 @@ class EndpointSliceController(QueueController):
             self.queue.add(service_key)
 
     def _on_node(self, _key: str, old: Node | None, new: Node | None) -> None:
-        """A node that changes its zone changes it for its endpoints."""
+        """A node's zone is that of its endpoints; its readiness and CPU decide on hints."""
         zones = [node.metadata.labels.get(ZONE) if node else None for node in (old, new)]
-        if old is not None and new is not None and zones[0] != zones[1]:
-            for service in self._services.lister:
+        has_moved = old is not None and new is not None and zones[0] != zones[1]
+        is_other = _share(old) != _share(new)
+        if not has_moved and not is_other:
+            return
+        for service in self._services.lister:
+            if has_moved or asks_for_hints(service):
                 self.queue.add(service.key)
+
+
+def _share(node: Node | None) -> tuple[str, str, str] | None:
+    """What a node adds to the share of its zone."""
+    if node is None:
+        return None
+    cpu = node.status.allocatable.get("cpu", "")
+    return node.metadata.labels.get(ZONE, ""), ready_status(node), cpu
 
 
 def _service_keys(found: EndpointSlice) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import pytest
 
 from engine.api.core import Endpoints, Service
 from engine.api.discovery import EndpointSlice
+from engine.api.node import Node
 from engine.api.pod import Pod
 from tests.engine.plant import Plant, deployment
 
@@ -76,3 +77,29 @@ def test_endpoints_of_services_without_a_selector_are_left_alone(plant: Plant) -
     plant.run(5.0)
 
     assert plant.get(Endpoints, "outside").subsets[0].addresses[0].ip == "192.0.2.1"
+
+
+def test_hints_follow_the_nodes() -> None:
+    """With one zone left there is nothing to choose between."""
+    plant = Plant()
+    plant.add_node("n0", zone="a")
+    plant.add_node("n1", zone="b")
+    plant.apply(**deployment(replicas=4))
+    plant.apply(
+        apiVersion="v1",
+        kind="Service",
+        metadata={
+            "name": "near",
+            "namespace": "default",
+            "annotations": {"service.kubernetes.io/topology-mode": "Auto"},
+        },
+        spec={"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    )
+    plant.run(10.0)
+    hinted = [bool(e.extra.get("hints")) for s in plant.all(EndpointSlice) for e in s.endpoints]
+    plant.client.delete(Node, "n1")
+    plant.run(2.0)
+    after = [bool(e.extra.get("hints")) for s in plant.all(EndpointSlice) for e in s.endpoints]
+
+    assert hinted == [True] * 4
+    assert not any(after)
