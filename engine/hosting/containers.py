@@ -99,6 +99,7 @@ async def start_containers(options: HostOptions) -> Containers:
     network = NetworkStack(
         slot=podman.slot, node_addresses=addresses, is_privileged=found.is_routed
     )
+    podman.disturber.paths = network.disturbed
     return Containers(podman, network, _shortcomings() if is_inside() else "")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from engine.adapters.network.disturbed import DisturbedPaths
 from engine.adapters.network.dns_server import DnsServer
 from engine.adapters.network.health_ports import HealthPorts
 from engine.adapters.network.host import HostNetwork
@@ -46,6 +47,7 @@ class NetworkStack:
     domain: str = "cluster.local"
     dns_is_up: Callable[[], bool] = lambda: True
     sink: RuleSink = attrs.field(init=False, repr=False)
+    disturbed: DisturbedPaths | None = attrs.field(default=None, init=False, repr=False)
     rules: NftablesSink | None = attrs.field(default=None, init=False, repr=False)
     nearby: NearbySink | None = attrs.field(default=None, init=False, repr=False)
     health: HealthPorts | None = attrs.field(default=None, init=False, repr=False)
@@ -64,7 +66,8 @@ class NetworkStack:
                 self.sink = self.relay = NodePortRelay(self.health)
             self.host = HostNetwork(slot=self.slot)
         else:
-            self.sink = UserspaceSink()
+            self.disturbed = DisturbedPaths()
+            self.sink = UserspaceSink(disturbed=self.disturbed)
 
     def connect(self, informers: InformerFactory) -> None:
         """Answer DNS from what *informers* (those of the proxier, say) know."""

@@ -6,10 +6,13 @@ It knows frontends and backends. Service addresses and UDP need a kernel that tr
 import asyncio
 import logging
 import random
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import attrs
 
+from engine.adapters.network.disturbed import DisturbedPaths, ResetByFaultError
 from engine.proxy.rules import ANY_NODE, NO_RULES, Backend, NodeRules, RuleSet, Target
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ class UserspaceSink:
 
     address: str = LISTEN
     head: str = HEAD
+    disturbed: DisturbedPaths = attrs.field(factory=DisturbedPaths)
     errors: dict[int, str] = attrs.field(factory=dict, init=False)
     _wanted: RuleSet = attrs.field(default=NO_RULES, init=False)
     _still: bool = attrs.field(default=False, init=False)
@@ -124,14 +128,28 @@ class UserspaceSink:
         client = writer.get_extra_info("peername")[0]
         for backend in self._candidates(port, client):
             try:
+                self.disturbed.check(backend.ip)
                 async with asyncio.timeout(CONNECT_SECONDS):
+                    await self.disturbed.come_through(backend.ip)
                     answers, requests = await asyncio.open_connection(backend.ip, backend.port)
+            except ResetByFaultError:
+                _reset(writer)
+                return
             except OSError:  # TimeoutError is one
                 continue
             self._last[port, client] = backend
+            ways = [
+                asyncio.create_task(self._copy(backend.ip, reader, requests)),
+                asyncio.create_task(self._copy(backend.ip, answers, writer)),
+            ]
             try:
-                await asyncio.gather(_copy(reader, requests), _copy(answers, writer))
+                await asyncio.gather(*ways)
+            except ResetByFaultError:
+                _reset(writer)
             finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
                 requests.close()
             return
 
@@ -146,11 +164,21 @@ class UserspaceSink:
             backends.sort(key=lambda backend: backend != self._last[port, client])
         return backends
 
+    async def _copy(
+        self, address: str, source: asyncio.StreamReader, target: asyncio.StreamWriter
+    ) -> None:
+        """Pass on what comes until its end, and the end itself; as faults let it."""
+        while data := await source.read(BUFFER):
+            await self.disturbed.hold(address, len(data))
+            target.write(data)
+            await target.drain()
+        if target.can_write_eof():
+            target.write_eof()
 
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Pass on what comes until its end, and the end itself."""
-    while data := await source.read(BUFFER):
-        target.write(data)
-        await target.drain()
-    if target.can_write_eof():
-        target.write_eof()
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with a reset instead of an orderly end."""
+    raw = writer.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

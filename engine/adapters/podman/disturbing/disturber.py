@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import cattrs
 
+from engine.adapters.network.disturbed import DisturbedPaths
 from engine.adapters.network.slots import Slot
 from engine.adapters.podman.disturbing import delays, disk, freezer, packets, stress
 from engine.adapters.podman.disturbing.records import UndoRecords
@@ -50,12 +51,16 @@ class Disturber:
         * they begin and end in the order asked for, one at a time;
         * what must be undone is on disk before it is done; `recover` undoes it after a crash;
         * `close` undoes all that is in force.
+
+    Without privilege packets cannot be reached: then faults of the network are done to what our
+    own proxy passes on, by *paths*.
     """
 
     folder: Path
     slot: Slot
     is_privileged: bool
     loop: asyncio.AbstractEventLoop
+    paths: DisturbedPaths | None = attrs.field(default=None, init=False)
     _records: UndoRecords = attrs.field(init=False)
     _packets: packets.Packets = attrs.field(init=False)
     _delays: delays.Delays = attrs.field(init=False)
@@ -175,7 +180,10 @@ class Disturber:
         self, name: str, active: _Active, disturbance: DisturbTraffic, sandbox: Sandbox | None
     ) -> None:
         if not self.is_privileged:
-            raise AdapterError("the pods' packets can only be reached as root on this machine")
+            if self.paths is None:
+                raise AdapterError("the pods' packets can only be reached as root on this machine")
+            self.paths.begin(disturbance)
+            return
         if disturbance.pod.uid and sandbox is None:
             raise AdapterError("the pod is gone")
         if disturbance.action in ("drop", "reset"):
@@ -208,6 +216,8 @@ class Disturber:
             await self._delays.end(name)
             active.undo.pop("delay", None)
         if isinstance(active.disturbance, DisturbTraffic):
+            if self.paths is not None:
+                self.paths.end(active.disturbance.id)
             await self._packets.end(name)
         await undo_effect(name, active.undo, folder=active.folder)
         active.folder = -1

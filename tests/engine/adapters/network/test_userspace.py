@@ -3,12 +3,17 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import attrs
 import pytest
 
+from engine.adapters.network.disturbed import DisturbedPaths
 from engine.adapters.network.userspace import UserspaceSink
 from engine.api.frozen import FrozenDict
+from engine.cri.commands import PodIdentity
+from engine.cri.disturbance import DisturbTraffic
+from engine.errors import AdapterError
 from engine.proxy.rules import NO_RULES, Backend, Frontend, RuleSet, ServiceRules, Target
 
 
@@ -66,6 +71,9 @@ async def site() -> AsyncIterator[Site]:
     await found.sink.close()
     for server in servers:
         server.close()
+    # Whoever answered has seen the end of its connection when nothing else runs.
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait(rest, timeout=10.0) if rest else None
 
 
 async def test_node_port_leads_to_every_backend(site: Site) -> None:
@@ -113,3 +121,57 @@ async def test_port_of_another_program_is_named(site: Site) -> None:
     await site.lead_to(site.backends[1])
 
     assert "in use" in site.sink.errors[site.port]
+
+
+def _disturbance(action: str, **more: Any) -> DisturbTraffic:
+    pod = PodIdentity(namespace="default", name="web", uid="1")
+    return DisturbTraffic(id="d", pod=pod, action=action, addresses=("127.0.0.1/32",), **more)
+
+
+async def test_a_fault_cuts_resets_and_lets_go(site: Site) -> None:
+    """Where there is no firewall; afterwards everything is as it was."""
+    await site.lead_to(site.backends[0])
+    disturbed = site.sink.disturbed
+
+    disturbed.begin(_disturbance("drop"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    assert await reader.read() == b""
+    writer.close()
+    disturbed.end("d")
+    disturbed.begin(_disturbance("reset"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+    disturbed.end("d")
+
+    assert await site.fetch() == site.backends[0]
+
+
+@pytest.mark.parametrize(
+    ("disturbance", "least"),
+    [
+        (_disturbance("delay", latency=0.2), 0.4),
+        (_disturbance("limit", rate=20), 0.2),
+    ],
+    ids=["delay", "limit"],
+)
+async def test_a_fault_makes_connections_slow(
+    site: Site, disturbance: DisturbTraffic, least: float
+) -> None:
+    """In both directions."""
+    await site.lead_to(site.backends[0])
+    site.sink.disturbed.begin(disturbance)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    assert await site.fetch() == site.backends[0]
+
+    assert loop.time() - began >= least
+
+
+@pytest.mark.parametrize("more", [{"port": 53}, {"peers": ("10.0.0.0/8",)}])
+def test_what_does_not_pass_here_is_refused(more: dict[str, Any]) -> None:
+    """With what can be done about it."""
+    with pytest.raises(AdapterError, match="run Kubarium as root"):
+        DisturbedPaths().begin(_disturbance("drop", **more))
