@@ -23,7 +23,6 @@ from engine.adapters.pacer import Pacer
 from engine.adapters.pki import load_identity
 from engine.adapters.storage.choose import LeadershipLostError, Storage
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
-from engine.adapters.storage.simulated_volumes import VolumeKeeper
 from engine.api.load import Load
 from engine.api.pod import Pod
 from engine.apiserver.authentication.identity import Identity
@@ -36,9 +35,11 @@ from engine.faults.injector import END_ALL
 from engine.hosting.access import audit_log, pki_folder, reachable, save_kubeconfig, server_tls
 from engine.hosting.containers import Containers, start_containers
 from engine.hosting.figures import metric_sources
+from engine.hosting.kept_volumes import VolumeKeeper, keep_volumes
 from engine.hosting.making import ClusterMaker
 from engine.hosting.options import HostOptions, default_kubeconfig, state_folder
 from engine.hosting.panic import PanicDoor
+from engine.hosting.shutdown import end_pods
 from engine.hosting.sight import Sight
 from engine.kernel.journal import Entry
 from engine.load.profile import Profile
@@ -200,9 +201,7 @@ class Host:
                 self.options.journal, self.cluster, scenario=self.options.scenario
             )
         self._is_started = True
-        if self.options.data is not None and self.cluster.volumes is not None:
-            self._volumes = VolumeKeeper(self.options.data / "volumes", self.cluster.volumes)
-            self._volumes.begin()
+        self._volumes = keep_volumes(self.options.data, self.cluster.volumes)
         self.cluster.start()
         address = await self._listen_for_pods()
         self.http.advertise(reachable(address))
@@ -222,7 +221,9 @@ class Host:
         self._panic_door.open()
 
     async def stop(self) -> None:
-        """Stop everything and leave nothing behind."""
+        """Stop everything and leave nothing behind; pods end in order first, if configured so."""
+        if self._is_started:
+            await end_pods(self.cluster, self._note, self.failed)
         await self._close_doors()
         if self._manifests is not None:
             self._manifests.stop()

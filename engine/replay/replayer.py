@@ -15,6 +15,7 @@ from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError
 from engine.bootstrap import publish_apiserver
 from engine.cluster import Cluster
+from engine.composition.shutdown import shut_nodes_down
 from engine.config import ClusterConfig, NodeConfig
 from engine.cri.runtime import Emit, Runtime
 from engine.errors import ConfigError
@@ -212,6 +213,7 @@ class Replayer:
             "load": report,
             "replay/state": state,
             "replay/publish": lambda at: publish_apiserver(cluster.admin, at[0], at[1]),
+            "replay/shutdown": lambda _: shut_nodes_down(cluster.nodes),
             "replay/demo": lambda _nothing: self._deploy_demo(),
         }
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.adapters.storage.simulated_volumes import VolumeKeeper
+from engine.hosting.kept_volumes import VolumeKeeper
 from engine.kernel.loop import Loop
 from engine.simulation.storage import Rights, SimulatedStorage
 

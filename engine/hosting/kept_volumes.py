@@ -92,6 +92,15 @@ class VolumeKeeper:
         return self.folder / f"{hashlib.sha256(handle.encode()).hexdigest()[:32]}.json"
 
 
+def keep_volumes(data: Path | None, storage: SimulatedStorage | None) -> VolumeKeeper | None:
+    """Begin to keep the volumes of a cluster that is kept in *data*, if they are simulated."""
+    if data is None or storage is None:
+        return None
+    keeper = VolumeKeeper(data / "volumes", storage)
+    keeper.begin()
+    return keeper
+
+
 def _mark(tree: Tree) -> int:
     """A number that changes when the volume does: contents are never changed in place."""
     files = tuple((path, hash(data)) for path, data in tree.files.items())
