@@ -14,8 +14,7 @@ from tests.tui.hosts import standing_host
 from tui.app import KubariumApp
 from tui.embedded import EmbeddedSource
 from tui.lab_host import LabHost
-from tui.render.lab import wrap
-from tui.render.text import plain, width
+from tui.render.text import plain, width, wrap
 from tui.screens.labs import LabsScreen
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from rich.cells import cell_len
-
 from engine.lab.course import Entry
 from engine.lab.session import LabSession
 from engine.lab.state import LabState, TaskState
-from tui.render.text import Line, Span, between, fit
+from tui.render.text import Line, Span, between, fit, wrap
 
 _MARKS = {
     "passed": ("✔", "ok"), "shown": ("✔", "wait"), "failed": ("✖", "bad"),
@@ -36,42 +34,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "scenario": "보기", "lab": "하기", "time": "시간", "hints_left": "남은 힌트",
     },
 }  # fmt: skip
-
-
-def wrap(text: str, cells: int) -> list[str]:
-    """*text* in lines of at most *cells* cells, wide characters counted as two.
-
-    Paragraphs stay apart; what is indented is kept as it is, for it is a command.
-    """
-    lines: list[str] = []
-    for paragraph in text.strip("\n").split("\n"):
-        if paragraph.startswith("  ") or not paragraph.strip():
-            lines += _cut(paragraph.rstrip(), cells)
-            continue
-        line = ""
-        # A line break inside a paragraph of the file is no more than a space.
-        joins = lines and lines[-1].strip() and not lines[-1].startswith("  ")
-        if joins:
-            line = lines.pop()
-        for word in paragraph.split():
-            for piece in _cut(word, cells):
-                if line and cell_len(line) + 1 + cell_len(piece) > cells:
-                    lines.append(line)
-                    line = piece
-                else:
-                    line = f"{line} {piece}" if line else piece
-        lines.append(line)
-    return lines
-
-
-def _cut(text: str, cells: int) -> list[str]:
-    pieces, piece = [], ""
-    for sign in text:
-        if cell_len(piece) + cell_len(sign) > max(cells, 2):
-            pieces.append(piece)
-            piece = "    " if text.startswith("  ") else ""
-        piece += sign
-    return [*pieces, piece]
 
 
 def course_line(entry: Entry, state: LabState | None, lang: str, cells: int) -> Line:

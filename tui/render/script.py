@@ -1,12 +1,10 @@
 """A scenario's steps and narration as lines, for the pane beside the cluster."""
 
-from textwrap import wrap
-
 from engine.scenario.player import Player
 from engine.scenario.schema import StepBase
 from engine.scenario.steps import NoteStep, PromptStep
 from tui.language import say
-from tui.render.text import Line, Span, fit_line
+from tui.render.text import Line, Span, fit_line, wrap
 
 _MARKS = {"passed": ("✓", "ok"), "failed": ("✗", "bad"), "skipped": ("-", "gone")}
 

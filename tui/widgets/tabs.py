@@ -49,7 +49,13 @@ class ViewTabs(Widget):
         """Name and text of each tab: keys and titles, titles, or their beginnings."""
         room = self.size.width
         found: list[tuple[str, Line]] = []
-        for letters, has_keys in ((_LONGEST, True), (_LONGEST, False), (5, False), (4, False)):
+        for letters, has_keys in (
+            (_LONGEST, True),
+            (_LONGEST, False),
+            (5, False),
+            (4, False),
+            (3, False),
+        ):
             found = [
                 (name, self._tab(name, key, title, letters=letters, has_keys=has_keys))
                 for name, key, title in self._views
