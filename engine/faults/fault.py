@@ -6,7 +6,8 @@ from typing import Protocol
 
 import attrs
 
-from engine.api.fault_catalogue import CATALOGUE, Value, read_parameters
+from engine.api.fault_catalogue import CATALOGUE
+from engine.api.fault_kind import Value, read_parameters
 from engine.api.kubarium import Fault
 from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError

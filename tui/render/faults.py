@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from engine.api.fault_catalogue import CATALOGUE, FaultKind
+from engine.api.fault_catalogue import CATALOGUE
+from engine.api.fault_kind import FaultKind
 from engine.api.kubarium import Fault, Invariant
 from tui.language import say
 from tui.render.columns import AGE, NAME, Column

@@ -11,7 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
-from engine.api.fault_catalogue import CATALOGUE, FaultKind, parameter_faults
+from engine.api.fault_catalogue import CATALOGUE
+from engine.api.fault_kind import FaultKind, parameter_faults
 from engine.api.frozen import freeze
 from engine.api.kubarium import Fault, FaultSpec, FaultTarget
 from engine.api.meta import ObjectMeta

@@ -3,7 +3,8 @@
 from typing import Any
 
 from engine.api.cron import parse_schedule
-from engine.api.fault_catalogue import CATALOGUE, FaultKind, parameter_faults
+from engine.api.fault_catalogue import CATALOGUE
+from engine.api.fault_kind import FaultKind, parameter_faults
 from engine.api.kubarium import FaultPart, FaultSpec, FaultTarget, Hypothesis
 from engine.api.selectors import parse_selector
 from engine.apiserver.errors import Cause
