@@ -16,6 +16,7 @@ from engine.lab.course import scenario_file
 from engine.lab.machine import node_configs
 from engine.scenario.loader import load_scenario
 from engine.scenario.player import Player
+from engine.scenario.positions import line_at, lines_of
 from engine.scenario.report import Report
 from engine.scenario.schema import Scenario, ScenarioError
 from tui.cast import Cast
@@ -147,7 +148,7 @@ async def play_headless(
         player = host.make_player(scenario, on_change=tell)
         await host.play(player, is_virtual=is_virtual)
         report = player.report()
-        tell.line(verdict(report))
+        tell.line(verdict(report) + place_of_failure(report, options.file))
     write_reports(report, options)
     return 0 if report.passed else EXIT_FAILED
 
@@ -157,6 +158,15 @@ def verdict(report: Report) -> str:
     if report.passed:
         return f"PASSED {len(report.steps)} steps in {report.ended_at - report.started_at:.1f} s"
     return f"FAILED {report.message}"
+
+
+def place_of_failure(report: Report, file: Path) -> str:
+    """Where in *file* the step stands that failed, as `` (file:line)``; nothing if none did."""
+    failed = next((step.number for step in report.steps if step.state == "failed"), None)
+    if failed is None:
+        return ""
+    line = line_at(lines_of(file.read_text(encoding="utf-8")), ("step", failed - 1))
+    return f" ({file}:{line})"
 
 
 def write_reports(report: Report, options: argparse.Namespace) -> None:
