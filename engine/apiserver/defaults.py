@@ -14,10 +14,14 @@ from engine.api.container import (
     Probe,
 )
 from engine.api.evolution import evolve
+from engine.api.frozen import freeze
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
+from engine.api.quantity import format_bytes, format_millis
+from engine.api.usage import total
 from engine.api.volume import EmptyDirVolumeSource, Volume
 
 _FILE_MODE = 0o644
+_OF_PODS = ("cpu", "memory")
 
 
 def default_pod(pod: Pod) -> Pod:
@@ -32,7 +36,29 @@ def default_pod(pod: Pod) -> Pod:
         init_containers=inits,
         enable_service_links=True if links is None else links,
     )
-    return evolve(pod, spec=spec)
+    return evolve(pod, spec=_with_pod_requests(spec))
+
+
+def _with_pod_requests(spec: PodSpec) -> PodSpec:
+    """*spec*, whose limits as a whole bring requests: those of its containers, else the limits.
+
+    Source: defaultPodRequests, pkg/apis/core/v1/defaults.go, kubernetes v1.34.
+    """
+    own = spec.extra.get("resources")
+    limits = own.get("limits") if own else None
+    if not own or not limits:
+        return spec
+    given = dict(own.get("requests") or {})
+    asked = total(spec, lambda container: container.resources.requests, {})
+    for name, amount in asked.items():
+        if name in _OF_PODS and name not in given:
+            is_cpu = name == "cpu"
+            given[name] = format_millis(int(amount * 1000)) if is_cpu else format_bytes(int(amount))
+    for name, limit in limits.items():
+        if name in _OF_PODS:
+            given.setdefault(name, limit)
+    resources = own.with_items({"requests": freeze(given)})
+    return evolve(spec, extra=spec.extra.with_items({"resources": resources}))
 
 
 def default_template(template: PodTemplateSpec) -> PodTemplateSpec:
