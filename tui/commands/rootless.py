@@ -13,6 +13,8 @@ from engine.adapters.rootless.requirements import refusals
 from engine.errors import ConfigError
 from engine.hosting.containers import containers_folder
 
+IGNORED = "CONTAINER_HOST is not used: without root Kubarium runs a rootless Podman of its own"
+
 
 def begin(options: argparse.Namespace) -> None:
     """Have a command with real containers go on inside namespaces of its own.
@@ -30,6 +32,8 @@ def begin(options: argparse.Namespace) -> None:
         return
     if not _wants_containers(options):
         return
+    if os.environ.pop("CONTAINER_HOST", ""):
+        print(f"kubarium: {IGNORED}", file=sys.stderr)
     data = getattr(options, "data", None)
     found = entering.enter(containers_folder(data), is_kept=data is not None)
     if getattr(options, "runtime", "") == "podman":
@@ -53,8 +57,8 @@ def _stop(number: int, _frame: object) -> None:
 
 
 def _wants_containers(options: argparse.Namespace) -> bool:
-    if getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST"):
-        return False
+    if getattr(options, "podman_url", ""):
+        return False  # which is told what to do instead
     if getattr(options, "wants_containers", False):
         return True
     return getattr(options, "runtime", "simulated") != "simulated" and options.speed == 1.0

@@ -142,7 +142,7 @@ class PodmanService:
         values = {
             "state": self.state,
             "runtime": self.runtime,
-            "cgroups": "systemd" if is_inside() and requirements.uses_systemd() else "cgroupfs",
+            "cgroups": "systemd" if requirements.has_slices() else "cgroupfs",
             "driver": self.driver,
             "capabilities": ", ".join(f'"{name}"' for name in CAPABILITIES),
         }

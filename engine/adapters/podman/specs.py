@@ -14,6 +14,7 @@ from engine.adapters.podman.records import (
     Sandbox,
 )
 from engine.adapters.podman.signals import signal_number
+from engine.adapters.rootless.requirements import has_slices
 from engine.cri.commands import CreateSandbox, Resources, Security, StartContainer
 
 CPU_PERIOD = 100_000  # microseconds
@@ -78,7 +79,7 @@ def container_spec(
         **security_settings(security),
         **namespaces,
     }
-    if sandbox.resources is not None:
+    if sandbox.resources is not None and not has_slices():
         spec["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
     if devices:
         spec["devices"] = list(devices)

@@ -3,6 +3,7 @@
 It looks and changes nothing.
 """
 
+import functools
 import os
 import platform
 import pwd
@@ -14,7 +15,7 @@ from pathlib import Path
 import attrs
 
 from engine.adapters.packages import install
-from engine.adapters.places import user_ids
+from engine.adapters.places import is_inside, user_ids
 
 CGROUP = Path("/sys/fs/cgroup")
 TUN = Path("/dev/net/tun")
@@ -115,6 +116,12 @@ def uses_systemd() -> bool:
     """Whether the user has a systemd of their own, that makes cgroups for them."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     return bool(runtime) and (Path(runtime) / "systemd" / "private").exists() and bool(delegated())
+
+
+@functools.cache
+def has_slices() -> bool:
+    """Whether containers' cgroups are slices of the user's systemd, which it alone names."""
+    return is_inside() and uses_systemd()
 
 
 def unlimited() -> str:
