@@ -6,10 +6,8 @@ from typing import Any
 
 import attrs
 
-from engine.api.pod import Pod
 from engine.faults.component_pods import (
     APISERVER,
-    COMPONENT,
     DNS,
     ETCD,
     MANAGER,
@@ -84,7 +82,7 @@ class Components:
         return component not in self.stopped
 
     def on_change(self, change: Change[Any]) -> None:
-        """Write a component's log, and end it when somebody deletes the pod that shows it."""
+        """Write the log of the component that did it, and of the store."""
         if not self._runtimes:
             return
         origin = change.origin
@@ -99,13 +97,6 @@ class Components:
             runtime.note(component, line)
         for runtime in self._writers[ETCD]:
             runtime.note(ETCD, f"applied {change.type} {key} revision={change.revision}")
-        if change.type == "delete" and change.prev_kv is not None:
-            pod = change.prev_kv.value
-            if isinstance(pod, Pod) and not actor.startswith("kubelet"):
-                name = pod.metadata.annotations.get(COMPONENT, "")
-                found = self._runtimes.get(pod.spec.node_name)
-                if name and found is not None:
-                    self.levers.loop.call_soon(found.kill, name)
 
     def _stop(self, component: str, node: str) -> Recovery:
         levers = self.levers

@@ -19,6 +19,7 @@ from engine.faults.fault import (
 )
 from engine.faults.target import chance_of
 from engine.kernel.loop import Timer
+from engine.kubelet.static_pods import MIRROR
 
 AGAIN_SECONDS = 0.5
 
@@ -39,9 +40,16 @@ class Hit:
 
 
 def kill_pod(fault: Fault, target: Target, levers: Levers) -> None:
-    """Delete the pods, at once unless `params.grace` says otherwise (seconds)."""
+    """Delete the pods, at once unless `params.grace` says otherwise (seconds).
+
+    Static pods are killed on their nodes: the API has but their mirrors, which end nothing.
+    """
     grace = int(settings(fault)["grace"])
     for pod in target.pods:
+        if MIRROR in pod.metadata.annotations:
+            for hit in hits_of(pod, levers):
+                hit.node.runtime.submit(SignalContainer(container_id=hit.container_id))
+            continue
         try:
             levers.client.delete(
                 type(pod),
@@ -191,7 +199,7 @@ def nodes_of(target: Target, levers: Levers) -> list[NodeLevers]:
 def identity_of(pod: Pod) -> PodIdentity:
     """The pod, as runtimes know it."""
     meta = pod.metadata
-    mirrored = meta.annotations.get("kubernetes.io/config.mirror")
+    mirrored = meta.annotations.get(MIRROR)
     return PodIdentity(namespace=meta.namespace, name=meta.name, uid=mirrored or meta.uid)
 
 

@@ -115,6 +115,7 @@ class Kubelet:
             node=lambda: nodes.lister.get(self.node_name),
             status_changed=workers.statuses.look_at,
         )
+        nodes.add_handler(static.node_changed)
         workers.statuses.target_of = static.target_of
         workers.adopt_all()
         pods.add_handler(self._pod_changed)

@@ -199,11 +199,18 @@ class NodeReporter:
             else:
                 spec = evolve(self._lease.spec, renew_time=now)
                 self._lease = self.client.update(evolve(self._lease, spec=spec))
+        except NotFoundError:
+            self._lease = None  # its node was deleted: it is tried again at the usual pace
         except ApiError:
             self._lease = None
             self._again("renew", RETRY_SECONDS, self._renew)
 
     def _take_lease(self, now: MicroTime) -> Lease:
+        """Renew the Lease that is there, or make one that its node owns.
+
+        Raises:
+            NotFoundError: there is no node (any more) to own it; as on a real node, none is made.
+        """
         spec = LeaseSpec(
             holder_identity=self.name,
             lease_duration_seconds=LEASE_DURATION_SECONDS,
@@ -213,12 +220,14 @@ class NodeReporter:
             found = self.client.get(Lease, self.name, namespace=LEASE_NAMESPACE)
             return self.client.update(evolve(found, spec=spec))
         except NotFoundError:
-            uid = self._node.metadata.uid if self._node is not None else ""
-            owner = OwnerReference(api_version="v1", kind="Node", name=self.name, uid=uid)
+            node = self.client.get(Node, self.name)
+            owner = OwnerReference(
+                api_version="v1", kind="Node", name=self.name, uid=node.metadata.uid
+            )
             meta = ObjectMeta(
                 name=self.name,
                 namespace=LEASE_NAMESPACE,
                 labels=EMPTY,
-                owner_references=(owner,) if uid else (),
+                owner_references=(owner,),
             )
             return self.client.create(Lease(metadata=meta, spec=spec))

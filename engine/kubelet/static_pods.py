@@ -1,7 +1,8 @@
 """Pods that a node runs by itself, from manifests of its own, and their mirrors in the API.
 
 A mirror shows a static pod to everybody and takes its status; deleting it ends nothing: it comes
-back. Source: kubelet config/file.go and pod/mirror_client.go, kubernetes v1.34.
+back, unless the Node object is gone: then none is made until there is one again, and the pods run.
+Source: kubelet config/file.go and kubelet.go (tryReconcileMirrorPods), kubernetes v1.34.
 """
 
 import hashlib
@@ -47,7 +48,8 @@ class StaticPods:
 
     Promises:
         * a manifest that changed is a new pod, which starts when the old one has ended;
-        * a mirror that is missing, outdated or being deleted is replaced within seconds.
+        * a mirror that is missing, outdated or being deleted is replaced within seconds, while
+          there is a Node object that can own it.
     """
 
     loop: Loop
@@ -83,6 +85,11 @@ class StaticPods:
             self._mirrors[full_name(new)] = new
         self._soon(0.0)
         return True
+
+    def node_changed(self, _key: str, old: Node | None, new: Node | None) -> None:
+        """Show the pods of a node that the API knows from now on."""
+        if old is None and new is not None and self._wanted:
+            self._soon(0.0)
 
     def target_of(self, pod: Pod) -> Pod | None:
         """The object that takes the status of *pod*: its mirror if it is static, else itself."""
@@ -143,9 +150,12 @@ class StaticPods:
                     )
                 except NotFoundError:
                     self._mirrors.pop(name, None)
+        node = self.node()
+        if node is None or node.metadata.deletion_timestamp is not None:
+            return
         for name, pod in self._wanted.items():
             if name not in self._mirrors:
-                self._mirrors[name] = self.client.create(mirror_of(pod, self.node()))
+                self._mirrors[name] = self.client.create(mirror_of(pod, node))
                 self.status_changed(pod.metadata.uid)
 
 
@@ -168,21 +178,18 @@ def static_pod(pod: Pod, node_name: str) -> Pod:
     )
 
 
-def mirror_of(pod: Pod, node: Node | None) -> Pod:
+def mirror_of(pod: Pod, node: Node) -> Pod:
     """What is shown of the static *pod* in the API, owned by its *node*."""
     meta = pod.metadata
-    owners: tuple[OwnerReference, ...] = ()
-    if node is not None:
-        owner = OwnerReference(
-            api_version="v1",
-            kind="Node",
-            name=node.metadata.name,
-            uid=node.metadata.uid,
-            controller=True,
-        )
-        owners = (owner,)
+    owner = OwnerReference(
+        api_version="v1",
+        kind="Node",
+        name=node.metadata.name,
+        uid=node.metadata.uid,
+        controller=True,
+    )
     annotations: FrozenDict[str, str] = meta.annotations.with_items({MIRROR: meta.uid})
-    shown = attrs.evolve(meta, uid="", annotations=annotations, owner_references=owners)
+    shown = attrs.evolve(meta, uid="", annotations=annotations, owner_references=(owner,))
     return attrs.evolve(pod, metadata=shown)
 
 

@@ -108,7 +108,4 @@ def is_wanted(operation: Any, plurals: tuple[str, ...]) -> bool:
     parts = operation.path.strip("/").split("/")
     if "watch" in parts or "proxy" in parts or parts[-1] in ("log", "exec", "attach"):
         return False
-    if parts[-1] == "nodes" and operation.method.upper() == "DELETE":
-        # Without its node the API server, a pod of that node, goes too, half a minute later.
-        return False
     return any(part in plurals for part in parts) and "portforward" not in parts

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine.api.coordination import Lease
 from engine.api.frozen import FrozenDict
 from engine.api.kubarium import FaultTarget
+from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.apiserver.errors import UnavailableError
 from engine.cluster import Cluster
@@ -130,18 +132,64 @@ def test_a_component_killed_again_and_again_waits_longer(shown: Cluster) -> None
     assert shown.components.is_up("kube-scheduler")
 
 
-def test_deleting_the_pod_by_force_ends_the_component(shown: Cluster) -> None:
-    """As a learner tries it; its pod comes back."""
+@pytest.mark.parametrize("component", ["kube-apiserver", "etcd", "kube-scheduler", "coredns"])
+def test_a_deleted_mirror_comes_back_and_its_component_goes_on(
+    shown: Cluster, component: str
+) -> None:
+    """The API has but the mirror of a static pod: as on a real node, deleting it ends nothing."""
+    old = component_pod(shown, component).metadata.uid
+
     shown.admin.delete(
-        Pod, "coredns-control-plane", namespace="kube-system", grace_period_seconds=0
+        Pod, f"{component}-control-plane", namespace="kube-system", grace_period_seconds=0
     )
-    shown.run_for(0.3)
-    was_up = shown.components.is_up("coredns")
+    shown.run_for(10.0)
+
+    mirror = component_pod(shown, component)
+    assert mirror.metadata.uid != old
+    assert shown.components.is_up(component)
+    assert mirror.status.container_statuses[0].restart_count == 0
+
+
+def test_a_fault_kills_the_component_behind_a_mirror(shown: Cluster) -> None:
+    """What the API cannot do, `pod.kill` does on the node; the kubelet brings it back."""
+    target = FaultTarget(namespace="kube-system", pods=("kube-scheduler-control-plane",))
+    shown.apply(make_fault("kill", "pod.kill", target))
+    shown.run_for(0.5)
+    was_up = shown.components.is_up("kube-scheduler")
     shown.run_for(10.0)
 
     assert not was_up
-    assert shown.components.is_up("coredns")
-    assert component_pod(shown, "coredns").status.container_statuses[0].restart_count == 1
+    assert component_pod(shown, "kube-scheduler").status.container_statuses[0].restart_count == 1
+
+
+def test_without_node_objects_the_components_run_on(shown: Cluster) -> None:
+    """Mirrors go with the nodes and stay away, as do nodes, until kubelets start again."""
+    for node in shown.list(Node):
+        shown.admin.delete(Node, node.metadata.name)
+    shown.run_for(600.0)
+
+    assert not shown.components.stopped
+    assert not shown.monitor.violations
+    assert shown.list(Node) == ()
+    assert shown.list(Pod, namespace="kube-system") == ()
+    assert shown.list(Lease, namespace="kube-node-lease") == ()
+
+
+def test_a_restarted_kubelet_registers_its_node_and_mirrors_again(shown: Cluster) -> None:
+    """Its containers have gone on meanwhile, so that none was restarted."""
+    shown.admin.delete(Node, "control-plane")
+    shown.run_for(120.0)
+    kubelet = shown.nodes["control-plane"].kubelet
+    kubelet.stop()
+    kubelet.start()
+    shown.run_for(15.0)
+
+    node = shown.get(Node, "control-plane")
+    mirror = component_pod(shown, "kube-apiserver")
+    assert mirror.metadata.owner_references[0].uid == node.metadata.uid
+    assert mirror.status.phase == "Running"
+    assert mirror.status.container_statuses[0].restart_count == 0
+    assert shown.get(Lease, "control-plane", namespace="kube-node-lease")
 
 
 def test_a_crashed_control_plane_node_takes_everything_with_it(shown: Cluster) -> None:

@@ -211,33 +211,51 @@ class OneOfEachOrdinal:
 
 @attrs.define(eq=False)
 class ContainersAreKnown:
-    """What runs on a node is somebody's."""
+    """What runs on a node is somebody's.
+
+    Static pods run on when the Node object is deleted, and nothing shows them then.
+    """
 
     running: Running
     name: str = "containers-known"
     promise: str = "every container belongs to a pod that the store knows or is being removed"
-    kinds: tuple[type, ...] = (Pod,)
+    kinds: tuple[type, ...] = (Pod, Node)
+    _nodes: dict[str, None] = attrs.field(factory=dict)
+    _static: dict[str, None] = attrs.field(factory=dict)
     _uids: dict[str, None] = attrs.field(factory=dict)
     _suspects: dict[str, float] = attrs.field(factory=dict)
 
     def on_change(self, change: Change[Any], broken: Report) -> None:
-        """Remember which pods there are."""
+        """Remember which pods and nodes there are."""
         del broken
+        node = before_and_after(change, Node)
+        if node is not None:
+            self._note_node(*node)
+            return
         found = before_and_after(change, Pod)
         if found is None:
             return
         old, new = found
-        uid = (new or old).metadata.annotations.get(MIRROR) or (new or old).metadata.uid
+        meta = (new or old).metadata
+        uid = meta.annotations.get(MIRROR) or meta.uid
+        if MIRROR in meta.annotations:
+            self._static[uid] = None
         if new is None:
             self._uids.pop(uid, None)
         else:
             self._uids[uid] = None
 
+    def _note_node(self, old: Node | None, new: Node | None) -> None:
+        if new is not None:
+            self._nodes[new.metadata.name] = None
+        elif old is not None:
+            self._nodes.pop(old.metadata.name, None)
+
     def on_quiet(self, now: float, broken: Report) -> None:
         """A sandbox that nobody knows may stay for as long as removing takes."""
         left: dict[str, float] = {}
         for node, key, uid, _state in self.running():
-            if uid in self._uids:
+            if uid in self._uids or (uid in self._static and node not in self._nodes):
                 continue
             left[uid] = self._suspects.get(uid, now)
             if now - left[uid] > 2 * STALE_SECONDS:
