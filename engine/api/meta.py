@@ -1,5 +1,6 @@
 """What all API objects share: metadata, owners, conditions, selectors."""
 
+import sys
 from typing import ClassVar
 
 import attrs
@@ -56,7 +57,10 @@ class ApiObject:
     def key(self) -> str:
         """``namespace/name``, or the name alone for what belongs to the cluster."""
         meta = self.metadata
-        return f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
+        if not meta.namespace:
+            return meta.name
+        # A dozen caches are keyed by it: they share one text.
+        return sys.intern(f"{meta.namespace}/{meta.name}")
 
     @property
     def revision(self) -> int:

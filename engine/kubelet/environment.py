@@ -6,6 +6,7 @@ Source: kubelet makeEnvironmentVariables and third_party/forked/golang/expansion
 import base64
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 import attrs
@@ -73,12 +74,19 @@ def build_process(
         found = _value(pod, container, variable, configs=configs, facts=facts, known=known)
         if found is not None:
             env[variable.name] = found
+    is_own = bool(env)
     env = {**service_env, **env}
     return Process(
-        env=tuple(env.items()),
+        env=tuple(env.items()) if is_own else _shared(tuple(env.items())),
         command=tuple(expand(text, env) for text in container.command),
         args=tuple(expand(text, env) for text in container.args),
     )
+
+
+@lru_cache(maxsize=256)
+def _shared(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """*env*, the same object for the same content: pods of one namespace see the same services."""
+    return env
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

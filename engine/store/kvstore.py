@@ -130,6 +130,9 @@ class KVStore(Generic[V]):
         main = self.revision + 1
         entry = self.index.get(key)
         prev = None
+        if entry is not None:
+            # All versions share the key they began with.
+            key = entry.head.key
         if entry is not None and entry.head.version:
             prev = entry.head
             kv = KeyValue(key, value, prev.create_revision, main, prev.version + 1, lease)

@@ -5,6 +5,7 @@ Source: pkg/volume/{configmap,secret,downwardapi,projected}, kubernetes v1.34.
 
 import base64
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from engine.api.codec import decode_part
@@ -115,10 +116,16 @@ def config_map_files(pod: Pod, source: ConfigMapVolumeSource, context: VolumeCon
         if source.optional:
             return ()
         raise
-    data = {key: value.encode() for key, value in found.data.items()}
+    data = {key: _encoded(value) for key, value in found.data.items()}
     data |= {key: base64.b64decode(value) for key, value in found.binary_data.items()}
     mode = mode_of(source.default_mode)
     return _files(data, source.items, mode=mode, optional=bool(source.optional), word="config")
+
+
+@lru_cache(maxsize=64)
+def _encoded(text: str) -> bytes:
+    """*text* as bytes: every pod of a cluster has the same root certificates."""
+    return text.encode()
 
 
 def secret_files(pod: Pod, source: SecretVolumeSource, context: VolumeContext) -> Files:
