@@ -67,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_cluster_options(parser)
     add_store_options(parser)
     parser.add_argument("--no-demo", action="store_true", help="start without the demo application")
-    parser.set_defaults(run=late("tui.commands.open:run"))
+    parser.set_defaults(run=late("tui.commands.open:run"), wants_containers=True)
     add_history_options(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=LateParser)
 
@@ -132,7 +132,9 @@ def make_parser() -> argparse.ArgumentParser:
         default="",
         help="look at this Podman service (CONTAINER_HOST)",
     )
-    doctor.set_defaults(run=late("tui.commands.doctor:run"), wants_containers=True)
+    doctor.set_defaults(run=late("tui.commands.doctor:run"))
+    for command in commands.choices.values():
+        command.set_defaults(wants_containers=command in (serve, play, record, doctor))
     return parser
 
 

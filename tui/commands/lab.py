@@ -32,7 +32,7 @@ def add_parser(parser: argparse.ArgumentParser, add_cluster_options: Any) -> Non
     )
     start.add_argument("--fresh", action="store_true", help="forget what was reached before")
     add_cluster_options(start, is_scenario=True)
-    start.set_defaults(run=run, action=_start)
+    start.set_defaults(run=run, action=_start, wants_containers=True)
 
     check = actions.add_parser("check", help="what the running lab still misses")
     check.add_argument("name", metavar="LAB")
@@ -56,7 +56,7 @@ def add_parser(parser: argparse.ArgumentParser, add_cluster_options: Any) -> Non
     test.add_argument("--seeds", type=int, default=1, metavar="N", help="as so many learners (1)")
     test.add_argument("--real", action="store_true", help="on real containers, by the wall clock")
     test.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    test.set_defaults(run=run, action=_test)
+    test.set_defaults(run=run, action=_test, wants_containers=True)
 
     export = actions.add_parser("export", help="progress for a teacher")
     export.add_argument("name", metavar="LAB", nargs="?", default="", help="one lab (all)")

@@ -57,8 +57,14 @@ def _stop(number: int, _frame: object) -> None:
 
 
 def _wants_containers(options: argparse.Namespace) -> bool:
-    if getattr(options, "podman_url", ""):
-        return False  # which is told what to do instead
-    if getattr(options, "wants_containers", False):
-        return True
-    return getattr(options, "runtime", "simulated") != "simulated" and options.speed == 1.0
+    """Whether the command has a cluster of its own, on containers and on no named Podman.
+
+    What is to be done about a named one is told by who would use it.
+    """
+    return (
+        options.wants_containers
+        and not options.podman_url
+        and options.runtime != "simulated"
+        and options.speed == 1.0
+        and getattr(options, "real", True)
+    )
