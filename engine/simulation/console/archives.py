@@ -4,7 +4,7 @@ import io
 import tarfile
 
 from engine.simulation.console.files import absolute
-from engine.simulation.console.tools import Desk, read_all
+from engine.simulation.console.program import Desk, read_all
 
 
 async def tar(argv: list[str], desk: Desk) -> int:

@@ -21,6 +21,7 @@ from engine.simulation.console.grammar import (
     parse,
 )
 from engine.simulation.console.more_tools import ALL as TOOLS
+from engine.simulation.console.program import store
 from engine.simulation.console.script import (
     ScriptError,
     Word,
@@ -28,7 +29,6 @@ from engine.simulation.console.script import (
     splits,
     substitution_end,
 )
-from engine.simulation.console.tools import store
 
 SHELLS = frozenset(("sh", "bash", "ash"))
 BUILTINS = SHELLS | {

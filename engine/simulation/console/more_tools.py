@@ -7,7 +7,8 @@ import attrs
 
 from engine.simulation.console.archives import tar
 from engine.simulation.console.files import absolute
-from engine.simulation.console.tools import TOOLS, Desk, Tool, contents, read_all, shown_mode, store
+from engine.simulation.console.program import Desk, Tool, contents, read_all, shown_mode, store
+from engine.simulation.console.tools import TOOLS
 from engine.simulation.storage import Rights
 
 
