@@ -97,7 +97,7 @@ def running(*, kubeconfig: Path | None = None, server: str = "") -> list[Note]:
     ]
 
 
-def undo_all(note: Note, *, patience: float = 10.0) -> int | None:
+def undo_all(note: Note, *, patience: float = 60.0) -> int | None:
     """Have a cluster undo all faults; how many there were, None if it has not said so in time."""
     before = note.answers
     with contextlib.suppress(OSError):
