@@ -198,7 +198,7 @@ def count_reasons(
 class DecisionLog:
     """The decision of every attempt, newest last, within a budget of bytes: the oldest go first."""
 
-    budget: int = 32 * 1024 * 1024
+    budget: int = 16 * 1024 * 1024
     _decisions: OrderedDict[tuple[str, int], Decision] = attrs.field(
         factory=OrderedDict, init=False
     )

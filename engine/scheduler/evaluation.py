@@ -128,11 +128,11 @@ class Evaluation:
         return None
 
     def wide_scores(self, rows: Rows) -> dict[str, Scores]:
-        """The raw scores of *rows* by plugins that look beyond a row."""
+        """The raw scores of *rows* by plugins that look beyond a row; all others give none."""
         return {
             weighted.plugin.NAME: self._raw_of(weighted, rows)
             for weighted in self.scores
-            if not weighted.plugin.IS_LOCAL
+            if not weighted.plugin.IS_LOCAL and not weighted.plugin.is_idle(self.info, self.table)  # type: ignore[attr-defined]  # a Wide
         }
 
     def past(self) -> tuple[Past, int]:
