@@ -104,7 +104,9 @@ def different(number: int) -> Pod:
 
 
 def rate(make: Make, *, nodes: int, pods: int) -> float:
-    """Pods placed per second of CPU."""
+    """Pods placed per second of CPU; no more of them than nodes if no two may share one."""
+    if make is apart:
+        pods = min(pods, nodes)
     table = NodeTable()
     for number in range(nodes):
         table.put_node(node(number))

@@ -71,6 +71,15 @@ def replicas(cluster: Cluster) -> int:
     return cluster.get(Deployment, "web", namespace="default").spec.replicas or 0
 
 
+def highest(cluster: Cluster, *, seconds: int) -> int:
+    """The most replicas that ``web`` is asked to have in the next *seconds*."""
+    most = replicas(cluster)
+    for _ in range(seconds // 5):
+        cluster.run_for(5.0)
+        most = max(most, replicas(cluster))
+    return most
+
+
 def reason(cluster: Cluster, condition: str, name: str = "web") -> str:
     """Status and reason of a condition."""
     one = condition_of(found(cluster, name).status.conditions, condition)
@@ -96,12 +105,13 @@ def test_traffic_is_followed_up_and_down(cluster: Cluster) -> None:
         "spec": {"service": "web", "rate": 20, "cpuMillis": 10},
     }
     cluster.apply(decode(load))
-    cluster.run_for(90.0)
-    busy = replicas(cluster)
+    # 200m of use against 60% of 100m come to 3.3 pods: what is measured decides how often the
+    # number goes back to 3 for a while, and in which seconds.
+    peak = highest(cluster, seconds=180)
     cluster.admin.delete(Load, "customers", namespace="default")
     cluster.run_for(120.0)
 
-    assert busy in (4, 5)
+    assert peak in (4, 5)
     assert replicas(cluster) == 1
     assert events(cluster)["SuccessfulRescale"].startswith("New size: ")
 
