@@ -73,7 +73,11 @@ def pause(fault: Fault, target: Target, levers: Levers) -> Recovery:
     for name in target.nodes:
         node = levers.node(name)
         recoveries.append(_stop_kubelet(name, node, levers))
-        for sandbox in node.runtime.list_sandboxes():
+        recoveries.append(hold_proxy(name, levers))
+        components = node.runtime.components
+        if components is not None:
+            recoveries.append(components.freeze())
+        for sandbox in node.runtime.runtime.list_sandboxes():
             frozen += [
                 (node, Freeze(id="", pod=sandbox.pod, container_id=container.container_id))
                 for container in sandbox.containers

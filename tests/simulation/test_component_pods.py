@@ -6,7 +6,7 @@ import pytest
 
 from engine.api.coordination import Lease
 from engine.api.frozen import FrozenDict
-from engine.api.kubarium import FaultTarget
+from engine.api.kubarium import Fault, FaultTarget
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.apiserver.errors import UnavailableError
@@ -101,6 +101,21 @@ def test_without_a_proxy_the_rules_of_its_node_are_frozen(shown: Cluster) -> Non
     shown.run_for(20.0)
     assert shown.components.is_up("kube-proxy")
     assert "default/late" in shown.proxier.rules_of("control-plane").services
+
+
+def test_a_paused_node_stands_still_with_its_components(shown: Cluster) -> None:
+    """None of them is restarted for it: they go on where they were."""
+    target = FaultTarget(nodes=("control-plane",))
+    shown.apply(make_fault("still", "node.pause", target, duration=10.0))
+    shown.run_for(2.0)
+    with pytest.raises(UnavailableError):
+        shown.list(Pod)
+    shown.run_for(30.0)
+
+    assert shown.get(Fault, "still").status.phase == "Recovered"
+    assert component_pod(shown, "kube-apiserver").status.container_statuses[0].restart_count == 0
+    assert not shown.components.stopped
+    assert not shown.proxier.frozen
 
 
 def test_a_node_that_is_cut_off_keeps_its_rules(shown: Cluster) -> None:
