@@ -12,6 +12,7 @@ from engine.api.codec import decode_stored, encode_json
 from engine.api.kubarium import Decision, Invariant, UsageSeries, WhatIf
 from engine.api.meta import ApiObject
 from engine.api.metrics import NodeMetrics, PodMetrics
+from engine.apiserver.admission.configuration import read_admission
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.user import service_account_user
 from engine.apiserver.errors import InternalError, UnavailableError
@@ -146,6 +147,7 @@ class Cluster:
             service_cidr=config.service_cidr,
             cluster_domain=config.cluster_domain,
             has_authorization=True,
+            pod_security=read_admission(config.admission, source=config.admission_source),
             identity=self.identity or derived_identity(self.random, config.start_time),
         )
         self.storage = StorageOperations(self.loop)

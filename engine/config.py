@@ -96,6 +96,8 @@ class ClusterConfig:
         kubelet: a KubeletConfiguration as YAML gives it; None for the defaults.
         kubelet_source: where it was read, for messages.
         controllers: what the controller manager is told.
+        admission: an AdmissionConfiguration as YAML gives it; None for the defaults.
+        admission_source: where it was read, for messages.
     """
 
     nodes: tuple[NodeConfig, ...]
@@ -112,6 +114,8 @@ class ClusterConfig:
     kubelet: object = None
     kubelet_source: str = "the kubelet's configuration"
     controllers: ControllerSettings = ControllerSettings()
+    admission: object = None
+    admission_source: str = "the admission configuration"
 
     @property
     def dns_ip(self) -> str:

@@ -19,6 +19,12 @@ def add_serve_options(serve: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a KubeSchedulerConfiguration (YAML): profiles, plugins and their weights",
     )
+    serve.add_argument(
+        "--admission-control-config-file",
+        type=_admission_config,
+        metavar="FILE",
+        help="an AdmissionConfiguration (YAML): PodSecurity's defaults and exemptions",
+    )
     add_node_options(serve)
     serve.add_argument(
         "--pod-manifest-path",
@@ -156,6 +162,15 @@ def _scheduler_config(text: str) -> tuple[str, object]:
 
     try:
         return text, read_scheduler_config(Path(text))
+    except EngineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _admission_config(text: str) -> tuple[str, object]:
+    from tui.commands.component_config import read_admission_config
+
+    try:
+        return text, read_admission_config(Path(text))
     except EngineError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

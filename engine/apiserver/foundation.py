@@ -8,6 +8,7 @@ import attrs
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME, Resource, Scheme
 from engine.api.wire import Time
+from engine.apiserver.admission.pod_security.settings import PodSecuritySettings
 from engine.apiserver.auditor import Auditor
 from engine.apiserver.authentication.identity import Identity, derived_identity
 from engine.apiserver.authentication.service_accounts import (
@@ -51,6 +52,7 @@ class Foundation:
     """Who takes note of what the cluster's own parts ask for; None while nobody does."""
     identity: Identity = attrs.field(kw_only=True)
     has_authorization: bool = attrs.field(default=False, kw_only=True)
+    pod_security: PodSecuritySettings = attrs.field(default=PodSecuritySettings(), kw_only=True)
     authorizer: Authorizer | None = attrs.field(default=None, init=False)
     reviews: Reviews = attrs.field(init=False)
     computed: dict[type[ApiObject], Computed] = attrs.field(factory=dict, init=False)

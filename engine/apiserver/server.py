@@ -12,7 +12,7 @@ from engine.api.events import Event
 from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.api.scheme import Resource
-from engine.apiserver.admission.registry import Admission
+from engine.apiserver.admission.registry import Admission, checks_with
 from engine.apiserver.api_services import CustomRegistration
 from engine.apiserver.authentication.service_accounts import (
     IssuedToken,
@@ -71,7 +71,7 @@ class ApiServer(Reading):
         if self.authorizer is not None:
             self._guard = EscalationGuard(self.authorizer)
             self._signers = SignerGuard(self.authorizer)
-        admission = Admission()
+        admission = Admission(checks=checks_with(self.pod_security))
         self._writer = Writer(self.storage, self, admission)
         self._deleter = Deleter(self.storage, self, admission)
         self._subresources = Subresources(self.storage, self, self._deleter)

@@ -85,6 +85,8 @@ class ClusterMaker:
         found: dict[str, Any] = {"controllers": self.options.controllers}
         if self.options.scheduler is not None:
             found["scheduler_source"], found["scheduler"] = self.options.scheduler
+        if self.options.admission is not None:
+            found["admission_source"], found["admission"] = self.options.admission
         if self.options.kubelet is not None:
             found["kubelet_source"], found["kubelet"] = self.options.kubelet
         elif self.containers.podman is not None:

@@ -30,6 +30,7 @@ class HostOptions:
         demo: whether to deploy the demo application.
         scheduler: the file and the content of a KubeSchedulerConfiguration, if there is one.
         kubelet: the file and the content of a KubeletConfiguration, if there is one.
+        admission: the file and the content of an AdmissionConfiguration, if there is one.
         controllers: what the controller manager is told.
         retention: how much history is kept.
         manifests: a folder of static pods; None for none.
@@ -55,6 +56,7 @@ class HostOptions:
     demo: bool = False
     scheduler: tuple[str, object] | None = None
     kubelet: tuple[str, object] | None = None
+    admission: tuple[str, object] | None = None
     controllers: ControllerSettings = ControllerSettings()
     retention: Retention = KEEP_A_SESSION
     manifests: Path | None = None

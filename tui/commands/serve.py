@@ -54,6 +54,7 @@ def host_options(options: argparse.Namespace, *, demo: bool) -> HostOptions:
         demo=demo,
         scheduler=getattr(options, "scheduler_config", None),
         kubelet=getattr(options, "kubelet_config", None),
+        admission=getattr(options, "admission_control_config_file", None),
         controllers=read_arguments(getattr(options, "kube_controller_manager_arg", ())),
         retention=retention(options),
         manifests=getattr(options, "pod_manifest_path", None),

@@ -18,6 +18,7 @@ from engine.apiserver.admission.limit_ranger import LimitRanger
 from engine.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from engine.apiserver.admission.node_restriction import NodeRestriction
 from engine.apiserver.admission.pod_security.plugin import PodSecurity
+from engine.apiserver.admission.pod_security.settings import PodSecuritySettings
 from engine.apiserver.admission.priority import Priority
 from engine.apiserver.admission.resource_quota import ResourceQuotaCheck
 from engine.apiserver.admission.runtime_class import RuntimeClassAdmission
@@ -45,13 +46,16 @@ ADMISSION: dict[str, Plugin] = {
     "CertificateRequester": CertificateRequester(),
 }
 
-CHECKS: dict[str, Check] = {
-    "LimitRanger": LimitRanger(),
-    "PodSecurity": PodSecurity(),
-    "CertificateSubjectRestriction": CertificateSubjectRestriction(),
-    "PersistentVolumeClaimResize": PersistentVolumeClaimResize(),
-    "ResourceQuota": ResourceQuotaCheck(),
-}
+
+def checks_with(pod_security: PodSecuritySettings) -> tuple[Check, ...]:
+    """The plugins that only refuse, set to what they were told."""
+    return (
+        LimitRanger(),
+        PodSecurity(pod_security),
+        CertificateSubjectRestriction(),
+        PersistentVolumeClaimResize(),
+        ResourceQuotaCheck(),
+    )
 
 
 @attrs.frozen
@@ -59,7 +63,7 @@ class Admission:
     """Runs the plugins, one after the other."""
 
     plugins: tuple[Plugin, ...] = tuple(ADMISSION.values())
-    checks: tuple[Check, ...] = tuple(CHECKS.values())
+    checks: tuple[Check, ...] = checks_with(PodSecuritySettings())
 
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object after all plugins.

@@ -3,7 +3,6 @@
 Source: k8s.io/pod-security-admission admission, kubernetes v1.34.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,39 +14,29 @@ from engine.api.meta import ObjectMeta
 from engine.api.pod import Pod, PodSpec, PodTemplateSpec
 from engine.api.scheme import SCHEME
 from engine.apiserver.admission.attributes import Attributes, objects_in
-from engine.apiserver.admission.pod_security.baseline import LATEST, PodView
+from engine.apiserver.admission.pod_security.baseline import PodView
 from engine.apiserver.admission.pod_security.restricted import broken
+from engine.apiserver.admission.pod_security.settings import (
+    LEVELS,
+    MODES,
+    VERSION,
+    PodSecuritySettings,
+    Policy,
+)
 from engine.apiserver.errors import Cause, InvalidError
 from engine.apiserver.storage import ObjectStorage
 
 PREFIX = "pod-security.kubernetes.io/"
-LEVELS = ("privileged", "baseline", "restricted")
-
-_MODES = ("enforce", "audit", "warn")
-_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 _NAMESPACES = SCHEME.resource_of(Namespace)
 _PODS = SCHEME.resource_of(Pod)
 _MOST_PODS_CHECKED = 3000
 
 
 @attrs.frozen
-class Policy:
-    """A level, and the version of Kubernetes whose standards it means."""
-
-    level: str = "privileged"
-    version: str = "latest"
-
-    def __str__(self) -> str:
-        return f"{self.level}:{self.version}"
-
-    @property
-    def minor(self) -> int:
-        """The minor version of the standards."""
-        return LATEST if self.version == "latest" else int(self.version.removeprefix("v1."))
-
-
 class PodSecurity:
     """Refuses, or warns of, pods that may do more than their namespace allows."""
+
+    settings: PodSecuritySettings = PodSecuritySettings()
 
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Let through what the namespace allows.
@@ -57,20 +46,28 @@ class PodSecurity:
             InvalidError: a namespace is labelled with a level that does not exist.
         """
         if attributes.is_write_of(Namespace):
-            _check_namespace(attributes, storage)
+            self._check_namespace(attributes, storage)
             return
         found = _template_of(attributes)
         if found is None:
+            return
+        if exempt := self._exempt_by(attributes, found[1]):
+            attributes.annotate(f"{PREFIX}exempt", exempt)
             return
         namespace = storage.find(_NAMESPACES, "", attributes.obj.metadata.namespace)
         if namespace is None:
             return
         labels = namespace.metadata.labels
-        if not any(key.startswith(PREFIX) for key in labels):
+        if self.settings.is_open and not any(key.startswith(PREFIX) for key in labels):
             if isinstance(attributes.obj, Pod):
                 attributes.annotate(f"{PREFIX}enforce-policy", str(Policy()))
             return
-        enforced, audited, warned = (policy_of(labels, mode) for mode in _MODES)
+        self._judge(attributes, found, labels)
+
+    def _judge(
+        self, attributes: Attributes, found: tuple[ObjectMeta, PodSpec], labels: Mapping[str, str]
+    ) -> None:
+        enforced, audited, warned = self._policies(labels)
         refusal = ""
         if isinstance(attributes.obj, Pod):
             attributes.annotate(f"{PREFIX}enforce-policy", str(enforced))
@@ -85,14 +82,51 @@ class PodSecurity:
     def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Nothing to note."""
 
+    def _policies(self, labels: Mapping[str, str]) -> list[Policy]:
+        return [policy_of(labels, mode, self.settings.default_of(mode)) for mode in MODES]
 
-def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
-    """What *labels* say about *mode*; privileged, the latest, unless they say otherwise."""
-    level = labels.get(PREFIX + mode, "privileged")
-    version = labels.get(f"{PREFIX}{mode}-version", "latest")
+    def _exempt_by(self, attributes: Attributes, spec: PodSpec) -> str:
+        """What a pod is exempt by; empty if it is not. Pods to be are by namespace and class."""
+        settings = self.settings
+        if attributes.obj.metadata.namespace in settings.namespaces:
+            return "namespace"
+        if attributes.request.user in settings.usernames:
+            return "user"
+        name = getattr(spec, "runtime_class_name", None) or spec.extra.get("runtimeClassName")
+        if name in settings.runtime_classes:
+            return "runtimeClass"
+        return ""
+
+    def _check_namespace(self, attributes: Attributes, storage: ObjectStorage) -> None:
+        meta = attributes.obj.metadata
+        if causes := _label_causes(meta.labels):
+            raise InvalidError.of("Namespace", meta.name, causes)
+        policies = self._policies(meta.labels)
+        if meta.name in self.settings.namespaces:
+            if policies not in ([Policy()] * len(MODES), self._policies({})) and (
+                attributes.old is None or policies != self._policies(attributes.old.metadata.labels)
+            ):
+                said = ", ".join(f"{mode}={one}" for mode, one in zip(MODES, policies, strict=True))
+                attributes.warn(
+                    f'namespace "{meta.name}" is exempt from Pod Security, and the policy'
+                    f" ({said}) will be ignored"
+                )
+            return
+        if attributes.old is None:
+            return
+        policy, before = policies[0], self._policies(attributes.old.metadata.labels)[0]
+        if policy not in (before, Policy("privileged", policy.version)):
+            _warn_of_pods(attributes, storage, policy)
+
+
+def policy_of(labels: Mapping[str, str], mode: str, default: Policy) -> Policy:
+    """What *labels* say about *mode*; *default* has what they do not say."""
+    level = labels.get(PREFIX + mode, default.level)
+    version = labels.get(f"{PREFIX}{mode}-version", default.version)
+    strict = "restricted" if mode == "enforce" else "privileged"
     return Policy(
-        level if level in LEVELS else "restricted",
-        version if _VERSION.fullmatch(version) else "latest",
+        level if level in LEVELS else strict,
+        version if VERSION.fullmatch(version) else "latest",
     )
 
 
@@ -132,17 +166,8 @@ def _template_of(attributes: Attributes) -> tuple[ObjectMeta, PodSpec] | None:
     return template.metadata, template.spec
 
 
-def _check_namespace(attributes: Attributes, storage: ObjectStorage) -> None:
-    labels = attributes.obj.metadata.labels
-    causes = _label_causes(labels)
-    if causes:
-        raise InvalidError.of("Namespace", attributes.obj.metadata.name, causes)
-    if attributes.old is None:
-        return
-    before = policy_of(attributes.old.metadata.labels, "enforce")
-    policy = policy_of(labels, "enforce")
-    if policy == before or policy.level == "privileged":
-        return
+def _warn_of_pods(attributes: Attributes, storage: ObjectStorage, policy: Policy) -> None:
+    """Tell who sets *policy* which pods of the namespace break it already."""
     name = attributes.obj.metadata.name
     groups: dict[str, list[str]] = {}
     for pod in objects_in(storage, _PODS, name)[:_MOST_PODS_CHECKED]:
@@ -163,12 +188,12 @@ def _check_namespace(attributes: Attributes, storage: ObjectStorage) -> None:
 
 def _label_causes(labels: Mapping[str, Any]) -> list[Cause]:
     causes = []
-    for mode in _MODES:
+    for mode in MODES:
         level, version = labels.get(PREFIX + mode), labels.get(f"{PREFIX}{mode}-version")
         if level is not None and level not in LEVELS:
             message = f'Invalid value: "{level}": must be one of {", ".join(LEVELS)}'
             causes.append(Cause(field=f"metadata.labels[{PREFIX}{mode}]", message=message))
-        if version is not None and not _VERSION.fullmatch(version):
+        if version is not None and not VERSION.fullmatch(version):
             message = f'Invalid value: "{version}": must be "latest" or "v1.x"'
             causes.append(Cause(field=f"metadata.labels[{PREFIX}{mode}-version]", message=message))
     return causes
