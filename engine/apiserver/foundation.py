@@ -99,6 +99,12 @@ class Foundation:
             for handle in handles:
                 handle.fail(UnavailableError("the API server is down"))
 
+    @property
+    def watching(self) -> list[str]:
+        """The names of those who watch something."""
+        handles = self._watches.values()
+        return sorted({handle.watcher.name for handle in handles if handle.watcher is not None})
+
     def drop_watches(self, name: str = "") -> int:
         """End the watches of the component *name*, or all; how many there were."""
         handles = [

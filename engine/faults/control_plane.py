@@ -142,10 +142,16 @@ def lose_leader(_fault: Fault, target: Target, levers: Levers) -> Recovery:
 
 def drop_watches(_fault: Fault, target: Target, levers: Levers) -> None:
     """Break the watches of one component, or of all; they resume where they were."""
-    if target.component and levers.server.drop_watches(target.component) == 0:
-        raise FaultError(f'nobody named "{target.component}" watches anything')
-    if not target.component:
+    name, known = target.component, levers.server.watching
+    if not name:
         levers.server.drop_watches()
+        return
+    found = next((one for one in (name, f"kube-{name}") if one in known), None)
+    if found is None:
+        raise FaultError(
+            f'nobody named "{name}" watches anything; there are {", ".join(known) or "none"}'
+        )
+    levers.server.drop_watches(found)
 
 
 def _stop(name: str, levers: Levers) -> Recovery:

@@ -66,6 +66,11 @@ class Switch(Protocol):
         """Answer requests, or refuse them all and end every watch."""
         ...
 
+    @property
+    def watching(self) -> list[str]:
+        """The names of those who watch something."""
+        ...
+
     def drop_watches(self, name: str = "") -> int:
         """End the watches of a component, or of all; how many there were."""
         ...

@@ -337,6 +337,22 @@ def test_dropped_watches_resume(cluster: Cluster) -> None:
     assert new_deployment_has_pods(cluster)
 
 
+@pytest.mark.parametrize("name", ["controller-manager", "kube-controller-manager", "nobody"])
+def test_watches_are_dropped_by_the_name_of_the_link_or_the_process(
+    cluster: Cluster, name: str
+) -> None:
+    """And who is not there is told from those who are."""
+    cluster.apply(make_fault("drop", "watch.drop", FaultTarget(component=name)))
+    cluster.run_for(5.0)
+
+    status = cluster.get(Fault, "drop").status
+    assert status.phase == ("Failed" if name == "nobody" else "Recovered")
+    assert ("there are fault-injector, kube-controller-manager" in status.message) is (
+        name == "nobody"
+    )
+    assert new_deployment_has_pods(cluster)
+
+
 def test_compaction_forgets_history(cluster: Cluster) -> None:
     """Up to what is to be kept."""
     cluster.apply(make_fault("compact", "store.compact", FaultTarget()))
