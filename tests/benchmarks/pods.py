@@ -19,6 +19,7 @@ from engine.cri import events
 from tests.podman.driver import DEMO, Driver
 
 Action = Callable[[str], Awaitable[None]]
+UNLIMITED = cri.Resources()
 
 
 class Pods:
@@ -42,7 +43,7 @@ class Pods:
         self.driver.runtime.submit(command)
         return await self.waiting[name]
 
-    async def ours(self, name: str) -> None:
+    async def ours(self, name: str, limits: cri.Resources = UNLIMITED) -> None:
         """The commands a kubelet gives: sandbox with network, image, container."""
         pod = cri.PodIdentity(namespace="bench", name=name, uid=name)
         ready = await self._ask(name, cri.CreateSandbox(pod=pod, hostname=name))
@@ -52,7 +53,12 @@ class Pods:
         started = await self._ask(
             name,
             cri.StartContainer(
-                pod=pod, sandbox_id=ready.sandbox_id, name="web", attempt=0, image=DEMO
+                pod=pod,
+                sandbox_id=ready.sandbox_id,
+                name="web",
+                attempt=0,
+                image=DEMO,
+                resources=limits,
             ),
         )
         assert isinstance(started, events.ContainerStarted), started

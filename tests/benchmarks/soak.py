@@ -1,18 +1,21 @@
 """Pods that start and stop for a long time: whether anything of them stays behind.
 
-    python -m tests.benchmarks.soak [--simulated STARTS] [--real STARTS]
+    python -m tests.benchmarks.soak [--simulated STARTS] [--real STARTS] [--seconds MOST]
 
 The issue's figures are 1,000,000 simulated and 10,000 real starts; the defaults are what a coffee
-allows. What is counted: memory (also of the Podman service), file descriptors, threads, containers,
-networks, links, routes, mounts, processes, cgroups, files. The result is kept as JSON.
+allows. Every other real pod has limits, so that it has cgroups of its own. What is counted: memory
+(also of the Podman service), file descriptors, threads, containers, networks, links, routes,
+mounts, processes, cgroups, files. The result is kept as JSON.
 """
 
 import argparse
 import asyncio
 import gc
+import math
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from engine.api.events import Event
 from engine.api.pod import Pod
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
+from engine.cri.commands import Resources
 from engine.kubelet.pod_state import ContainerWork, PodState
 from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
 from engine.store.compactor import Retention
@@ -34,6 +38,8 @@ from tests.builders import make_pod
 BATCH = 200
 AT_ONCE = 4
 SATURATED = 40_000
+WARM = 500
+LIMITS = Resources(cpu_limit=500, memory_limit=64 << 20)
 BRIEF = Retention(age=60.0, revisions=2_000)
 
 
@@ -48,15 +54,17 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def simulated(starts: int) -> Iterator[Measurement]:
-    """Start and delete pods on four simulated nodes."""
+def simulated(starts: int, *, seconds: float = math.inf) -> Iterator[Measurement]:
+    """Start and delete pods on four simulated nodes; no more of them after *seconds*."""
     # History is kept on purpose, so here only a little of it.
     cluster = Cluster(config=ClusterConfig(nodes=make_nodes(4)), retention=BRIEF)
     cluster.start()
     cluster.run_for(5.0)
 
-    def run(count: int, offset: int) -> None:
+    def run(count: int, offset: int, *, until: float = math.inf) -> int:
         for first in range(0, count, BATCH):
+            if time.monotonic() > until:
+                return first
             names = [f"pod-{offset + first + number}" for number in range(BATCH)]
             cluster.apply(*(make_pod(name) for name in names))
             cluster.run_for(30.0)
@@ -66,10 +74,12 @@ def simulated(starts: int) -> Iterator[Measurement]:
             for event in cluster.list(Event):  # they stay for a day
                 meta = event.metadata
                 cluster.admin.delete(Event, meta.name, namespace=meta.namespace)
+        return count
 
-    run(starts // 2, 0)
+    begun = time.monotonic()
+    run(min(starts // 2, SATURATED), 0)
     before, open_before, alive_before = memory(), descriptors(), alive()
-    run(starts // 2, starts)
+    starts = run(starts - min(starts // 2, SATURATED), starts, until=begun + seconds)
     left = len(cluster.list(Pod))
     kept = sum(len(node.runtime.list_sandboxes()) for node in cluster.nodes.values())
     yield _row("simulated: pods and sandboxes left", "", left + kept)
@@ -78,7 +88,7 @@ def simulated(starts: int) -> Iterator[Measurement]:
     yield Measurement(
         name=f"simulated: memory per start, {starts:,} starts",
         unit="bytes",
-        ours=(memory() - before) / (starts // 2),
+        ours=(memory() - before) / starts,
         # The caches of Events are full after some thousand pods; before that they only grow.
         target=1024.0 if starts >= SATURATED else None,
         higher_is_better=False,
@@ -132,8 +142,9 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def real(starts: int) -> list[Measurement]:
-    """Start and remove pods on Podman, four at a time."""
+async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
+    """Start and remove pods on Podman, four at a time; no more of them after *seconds*."""
+    until = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="kv") as folder:
         host = PodmanHost(instance="kubarium-soak", state=Path(folder) / "state")
         await host.start()
@@ -141,20 +152,24 @@ async def real(starts: int) -> list[Measurement]:
         await host.images_ready
         ways, made = Pods(host), set[str]()
 
-        async def run(count: int, name: str) -> None:
+        async def run(count: int, name: str) -> int:
             for first in range(0, count, AT_ONCE):
+                if time.monotonic() > until:
+                    return first
                 names = [f"{name}-{first + number}" for number in range(AT_ONCE)]
-                await asyncio.gather(*map(ways.ours, names))
+                limits = [Resources(), LIMITS] * (AT_ONCE // 2)
+                await asyncio.gather(*map(ways.ours, names, limits))
                 made.update(ways.sandboxes.values(), ways.driver.runtime.machine.containers.by_id)
                 await asyncio.gather(*map(ways.remove_ours, names))
+            return count
 
-        await run(starts // 4, "warm")
+        await run(min(starts // 4, WARM), "warm")
         await asyncio.sleep(1.0)
         before, bytes_before = host_things(host, made), memory()
         assert isinstance(host.service, PodmanService)
         process = host.service.process
         served_before = resident(process.pid) if process else 0
-        await run(starts, "soak")
+        starts = await run(starts, "soak")
         await asyncio.sleep(1.0)
         after, grown = host_things(host, made), (memory() - bytes_before) / starts
         served = resident(process.pid) - served_before if process else 0
@@ -201,10 +216,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulated", type=int, default=2_000)
     parser.add_argument("--real", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="of each, at most")
     options = parser.parse_args()
-    rows = list(simulated(options.simulated)) if options.simulated else []
+    seconds = options.seconds
+    rows = list(simulated(options.simulated, seconds=seconds)) if options.simulated else []
     if options.real:
-        rows += asyncio.run(real(options.real))
+        rows += asyncio.run(real(options.real, seconds=seconds))
     return 0 if report("Soak: starts and stops", rows) else 1
 
 
