@@ -5,8 +5,7 @@ What is taken is read from the services themselves, so nothing can leak or be gi
 Source: pkg/registry/core/service/ipallocator and portallocator, kubernetes v1.34.
 """
 
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import attrs
@@ -15,8 +14,10 @@ from engine.api.core import Service, ServicePort
 from engine.api.scheme import SCHEME
 from engine.apiserver.errors import InternalError, InvalidError
 from engine.apiserver.keys import prefix_of
+from engine.apiserver.service_ranges import service_networks
 from engine.apiserver.strategy import Surroundings
 from engine.apiserver.validation import invalid
+from engine.kernel.rng import Stream
 from engine.store.kv import prefix_end
 
 NODE_PORTS = range(30000, 32768)
@@ -30,18 +31,27 @@ def allocate_cluster_ip(service: Service, around: Surroundings) -> str:
     """The address *service* asks for, or a free one.
 
     Raises:
-        InvalidError: the one asked for is taken, or not in the network.
+        InvalidError: the one asked for is taken, or in no range of services.
         InternalError: no address is left.
     """
-    network = _network(around.service_cidr)
+    networks = service_networks(around)
     taken = {other.spec.cluster_ip for other in _others(service, around)}
     wanted = service.spec.cluster_ip
     if wanted:
-        _check_address(service, wanted, network, taken)
+        _check_address(service, wanted, networks, taken)
         return wanted
-    first, size = int(network.network_address), network.num_addresses
-    static = min(max(16, size // 16), 256)
     stream = around.stream("apiserver/service-addresses")
+    for network in networks:
+        address = _free_address(network, taken, stream)
+        if address:
+            return address
+    raise InternalError("failed to allocate a serviceIP: range is full")
+
+
+def _free_address(network: IPv4Network, taken: set[str], stream: Stream) -> str:
+    """A free address of *network*, from its upper part if there is one; empty if there is none."""
+    first, size = int(network.network_address), network.num_addresses
+    static = min(max(16, size // 16), 256) if size > 16 else 1
     for lower, upper in ((static, size - 1), (1, static)):
         count = upper - lower
         if count <= 0:
@@ -51,7 +61,7 @@ def allocate_cluster_ip(service: Service, around: Surroundings) -> str:
             address = str(IPv4Address(first + lower + (begin + step) % count))
             if address not in taken:
                 return address
-    raise InternalError("failed to allocate a serviceIP: range is full")
+    return ""
 
 
 def allocate_node_ports(service: Service, around: Surroundings) -> tuple[ServicePort, ...]:
@@ -109,13 +119,6 @@ def allocate_health_port(service: Service, around: Surroundings) -> int:
     return int(wanted)
 
 
-@lru_cache(maxsize=64)
-def _network(cidr: str) -> IPv4Network:
-    network = ip_network(cidr)
-    assert isinstance(network, IPv4Network)
-    return network
-
-
 def _others(service: Service, around: Surroundings) -> list[Any]:
     prefix = prefix_of(_SERVICES)
     key = service.key
@@ -123,9 +126,12 @@ def _others(service: Service, around: Surroundings) -> list[Any]:
     return [kv.value for kv in found if kv.value.key != key]
 
 
-def _check_address(service: Service, wanted: str, network: IPv4Network, taken: set[str]) -> None:
+def _check_address(
+    service: Service, wanted: str, networks: tuple[IPv4Network, ...], taken: set[str]
+) -> None:
     message = ""
-    if IPv4Address(wanted) not in network:
+    address = IPv4Address(wanted)
+    if not any(address in network for network in networks):
         message = (
             f"failed to allocate IP {wanted}: the provided network does not match the current range"
         )

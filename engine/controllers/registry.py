@@ -25,6 +25,7 @@ from engine.controllers.replicaset import ReplicaSetController, ReplicationManag
 from engine.controllers.resource_quota import ResourceQuotaController
 from engine.controllers.root_ca_publisher import RootCaPublisher
 from engine.controllers.service_account import ServiceAccountController
+from engine.controllers.service_cidr import ServiceCidrController
 from engine.controllers.service_load_balancer import ServiceLoadBalancerController
 from engine.controllers.statefulset.controller import StatefulSetController
 from engine.controllers.storage.attach_detach import AttachDetachController
@@ -60,6 +61,7 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "endpoint-controller": EndpointsController,
     "endpointslice-controller": EndpointSliceController,
     "endpointslicemirroring-controller": EndpointSliceMirroringController,
+    "service-cidrs-controller": ServiceCidrController,
     "service-controller": ServiceLoadBalancerController,
     "node-ipam-controller": NodeIpamController,
     "node-controller": NodeLifecycleController,

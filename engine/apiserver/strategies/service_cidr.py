@@ -17,6 +17,9 @@ from engine.apiserver.validation import invalid, required
 
 _SERVICE_CIDR = make_kind("networking.k8s.io/v1", "ServiceCIDR")
 _MOST = 2
+_ONE_EACH = (
+    "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+)
 
 
 class ServiceCidrStrategy(Strategy):
@@ -41,7 +44,13 @@ class ServiceCidrStrategy(Strategy):
         if len(cidrs) > _MOST:
             message = "may only hold up to 2 values"
             return [invalid("spec.cidrs", list(cidrs), message)]
-        return []
+        causes = []
+        for index, cidr in enumerate(cidrs):
+            if message := _cidr_fault(cidr):
+                causes.append(invalid(f"spec.cidrs[{index}]", cidr, message))
+        if not causes and len({":" in cidr for cidr in cidrs}) < len(cidrs):
+            causes.append(invalid("spec.cidrs", list(cidrs), _ONE_EACH))
+        return causes
 
     def validate_update(self, new: Any, old: Any) -> list[Cause]:
         """The ranges stay."""
@@ -50,6 +59,20 @@ class ServiceCidrStrategy(Strategy):
             return []
         cidrs = list(after.get("cidrs") or ())
         return [invalid("spec.cidrs", cidrs, "field is immutable")]
+
+
+def _cidr_fault(cidr: str) -> str:
+    """What is wrong with a range; empty if nothing is."""
+    try:
+        network = ipaddress.ip_network(cidr, strict=False)
+        address = ipaddress.ip_interface(cidr).ip
+    except ValueError:
+        return "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+    if "/" not in cidr:
+        return "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+    if address != network.network_address:
+        return "must not have bits set beyond the prefix length"
+    return "" if str(network) == cidr else f'must be in canonical form ("{network}")'
 
 
 class IpAddressStrategy(Strategy):
