@@ -181,7 +181,7 @@ class Host:
             logs=self._node_logs,
             runtimes=self.cluster.reach,
             ssl_context=server_tls(self.identity, self.cluster.config, options.listen[0]),
-            audit=audit_log(options, self.cluster.loop),
+            audit=audit_log(options, self.cluster.loop, self.cluster.server.authorizer),
             observer=self.cluster.observer,
             objects=self._objects,
         )

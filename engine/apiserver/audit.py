@@ -205,6 +205,9 @@ class AuditRecord:
     sent: Any = None
     answered: Any = None
     code: int = 0
+    decision: str = ""
+    """allow or forbid; empty until it is decided."""
+    reason: str = ""
     annotations: dict[str, str] = attrs.field(factory=dict)
 
     def event(self, stage: str, now: float) -> dict[str, Any]:
@@ -242,8 +245,12 @@ class AuditRecord:
             found["responseObject"] = self.answered
         found["requestReceivedTimestamp"] = format_micro_time(self.received)
         found["stageTimestamp"] = format_micro_time(now)
-        decision = "forbid" if self.code == 403 else "allow"
-        found["annotations"] = {"authorization.k8s.io/decision": decision, **self.annotations}
+        if stage != "RequestReceived" and self.decision:
+            found["annotations"] = {
+                "authorization.k8s.io/decision": self.decision,
+                "authorization.k8s.io/reason": self.reason,
+                **self.annotations,
+            }
         return {key: value for key, value in found.items() if value is not None}
 
     def _status(self) -> dict[str, Any]:

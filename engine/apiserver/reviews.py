@@ -14,7 +14,6 @@ from engine.apiserver.authentication.service_accounts import ServiceAccountToken
 from engine.apiserver.authorization.access import Access
 from engine.apiserver.authorization.authorizer import Authorizer
 from engine.apiserver.authorization.node import node_of
-from engine.apiserver.authorization.reasons import why_allowed
 from engine.apiserver.authorization.rules import ALL, Rule
 from engine.apiserver.errors import BadRequestError, Cause, InvalidError, MethodNotAllowedError
 from engine.apiserver.request import RequestInfo
@@ -96,13 +95,10 @@ class Reviews:
             access = Access(user, groups, str(path.get("verb", "")), path=str(path.get("path", "")))
         if self.authorizer is None:
             return {"allowed": True}
-        decision = self.authorizer.decide(access)
+        decision = self.authorizer.explain(access)
         status: dict[str, Any] = {"allowed": decision.is_allowed}
-        reason = decision.reason
-        if decision.is_allowed and "system:masters" not in groups:
-            reason = why_allowed(access, self.authorizer.rbac)
-        if reason:
-            status["reason"] = reason
+        if decision.reason:
+            status["reason"] = decision.reason
         return status
 
     def _rules(self, namespace: str, request: RequestInfo) -> dict[str, Any]:

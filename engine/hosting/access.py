@@ -9,6 +9,7 @@ from engine.adapters.http.audit_log import AuditLog, open_audit_log
 from engine.adapters.http.kubeconfig import write_kubeconfig
 from engine.adapters.pki import client_credentials, server_context
 from engine.apiserver.authentication.identity import Identity
+from engine.apiserver.authorization.authorizer import Authorizer
 from engine.config import ClusterConfig
 from engine.errors import ConfigError
 from engine.hosting.options import HostOptions, state_folder
@@ -57,8 +58,8 @@ def save_kubeconfig(path: Path, identity: Identity, *, cluster: str, server: str
         raise ConfigError(msg) from error
 
 
-def audit_log(options: HostOptions, loop: Loop) -> AuditLog | None:
-    """The audit log that was asked for; None for none.
+def audit_log(options: HostOptions, loop: Loop, authorizer: Authorizer | None) -> AuditLog | None:
+    """The audit log that was asked for; None for none. It says what *authorizer* decides, and why.
 
     Raises:
         ConfigError: there is a policy but no file, or one of them cannot be used.
@@ -67,4 +68,6 @@ def audit_log(options: HostOptions, loop: Loop) -> AuditLog | None:
         if options.audit_policy is not None:
             raise ConfigError("--audit-policy needs --audit-log beside it: where to write")
         return None
-    return open_audit_log(options.audit_log, options.audit_policy, loop)
+    log = open_audit_log(options.audit_log, options.audit_policy, loop)
+    log.explain = authorizer.explain if authorizer is not None else None
+    return log

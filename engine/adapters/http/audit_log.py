@@ -4,6 +4,7 @@ import gzip
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,13 +18,14 @@ from engine.adapters.http.request import ApiRequest
 from engine.adapters.http.routes import Target
 from engine.apiserver.audit import DEFAULT_POLICY, AuditRecord, Policy, read_policy
 from engine.apiserver.authentication.user import UserInfo
-from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.access import Access, Decision
 from engine.errors import ConfigError
 from engine.kernel.clock import Clock
 
 log = logging.getLogger(__name__)
 
 _RECORD = "kubarium.audit"
+_ALLOWED = Decision(is_allowed=True)
 
 
 @attrs.define(eq=False, repr=False)
@@ -36,6 +38,8 @@ class AuditLog:
     policy: Policy
     file: BinaryIO
     clock: Clock
+    explain: Callable[[Access], Decision] | None = None
+    """Says whether something is allowed, and by what; None where everything is."""
     # The request that is carried out now: what is annotated is about it.
     _current: AuditRecord | None = attrs.field(default=None, init=False)
 
@@ -65,6 +69,7 @@ class AuditLog:
             record.impersonated = UserInfo(name=access.user, groups=access.groups)
         record.level, record.omitted = self.policy.of(access)
         self._tell(record, "RequestReceived")
+        self._decide(record)
 
     def read(self, http: web.BaseRequest, request: ApiRequest) -> None:
         """Its body has come."""
@@ -111,6 +116,7 @@ class AuditLog:
             sent=sent_form(sent, level),
         )
         self._tell(record, "RequestReceived")
+        self._decide(record)
         return OwnTrail(record, self._tell, self._enter)
 
     def annotate(self, key: str, value: str) -> None:
@@ -122,6 +128,14 @@ class AuditLog:
         """Carry out *record* from now on; the answer is what was before."""
         earlier, self._current = self._current, record
         return earlier
+
+    def _decide(self, record: AuditRecord) -> None:
+        """Note what is decided about *record*, which is about to be."""
+        if record.level == "None" or record.access is None:
+            return
+        decision = _ALLOWED if self.explain is None else self.explain(record.access)
+        record.decision = "allow" if decision.is_allowed else "forbid"
+        record.reason = decision.reason
 
     def close(self) -> None:
         """Write nothing more."""

@@ -12,7 +12,7 @@ from engine.api.core import ConfigMap, Namespace
 from engine.api.frozen import FrozenDict
 from engine.api.meta import ObjectMeta
 from engine.apiserver.audit import DEFAULT_POLICY, read_policy
-from engine.apiserver.authorization.access import Access
+from engine.apiserver.authorization.access import Access, Decision
 from engine.apiserver.errors import NotFoundError
 from engine.apiserver.server import ApiServer
 from engine.client.client import Client
@@ -80,6 +80,33 @@ def test_a_refusal_is_told_too(scheduler: Watched) -> None:
     (event,) = scheduler.events()
     assert event["requestURI"] == "/api/v1/namespaces/shop/configmaps/gone"
     assert event["responseStatus"]["reason"] == "NotFound"
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (Decision(is_allowed=True, reason="RBAC: allowed by X"), ("allow", "RBAC: allowed by X")),
+        (Decision(is_allowed=False), ("forbid", "")),
+    ],
+)
+def test_what_was_decided_is_told_with_its_reason(
+    scheduler: Watched, decision: Decision, said: tuple[str, str]
+) -> None:
+    """Under the names of Kubernetes, once it is decided."""
+    log = scheduler.client.server.auditor
+    assert isinstance(log, AuditLog)
+    log.explain = lambda _: decision
+    log.policy = attrs.evolve(EVERYTHING, omitted=())
+
+    scheduler.client.list(ConfigMap, namespace="shop")
+
+    received, done = scheduler.events()
+    assert "annotations" not in received
+    prefix = "authorization.k8s.io/"
+    assert (
+        done["annotations"][f"{prefix}decision"],
+        done["annotations"][f"{prefix}reason"],
+    ) == said
 
 
 def test_who_the_policy_does_not_name_leaves_no_trace(scheduler: Watched) -> None:
