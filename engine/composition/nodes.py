@@ -133,9 +133,11 @@ class NodeMaker:
             emit=emit,
             pause=self.pause,
             enter=lambda effect: self.journal.post(streams, effect),
+            change=lambda change: self.journal.call(f"{streams}/files", change),
             storage=self.volumes,
             traffic=self.traffic,
             ask=partial(self.modelled.ask, config.name),
         )
         self.journal.register(streams, runtime.carry_out)
+        self.journal.register(f"{streams}/files", runtime.change_files)
         return runtime

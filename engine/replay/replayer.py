@@ -39,6 +39,7 @@ from engine.scenario.report import Report
 from engine.scenario.view import ClusterView
 
 _VERBS = frozenset(("create", "update", "patch", "delete", "evict"))
+_AT_ONCE = ("http", "tui", "replay/")
 
 
 @attrs.frozen(kw_only=True)
@@ -237,7 +238,7 @@ class Replayer:
         loop = self.cluster.loop
         context = InputContext(number, channel)
         try:
-            if channel.startswith(("http", "tui", "replay/")):
+            if channel.startswith(_AT_ONCE) or channel.endswith("/files"):
                 loop.run_now(handler, payload, context=context)
             else:
                 outer, loop.context = loop.context, context

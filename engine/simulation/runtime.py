@@ -13,6 +13,7 @@ from engine.cri.status import ContainerUsage, NodeImage, ObservedSandbox, Runtim
 from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 from engine.kernel.loop import Loop
 from engine.simulation.checks import Checks
+from engine.simulation.console.changes import FileChange, change_files
 from engine.simulation.containers import (
     Chance,
     Machine,
@@ -57,6 +58,7 @@ class SimulatedRuntime:
     pause: Callable[[], Awaitable[None]] | None = None
     on_volume: Callable[[commands.UpdateVolume], None] = lambda _: None
     enter: Callable[[Effect], object] | None = None
+    change: Callable[[FileChange], object] | None = None
     traffic: Traffic | None = None
     ask: Callable[[str, str, Requests], Callable[[], object]] | None = None
     storage: SimulatedStorage | None = None
@@ -307,11 +309,19 @@ class SimulatedRuntime:
         elif container is not None:
             self._lifecycle.exit(container, effect.exit_code)
 
+    def change_files(self, change: FileChange) -> None:
+        """Change what is in a container, if it still runs; called as a step of the loop."""
+        container = self._inventory.running(change.container_id)
+        sandbox = self._inventory.sandbox_of(container) if container is not None else None
+        if container is not None and sandbox is not None:
+            change_files(self._interiors.files(sandbox, container), change)
+
     def _streams(self) -> Streams:
         return Streams(
             loop=self.loop,
             node=self.config.name,
             enter=self.enter or self.carry_out,
+            change=self.change or self.change_files,
             pause=self.pause,
             follow=self.logs,
             interiors=self._interiors,

@@ -1,7 +1,8 @@
 """Streams into simulated containers: a modelled shell, the container's log, a modelled web server.
 
 Nothing here touches the cluster's state: what a stream does to a container (a signal, the end of
-its shell) is handed to *enter*, which brings it in through the journal.
+its shell) is handed to *enter*, what it does to its files to *change*: they bring it in through the
+journal.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,7 @@ from engine.cri.streams import StreamFailure, StreamIO, StreamOptions
 from engine.kernel.loop import Loop
 from engine.simulation.behaviors import BROKEN_DEMO, DEMO_PORT
 from engine.simulation.console import web
+from engine.simulation.console.changes import FileChange, FilesFromOutside, FilesOpened
 from engine.simulation.console.desk import Machine
 from engine.simulation.console.interpreter import SHELLS
 from engine.simulation.console.more_tools import ALL as TOOLS
@@ -67,6 +69,7 @@ class Streams:
     loop: Loop
     node: str
     enter: Callable[[Effect], object]
+    change: Callable[[FileChange], object]
     pause: Callable[[], Awaitable[None]] | None
     follow: Callable[[str, LogOptions], AsyncIterator[bytes]]
     interiors: Interiors
@@ -141,13 +144,17 @@ class Streams:
     def _machine(
         self, sandbox: SimulatedSandbox, container: SimulatedContainer, options: StreamOptions
     ) -> Machine:
-        return self.interiors.machine(
+        if container.files is None:
+            self.change(FilesOpened(container_id=container.id))
+        machine = self.interiors.machine(
             sandbox,
             container,
             sleep=self._sleep,
             kill=lambda name: self.enter(SignalContainer(container_id=container.id, signal=name)),
             has_terminal=options.tty,
         )
+        seen = FilesFromOutside.of(machine.files, container.id, self.change)
+        return attrs.evolve(machine, files=seen)
 
     async def _sleep(self, seconds: float) -> None:
         until = self.loop.now + min(seconds, _LONGEST_SLEEP)

@@ -1,7 +1,7 @@
 """What a simulated container's file system holds: mounted content, a few files, what was written.
 
 Writes live as long as the container and are seen by nobody else, those into volumes as long as the
-volume and by all who mount it; they never reach the API.
+volume and by all who mount it. Those from outside are in `changes`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,28 +20,31 @@ _MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
 
 @attrs.define(eq=False)
 class Files:
-    """Files and folders by absolute path; *rights* of those that have others than usual."""
+    """Files and folders by absolute path; *rights* of those that have others than usual.
+
+    *trees* are the volumes by where they are mounted.
+    """
 
     files: Mounted[bytes] = attrs.field(factory=Mounted)
     folders: Mounted[None] = attrs.field(factory=Mounted)
     rights: Mounted[Rights] = attrs.field(factory=Mounted)
     read_only: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
-    _trees: dict[str, Tree] = attrs.field(factory=dict, init=False)
+    trees: dict[str, Tree] = attrs.field(factory=dict, init=False)
 
     def mount(self, point: str, tree: Tree, sub_path: str = "") -> None:
         """Show what a volume holds (below its folder *sub_path*) at *point*."""
         self.files.mount(point, tree.files, sub_path)
         self.folders.mount(point, tree.folders, sub_path)
         self.rights.mount(point, tree.rights, sub_path)
-        self._trees[point.rstrip("/")] = tree
+        self.trees[point.rstrip("/")] = tree
 
     def has_room(self, path: str, data: bytes) -> bool:
         """Whether the volume that *path* lies in could hold *data* there."""
-        found = [point for point in self._trees if path.startswith(f"{point}/")]
+        found = [point for point in self.trees if path.startswith(f"{point}/")]
         if not found:
             return True
-        tree = self._trees[max(found, key=len)]
+        tree = self.trees[max(found, key=len)]
         before = len(self.read(path) or b"")
         return not tree.size or tree.used - before + len(data) <= tree.size
 
@@ -89,6 +92,10 @@ class Files:
     def make_folder(self, path: str) -> None:
         """Make a folder."""
         self.folders[path] = None
+
+    def set_rights(self, path: str, rights: Rights) -> None:
+        """Give a file or folder a mode and owners."""
+        self.rights[path] = rights
 
     def remove(self, path: str) -> None:
         """Take away a file, or a folder with what is in it."""

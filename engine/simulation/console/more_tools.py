@@ -63,7 +63,7 @@ async def chmod(argv: list[str], desk: Desk) -> int:
         if mode is None:
             await desk.err(f"chmod: invalid mode '{words[0]}'\n")
             return 1
-        desk.files.rights[path] = attrs.evolve(rights, mode=mode)
+        desk.files.set_rights(path, attrs.evolve(rights, mode=mode))
     return 0
 
 
@@ -86,11 +86,12 @@ async def chown(argv: list[str], desk: Desk) -> int:
     for name in words[1:]:
         path = absolute(name, desk.cwd)
         before = desk.files.rights_of(path)
-        desk.files.rights[path] = Rights(
+        owners = Rights(
             before.mode,
             int(user) if user.isdigit() else before.user,
             int(group) if group.isdigit() else before.group,
         )
+        desk.files.set_rights(path, owners)
     return 0
 
 

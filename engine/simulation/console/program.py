@@ -79,7 +79,7 @@ async def store(found: Mapping[str, bytes], who: str, desk: Desk, *, keeps: bool
             is_new = desk.files.read(path) is None
             desk.files.write(path, data)
             if is_new and (desk.user or desk.groups[0]):
-                desk.files.rights[path] = Rights(0o644, desk.user, desk.groups[0])
+                desk.files.set_rights(path, Rights(0o644, desk.user, desk.groups[0]))
     return code
 
 
