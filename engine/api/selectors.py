@@ -173,3 +173,16 @@ def _parse_requirement(part: str) -> Requirement:
         return Requirement(match[1], "gt" if match[2] == ">" else "lt", (match[3],))
     msg = f"unable to parse requirement: {part!r} is not key=value, key in (…), key or !key"
     raise ValueError(msg)
+
+
+def selector_text(selector: LabelSelector | None) -> str:
+    """A selector as Go prints it."""
+    if selector is None:
+        return "nil"
+    labels = "".join(
+        f"{key}: {selector.match_labels[key]}," for key in sorted(selector.match_labels)
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        "MatchExpressions:[]LabelSelectorRequirement{},}"
+    )

@@ -14,7 +14,7 @@ from engine.api.meta import StandardCondition, condition_of, controller_of
 from engine.api.pod import Pod
 from engine.api.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
 from engine.api.replication import ReplicationController
-from engine.api.selectors import from_label_selector
+from engine.api.selectors import from_label_selector, selector_text
 from engine.api.stateful import StatefulSet
 from engine.api.wire import Time
 from engine.client.informer import Informer
@@ -29,8 +29,16 @@ DELETION_TIMEOUT = 120.0
 """Seconds an evicted pod may take to go before it counts as not evicted after all."""
 
 
-class UnmanagedError(EngineError):
-    """A budget in parts covers a pod of which nobody says how many there should be."""
+UNMANAGED = (
+    "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. "
+    "As a result, the status of the PDB cannot be calculated correctly, which may result in "
+    'undefined behavior. To account for these pods please set ".spec.minAvailable" field of the '
+    "PDB to an integer value."
+)
+
+
+class UnscaledError(EngineError):
+    """A budget in parts covers a pod whose controller does not say how many there should be."""
 
 
 @attrs.frozen
@@ -146,8 +154,8 @@ class DisruptionController(QueueController):
         if not pods:
             self.recorder.normal(budget, "NoPods", "No matching pods found")
         try:
-            scales = self._scales(pods) if needs_scales(budget) else {}
-        except UnmanagedError as error:
+            scales = self._scales(budget, pods) if needs_scales(budget) else {}
+        except UnscaledError as error:
             message = f"Failed to calculate the number of expected pods: {error}"
             self.recorder.warning(budget, "CalculateExpectedPodCountFailed", message)
             status = failed_status(budget, str(error), now=self.loop.now)
@@ -161,27 +169,32 @@ class DisruptionController(QueueController):
             return Result(requeue_after=max(1.0, oldest + DELETION_TIMEOUT - self.loop.now))
         return None
 
-    def _scales(self, pods: Iterable[Pod]) -> dict[str, int]:
+    def _scales(self, budget: PodDisruptionBudget, pods: Iterable[Pod]) -> dict[str, int]:
         """What the pods' controllers want, each counted once.
 
+        Pods without a controller count for nothing; an event says so.
+
         Raises:
-            UnmanagedError: a pod has no controller, or one that says no number.
+            UnscaledError: a pod has a controller that says no number.
         """
         scales: dict[str, int] = {}
+        has_unmanaged = False
         for pod in pods:
+            owner = controller_of(pod)
+            if owner is None:
+                has_unmanaged = True
+                continue
             scaled_by = self._scaled_by(pod)
             if scaled_by is None:
-                owner = controller_of(pod)
-                if owner is None:
-                    raise UnmanagedError(
-                        f"found no controller ref for pod {pod.metadata.name!r}".replace("'", '"')
-                    )
-                raise UnmanagedError(
+                raise UnscaledError(
                     f"{owner.kind.lower()}s.{owner.api_version.partition('/')[0]} does not "
                     "implement the scale subresource"
                 )
             replicas = scaled_by.spec.replicas
             scales[scaled_by.metadata.uid] = 1 if replicas is None else replicas
+        if has_unmanaged:
+            selector = selector_text(budget.spec.selector)
+            self.recorder.warning(budget, "UnmanagedPods", UNMANAGED.format(selector=selector))
         return scales
 
     def _scaled_by(self, pod: Pod) -> Any:

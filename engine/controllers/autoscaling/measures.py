@@ -10,7 +10,6 @@ import attrs
 
 from engine.api.autoscaling_v2 import CrossVersionObjectReference, MetricIdentifier
 from engine.api.kubarium import Metric
-from engine.api.meta import LabelSelector
 from engine.api.metrics import PodMetrics
 from engine.api.pod import Pod
 from engine.api.quantity import parse, parse_millis
@@ -183,16 +182,3 @@ def quantity_of(thousandths: int) -> str:
             return f"{value}{suffix}"
         value //= 1000
     return f"{value}E"
-
-
-def selector_text(selector: LabelSelector | None) -> str:
-    """A selector as Go prints it in the name of an external metric."""
-    if selector is None:
-        return "nil"
-    labels = "".join(
-        f"{key}: {selector.match_labels[key]}," for key in sorted(selector.match_labels)
-    )
-    return (
-        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
-        "MatchExpressions:[]LabelSelectorRequirement{},}"
-    )

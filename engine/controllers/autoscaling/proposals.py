@@ -20,12 +20,12 @@ from engine.api.autoscaling_v2 import (
 )
 from engine.api.pod import Pod
 from engine.api.quantity import parse
+from engine.api.selectors import selector_text
 from engine.controllers.autoscaling.measures import (
     Measures,
     millis,
     quantity_of,
     requests_of,
-    selector_text,
 )
 from engine.controllers.autoscaling.replicas import (
     DEFAULT_TOLERANCE,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.api.events import Event
 from engine.api.meta import condition_of
 from engine.api.pod import Pod
 from engine.api.policy import PodDisruptionBudget
@@ -81,8 +82,8 @@ def test_a_budget_in_percent_counts_what_the_controller_wants(
     assert (status.current_healthy, status.disruptions_allowed) == (4, 2)
 
 
-def test_a_budget_in_percent_cannot_cover_a_lone_pod(plant: Plant) -> None:
-    """Nobody says how many there should be; the condition says so."""
+def test_a_lone_pod_counts_for_nothing_in_a_budget_of_parts(plant: Plant) -> None:
+    """Nobody says how many there should be: no pod may go, and an event says what to do."""
     plant.apply(
         apiVersion="v1",
         kind="Pod",
@@ -99,5 +100,11 @@ def test_a_budget_in_percent_cannot_cover_a_lone_pod(plant: Plant) -> None:
 
     assert status.disruptions_allowed == 0
     assert condition is not None
-    assert condition.reason == "SyncFailed"
-    assert condition.message == 'found no controller ref for pod "lone"'
+    assert condition.reason == "InsufficientPods"
+    assert (status.expected_pods, status.current_healthy) == (0, 1)
+    (said,) = [event.message for event in plant.all(Event) if event.reason == "UnmanagedPods"]
+    assert said.startswith(
+        "Pods selected by this PodDisruptionBudget (selector: &LabelSelector{MatchLabels:"
+        "map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}) were found "
+        "to be unmanaged."
+    )

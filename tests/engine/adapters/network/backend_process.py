@@ -61,10 +61,14 @@ def ask(what: str, ip: str, *arguments: str) -> str:
         query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0"
         for label in arguments[0].split("."):
             query += bytes([len(label)]) + label.encode()
+        # As resolvers do: who gets no answer asks again. A busy machine takes its time.
         with socket.socket(type=socket.SOCK_DGRAM) as client:
-            client.settimeout(3)
-            client.sendto(query + b"\0\0\1\0\1", (ip, 53))
-            return socket.inet_ntoa(client.recv(512)[-4:])
+            client.settimeout(5)
+            for _ in range(12):
+                client.sendto(query + b"\0\0\1\0\1", (ip, 53))
+                with contextlib.suppress(TimeoutError):
+                    return socket.inet_ntoa(client.recv(512)[-4:])
+            raise TimeoutError
     port, *line = arguments
     with socket.create_connection((ip, int(port)), timeout=3) as connection:
         connection.sendall((line[0] if line else "who").encode() + b"\n")
