@@ -63,6 +63,7 @@ class KubariumApp(App[None]):
     """A cluster in the terminal."""
 
     TITLE = "Kubarium"
+    CSS_PATH = sorted((Path(__file__).parent / "screens").glob("*.tcss"))  # read once, not by view
     COMMANDS = {KubariumCommands}
     BINDINGS = [
         Binding("ctrl+q", "quit", "Quit", show=False, id="quit"),
@@ -141,6 +142,9 @@ class KubariumApp(App[None]):
             resource = SCHEME.find(place.kind)
             if resource is not None:
                 screen.show_kind(resource, place.filter_text)
+        if not screen.is_running:
+            # What is mounted now gets today's styles: Textual need not read them all anew.
+            screen._css_update_count = self._css_update_count  # noqa: SLF001 - has no other name
         self.switch_mode(place.view)
         while len(self.screen_stack) > 1:
             self.pop_screen()

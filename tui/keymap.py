@@ -131,6 +131,20 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 """All actions, in the order of help and footer."""
 
+TABLE = (
+    Binding("down,j", "move(1)", "Down", show=False),
+    Binding("up,k", "move(-1)", "Up", show=False),
+    Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
+    Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
+    Binding("home,g", "jump(0)", "First", show=False),
+    Binding("end,G", "jump(-1)", "Last", show=False),
+    Binding("enter", "open", "Open", show=False),
+    Binding("space", "toggle_mark", "Mark", show=False),
+    Binding("o", "sort_next", "Order", show=False),
+    Binding("O", "sort_turn", "Reverse", show=False),
+)
+"""The keys of a table of objects."""
+
 BY_ID = {action.id: action for action in ACTIONS}
 
 

@@ -23,6 +23,7 @@ from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.store.status import StoreStatus
 from tui.past import Caches, Changes, Moment, changes_between, info_then, moment_of, read_past
+from tui.render import pulse as pulse_
 from tui.render.events import last_seen
 from tui.render.text import Line
 from tui.source import ClusterInfo, Controls, Source
@@ -81,6 +82,7 @@ class Session:
     _was_readonly: bool = attrs.field(default=False, init=False)
     _is_scheduled: bool = attrs.field(default=False, init=False)
     _events: deque[float] = attrs.field(factory=deque, init=False)
+    _pulse: tuple[str, pulse_.Pulse] | None = attrs.field(default=None, init=False)
 
     def bind(self, app: App[Any]) -> None:
         """Publish on behalf of *app* from now on."""
@@ -142,7 +144,7 @@ class Session:
     def _replace(self, caches: Caches) -> None:
         changes = changes_between(self._caches, caches)
         self._caches = {cls: caches.get(cls, {}) for cls in dict.fromkeys((*self._caches, *caches))}
-        self._pending = {}
+        self._pending, self._pulse = {}, None
         self.deltas.publish(Delta(changes))
         self.tick()
 
@@ -198,6 +200,15 @@ class Session:
             return list(objects)
         return [obj for obj in objects if obj.metadata.namespace in ("", self.namespace)]
 
+    def pulse(self) -> pulse_.Pulse:
+        """Whether the cluster is well; counted once for all screens until something changes."""
+        if self._pulse is None or self._pulse[0] != self.namespace:
+            taken = pulse_.take(
+                self.objects(Node).values(), self.selected(Pod), self.selected(Deployment)
+            )
+            self._pulse = (self.namespace, taken)
+        return attrs.evolve(self._pulse[1], events_per_second=self.events_per_second())
+
     def events_per_second(self) -> float:
         """Cluster events of late, per second of the cluster's time."""
         horizon = self.now - RATE_WINDOW
@@ -232,6 +243,8 @@ class Session:
         self._is_scheduled = False
         changes, self._pending = self._pending, {}
         if changes:
+            if not changes.keys().isdisjoint((Node, Pod, Deployment)):
+                self._pulse = None
             self._count_events(changes)
             self.deltas.publish(Delta(changes))
 

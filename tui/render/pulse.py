@@ -10,6 +10,7 @@ from engine.api.pod import Pod
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
 from tui.render import rollouts
+from tui.render.identity import by_identity
 from tui.render.text import Line, Span, between
 from tui.source import ClusterInfo
 
@@ -29,23 +30,36 @@ class Pulse:
     events_per_second: float = 0.0
 
 
+@by_identity
+def _vital(pod: Pod) -> tuple[bool, bool, bool, bool, int]:
+    """What one pod adds to the pulse: pods, ready, pending, failing, restarts."""
+    if pod.status.phase == "Succeeded":
+        return False, False, False, False, 0
+    return (
+        True,
+        pods_.is_ready(pod),
+        pod.status.phase in ("", "Pending"),
+        pods_.pod_state(pod).tone == "bad",
+        pods_.restarts(pod),
+    )
+
+
 def take(
     nodes: Iterable[Node],
     pods: Iterable[Pod],
     deployments: Iterable[Deployment],
     *,
-    events_per_second: float,
+    events_per_second: float = 0.0,
 ) -> Pulse:
     """The pulse of these objects."""
     ready = pending = failing = restarts = total = 0
     for pod in pods:
-        if pods_.is_finished(pod) and pod.status.phase == "Succeeded":
-            continue
-        total += 1
-        ready += pods_.is_ready(pod)
-        pending += pod.status.phase in ("", "Pending")
-        failing += pods_.pod_state(pod).tone == "bad"
-        restarts += pods_.restarts(pod)
+        is_counted, is_ready, is_pending, is_failing, restarted = _vital(pod)
+        total += is_counted
+        ready += is_ready
+        pending += is_pending
+        failing += is_failing
+        restarts += restarted
     states = [nodes_.node_state(node) for node in nodes]
     return Pulse(
         nodes=len(states),

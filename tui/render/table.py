@@ -39,14 +39,20 @@ class Said:
         if keep is None:
             known.clear()
             return dict(objects)
-        found = {}
-        for key, obj in objects.items():
+        self.learn(objects.items(), columns, now)
+        return {key: obj for key, obj in objects.items() if keep(obj, known[key][1])}
+
+    def learn(
+        self, rows: Iterable[tuple[str, ApiObject]], columns: Sequence[Column], now: float
+    ) -> int:
+        """Remember what these rows say; how many they were."""
+        known, count = self._texts, 0
+        for key, obj in rows:
+            count += 1
             before = known.get(key)
             if before is None or before[0] is not obj:
-                before = known[key] = (obj, " ".join(texts_of(columns, obj, now)))
-            if keep(obj, before[1]):
-                found[key] = obj
-        return found
+                known[key] = (obj, " ".join(texts_of(columns, obj, now)))
+        return count
 
 
 def column_widths(
@@ -76,6 +82,16 @@ def column_widths(
     if over < 0 and elastic and columns[elastic[0]].name == "NAME":
         natural[elastic[0]] += min(-over, max(0, _NAME - natural[elastic[0]]))
     return natural
+
+
+def column_at(widths: Sequence[int], x: int) -> int | None:
+    """Which column stands in cell *x*, if any does."""
+    edge = 1
+    for index, width in enumerate(widths):
+        edge += width + GAP
+        if x < edge:
+            return index
+    return None
 
 
 def head_line(

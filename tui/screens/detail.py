@@ -151,7 +151,7 @@ class DetailScreen(View):
 
     def _look_at_usage(self) -> None:
         if self.is_current:
-            self.run_worker(self._fetch_usage(), exclusive=True, group="usage", exit_on_error=False)
+            self.begin(self._fetch_usage, group="usage", is_alone=True)
 
     async def _fetch_usage(self) -> None:
         meta = self._obj.metadata

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -169,8 +170,8 @@ class LogsScreen(View):
                 continue
             number = len(self._streams)
             tail = 200 if running is None else 0
-            self._streams[pod.key] = self.run_worker(
-                self._follow(pod, number, tail), group="logs", exit_on_error=False
+            self._streams[pod.key] = self.begin(
+                partial(self._follow, pod, number, tail), group="logs"
             )
         self._show_head()
 

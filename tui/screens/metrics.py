@@ -113,7 +113,7 @@ class MetricsScreen(View):
     def _look(self) -> None:
         if self.is_current and not self._is_asking:
             self._is_asking = True
-            self.run_worker(self._fetch(), exit_on_error=False)
+            self.begin(self._fetch)
 
     async def _fetch(self) -> None:
         mode = self._mode
@@ -185,7 +185,7 @@ class MetricsScreen(View):
     @on(ObjectTable.Selected)
     def _on_selected(self) -> None:
         self.chosen_changed()
-        self.run_worker(self._fetch_usage(), exclusive=True, group="usage", exit_on_error=False)
+        self.begin(self._fetch_usage, group="usage", is_alone=True)
 
     @on(ObjectTable.Opened)
     def _on_opened(self, event: ObjectTable.Opened) -> None:

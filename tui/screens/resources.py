@@ -15,6 +15,7 @@ from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.api.scheme import SCHEME, Resource
 from engine.errors import EngineError
+from tui.language import say
 from tui.render.columns import columns_for, needs_attention
 from tui.render.metrics import node_use, pod_use, use_columns
 from tui.screens.view import View
@@ -135,7 +136,7 @@ class ResourcesScreen(View):
     def _look_at_use(self) -> None:
         if self.resource.cls in (Pod, Node) and not self._is_asking:
             self._is_asking = True
-            self.run_worker(self._fetch_use(), exit_on_error=False)
+            self.begin(self._fetch_use)
 
     async def _fetch_use(self) -> None:
         """Learn what pods or nodes use; without figures the columns stay empty."""
@@ -166,10 +167,18 @@ class ResourcesScreen(View):
         return {key: obj for key, obj in found.items() if self._is_shown(obj)}
 
     def _show_head(self) -> None:
-        where = self.session.namespace or "all" if self.resource.namespaced else "cluster"
-        words = [f" {self.resource.kind}s in {where}", f"{len(self.rows)} shown"]
+        kind, namespace = self.resource.plural, self.session.namespace
+        if not self.resource.namespaced:
+            words, nothing = say("{kind} of the cluster"), say("the cluster has no {kind}")
+        elif namespace:
+            words, nothing = say("{kind} in {where}"), say("there are no {kind} in {where}")
+        else:
+            words, nothing = say("{kind} in all namespaces"), say("there are no {kind} yet")
+        parts = [say("{count} shown", count=len(self.rows))]
+        self.rows.nothing = nothing.format(kind=kind, where=namespace)
         if self._is_faults_only:
-            words.append("faults only (ctrl-z)")
+            parts.append(say("faults only (ctrl-z)"))
+            self.rows.nothing = say("nothing needs attention; ctrl-z shows all")
         if self.filter_text:
-            words.append(f"filter {self.filter_text}")
-        self.head.update("  ·  ".join(words))
+            parts.append(say("filter {text}", text=self.filter_text))
+        self.head.update("  ·  ".join((" " + words.format(kind=kind, where=namespace), *parts)))

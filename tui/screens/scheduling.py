@@ -103,7 +103,7 @@ class SchedulingScreen(View):
     def _look(self) -> None:
         if self.is_current and not self._is_asking:
             self._is_asking = True
-            self.run_worker(self._fetch(), exit_on_error=False)
+            self.begin(self._fetch)
 
     async def _fetch(self) -> None:
         try:
@@ -156,7 +156,7 @@ class SchedulingScreen(View):
         ):
             self._answer = None
         self.chosen_changed()
-        self.run_worker(self._fetch_full(), exclusive=True, group="full", exit_on_error=False)
+        self.begin(self._fetch_full, group="full", is_alone=True)
 
     @on(ObjectTable.Opened)
     def _on_opened(self, event: ObjectTable.Opened) -> None:

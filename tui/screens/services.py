@@ -1,6 +1,7 @@
 """Services: each with its addresses, and the endpoints behind the chosen one, live."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from textual.getters import query_one
 from textual.widget import Widget
@@ -35,7 +36,7 @@ class ServicesScreen(ListDetailView):
     def on_mount(self) -> None:
         """Follow traffic too."""
         super().on_mount()
-        self.run_worker(self.session.watch(Load), exit_on_error=False)
+        self.begin(partial(self.session.watch, Load))
 
     def on_second(self) -> None:
         """Let ages move on."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
@@ -69,7 +70,7 @@ class StoreScreen(View):
         ):  # fmt: skip
             view.border_title = title
         self._timer = self.set_interval(_INTERVAL, self._look)
-        self.run_worker(self.session.watch(Lease), exit_on_error=False)
+        self.begin(partial(self.session.watch, Lease))
 
     def rebuild(self) -> None:
         """Look at once."""
@@ -82,7 +83,7 @@ class StoreScreen(View):
     def _look(self) -> None:
         if self.is_current and not self._is_asking:
             self._is_asking = True
-            self.run_worker(self._ask(), exit_on_error=False)
+            self.begin(self._ask)
 
     async def _ask(self) -> None:
         try:

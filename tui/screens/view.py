@@ -1,8 +1,8 @@
 """What every view has: header, tabs, body, command line, footer, and deltas while in front."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
+from textual.worker import Worker
 
 from engine.api.core import Namespace
 from engine.api.kubarium import Fault
@@ -162,6 +163,22 @@ class View(Screen[None]):
             self._shown_kind = kind
             self.refresh_bindings()
 
+    def begin(
+        self,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        *,
+        group: str = "default",
+        is_alone: bool = False,
+    ) -> Worker[None]:
+        """Do *work* beside the screen; *is_alone* ends what *group* does now.
+
+        It is called when it begins: a view that closes before leaves nothing half done.
+        """
+        begun = self.run_worker(
+            cast("Any", work), group=group, exclusive=is_alone, exit_on_error=False
+        )
+        return cast("Worker[None]", begun)
+
     # Actions
 
     @property
@@ -205,6 +222,8 @@ class View(Screen[None]):
     def open_line(self, sign: str) -> None:
         """Open the command line for ``:`` or ``/``."""
         self.query_one(CommandLine).open(sign, self.filter_text if sign == "/" else "")
+        if sign == "/" and self.table is not None:
+            self.table.expect_filter()
 
     @on(CommandLine.Submitted)
     def _on_command(self, event: CommandLine.Submitted) -> None:

@@ -47,13 +47,7 @@ class ClusterHeader(Widget):
             self._pace.ask()
 
     def _take(self) -> None:
-        session = self._session
-        self._pulse = pulse_.take(
-            session.objects(Node).values(),
-            session.selected(Pod),
-            session.selected(Deployment),
-            events_per_second=session.events_per_second(),
-        )
+        self._pulse = self._session.pulse()
         self._refresh_if_changed()
 
     def _lines(self) -> list[Line]:

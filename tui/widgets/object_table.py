@@ -1,24 +1,28 @@
 """A table of objects that paints only the rows in view and never loses its place."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from textual import events
-from textual.binding import Binding
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.api.meta import ApiObject
+from tui import keymap
+from tui.language import say
 from tui.render.columns import Column
 from tui.render.rows import Keep, RowIndex
-from tui.render.table import GAP, Said, column_widths, head_line, row_line, texts_of
+from tui.render.table import Said, column_at, column_widths, head_line, row_line, texts_of
 from tui.render.text import Line, Span
 from tui.widgets.painting import Paint
 
 NARROW = 110
 """Below so many cells, spare columns are left out."""
+
+_AT_ONCE = 250
 
 
 class ObjectTable(ScrollView, can_focus=True):
@@ -28,18 +32,7 @@ class ObjectTable(ScrollView, can_focus=True):
     the cursor takes the row that took its place.
     """
 
-    BINDINGS = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("home,g", "jump(0)", "First", show=False),
-        Binding("end,G", "jump(-1)", "Last", show=False),
-        Binding("enter", "open", "Open", show=False),
-        Binding("space", "toggle_mark", "Mark", show=False),
-        Binding("o", "sort_next", "Order", show=False),
-        Binding("O", "sort_turn", "Reverse", show=False),
-    ]
+    BINDINGS = [*keymap.TABLE]
 
     DEFAULT_CSS = """
     ObjectTable { background: $background; scrollbar-size: 1 1; height: 1fr; overflow-x: hidden; }
@@ -52,11 +45,6 @@ class ObjectTable(ScrollView, can_focus=True):
             super().__init__()
             self.table = table
             self.obj = obj
-
-        @property
-        def control(self) -> "ObjectTable":
-            """The table."""
-            return self.table
 
     class Opened(Message):
         """A row was chosen."""
@@ -81,6 +69,8 @@ class ObjectTable(ScrollView, can_focus=True):
         self._widths: list[int] = []
         self._strips: dict[str, tuple[tuple[str, ...], bool, bool, Strip]] = {}
         self._paint: Paint | None = None
+        self.nothing = ""
+        """What is said when there are no rows."""
 
     # What is shown
 
@@ -132,8 +122,17 @@ class ObjectTable(ScrollView, can_focus=True):
 
     def filter(self, keep: Keep | None) -> None:
         """Show only rows that *keep* keeps."""
-        self._keep = keep
-        self._refill()
+        if keep is not None or self._keep is not None:
+            self._keep = keep
+            self._refill()
+
+    def expect_filter(self) -> None:
+        """Read what the rows say, a few at a time, while a filter is about to be typed."""
+        self._read_ahead(iter(list(self._source.items())))
+
+    def _read_ahead(self, rows: Iterator[tuple[str, ApiObject]]) -> None:
+        if self._said.learn(islice(rows, _AT_ONCE), self._columns, self._now()):
+            self.call_later(self._read_ahead, rows)
 
     def apply(self, changes: Mapping[str, tuple[ApiObject | None, ApiObject | None]]) -> None:
         """Show what changed, touching only those rows."""
@@ -259,7 +258,7 @@ class ObjectTable(ScrollView, can_focus=True):
             return paint.strip(self._head(), cells, base=self.rich_style)
         row = y - 1 + self.scroll_offset.y
         if row >= len(self._rows):
-            text = "nothing here" if row == 0 else ""
+            text = self._why_empty() if row == 0 else ""
             return paint.strip([Span(f"  {text}", "dim")], cells, base=self.rich_style)
         return self._row_strip(row, paint, cells)
 
@@ -289,6 +288,11 @@ class ObjectTable(ScrollView, can_focus=True):
             self._strips.clear()
         return strip
 
+    def _why_empty(self) -> str:
+        if self._source:
+            return say("nothing that the filter keeps; esc clears it")
+        return self.nothing or say("nothing here")
+
     def _head(self) -> Line:
         return head_line(
             self._columns,
@@ -309,9 +313,8 @@ class ObjectTable(ScrollView, can_focus=True):
         column = self._columns[self._sort_column] if self._columns else None
         sort: Callable[[ApiObject], Any] | None = column.sort if column else None
         descending = self._rows.is_descending
-        self._rows = RowIndex(
-            (lambda obj: (sort(obj), obj.key)) if sort else (lambda obj: obj.key), descending
-        )
+        # Rows of one value stand in the order of their keys.
+        self._rows = RowIndex(sort or (lambda obj: obj.key), descending)
         self._rows.fill(self._said.kept(self._source, self._keep, self._columns, self._now()))
         self._strips.clear()
         self._settle()
@@ -369,16 +372,12 @@ class ObjectTable(ScrollView, can_focus=True):
         return True
 
     def _order_by(self, x: int) -> None:
-        edge = 1
-        for index, width in enumerate(self._widths):
-            edge += width + GAP
-            if x < edge:
-                if index == self._sort_column:
-                    self.action_sort_turn()
-                elif self._columns[index].sort is not None:
-                    self._sort_column = index
-                    self._refill()
-                return
+        index = column_at(self._widths, x)
+        if index == self._sort_column:
+            self.action_sort_turn()
+        elif index is not None and self._columns[index].sort is not None:
+            self._sort_column = index
+            self._refill()
 
     def _refresh_row(self, key: str) -> None:
         row = self._rows.position(key)
