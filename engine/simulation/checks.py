@@ -81,7 +81,7 @@ class Checks:
     def _found_inside(self, command: RunCheck, container: SimulatedContainer) -> Outcome | None:
         """What a command finds in a container whose process is modelled; None for others."""
         check, sandbox = command.check, self.inventory.sandbox_of(container)
-        if not isinstance(check, ExecCheck) or not container.behavior.is_modelled:
+        if not isinstance(check, ExecCheck) or not _has_inside(container):
             return None
         if sandbox is None or not is_known(check.command):
             return None
@@ -101,6 +101,15 @@ class Checks:
                 message=message,
             )
         )
+
+
+def _has_inside(container: SimulatedContainer) -> bool:
+    """Whether what a command finds follows from the container's files, not from annotations."""
+    behavior, command = container.behavior, container.command
+    is_told = bool(behavior.check_fails or behavior.ready_after)
+    return behavior.is_modelled or (
+        bool(command.command) and is_known(command.command) and not is_told
+    )
 
 
 async def _no_time(_seconds: float) -> None:

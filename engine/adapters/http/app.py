@@ -5,7 +5,7 @@ import contextlib
 import logging
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -35,6 +35,8 @@ from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.store_upkeep import StoreUpkeep
 from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
+from engine.adapters.http.streams.log_socket import send_log
+from engine.adapters.http.streams.upgrade import wants
 from engine.adapters.http.verbs import Verbs
 from engine.adapters.http.watching import WatchStream, as_readable, durable
 from engine.api.pod import Pod
@@ -382,6 +384,8 @@ class HttpServer:
         )
         node, container_id = log_target(pod, request)
         pieces = self.logs(node, container_id, log_options(request, self.cluster.now))
+        if wants(http) == "websocket":
+            return await self._track(send_log(http, pieces))
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
 
         async def send() -> None:
@@ -392,6 +396,15 @@ class HttpServer:
                 await response.write(f"{error}\n".encode())
 
         return await self._stream(http, response, send())
+
+    async def _track(self, answer: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:
+        """Await an answer that ends, at the latest, when we stop."""
+        task = asyncio.ensure_future(answer)
+        self._streams[id(task)] = task
+        try:
+            return await task
+        finally:
+            self._streams.pop(id(task), None)
 
     async def _stream(
         self, http: web.BaseRequest, response: web.StreamResponse, sending: Any

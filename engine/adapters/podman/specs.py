@@ -48,6 +48,7 @@ def container_spec(
     security = command.security
     log = log_file(command, owner)
     message = message_file(command, owner)
+    own = {mount.container_path.rstrip("/") for mount in command.mounts}
     labels = owner.labels(command.pod) | {
         CONTAINER: command.name,
         ATTEMPT: str(command.attempt),
@@ -66,7 +67,11 @@ def container_spec(
         "stdin": command.stdin,
         "mounts": [
             *mounts,
-            *(bind(sandbox.folder / name, path) for name, path in ETC_FILES.items()),
+            *(
+                bind(sandbox.folder / name, path)
+                for name, path in ETC_FILES.items()
+                if path not in own
+            ),
             bind(message, command.termination_message_path),
         ],
         "use_image_hosts": True,

@@ -15,6 +15,8 @@ from engine.simulation.console.proc import proc_files
 from engine.simulation.storage import Rights, Tree
 
 _FOLDERS = ("bin", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "tmp", "usr")
+_NODES_OWN = b"127.0.0.1\tlocalhost\n"
+"""What the node itself has where a pod has a file of its own: /etc/hosts and the like."""
 _MORE_FOLDERS = ("var", "usr/bin", "usr/lib", "var/log", "var/run")
 
 
@@ -132,8 +134,12 @@ def files_of(
         if mount.read_only or (volume is not None and volume.files is not None):
             read_only.append(path)
         if volume is None or volume.files is None:
+            if found.read(path) is not None:
+                found.write(path, _NODES_OWN)
+                continue
             found.make_folder(path)
             if mount.volume in trees:
+                _make_folders(trees[mount.volume], mount.sub_path)
                 found.mount(path, trees[mount.volume], mount.sub_path)
                 found.rights[path] = Rights(0o777)
             continue
@@ -146,6 +152,15 @@ def files_of(
         read_only.append("/")
     found.read_only = tuple(read_only)
     return found
+
+
+def _make_folders(tree: Tree, path: str) -> None:
+    """Make the folder that only part of a volume is mounted from, as the kubelet does."""
+    parts = path.strip("/").split("/") if path.strip("/") else []
+    if "/".join(parts) in tree.files:
+        return
+    for count in range(1, len(parts) + 1):
+        tree.folders.setdefault("/".join(parts[:count]))
 
 
 def _depth(path: str, tops: tuple[str, ...]) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
 
 import attrs
 
@@ -291,16 +292,25 @@ class Interpreter:
         return found
 
     def _matching(self, pattern: str) -> list[str]:
-        """The paths that *pattern* stands for; a star only at the end of a path is known."""
-        folder, _, name = pattern.rpartition("/")
-        start, star, rest = name.partition("*")
-        if not star or rest:
-            return []
-        path = absolute(folder or ("/" if pattern.startswith("/") else "."), self.cwd)
-        names = self.machine.files.list(path) if self.machine.files.is_folder(path) else []
-        prefix = f"{folder}/" if "/" in pattern else ""
-        chosen = [each for each in names if each.startswith(start) and each[0] != "."]
-        return [prefix + each for each in chosen]
+        """The paths that *pattern* stands for, sorted."""
+        files = self.machine.files
+        found = ["/"] if pattern.startswith("/") else [""]
+        *folders, last = pattern.strip("/").split("/")
+        for name in (*folders, last):
+            longer = []
+            for prefix in found:
+                path = absolute(prefix or ".", self.cwd)
+                if "*" not in name:
+                    names = [name] if files.exists(f"{path.rstrip('/')}/{name}") else []
+                else:
+                    names = [
+                        each
+                        for each in (files.list(path) if files.is_folder(path) else [])
+                        if fnmatchcase(each, name) and (each[0] != "." or name[0] == ".")
+                    ]
+                longer += [f"{prefix}{each}/" for each in names]
+            found = longer
+        return [path.rstrip("/") for path in found]
 
     async def _text(self, word: Word) -> str:
         pieces = [await self._part(part.text) if part.expands else part.text for part in word]

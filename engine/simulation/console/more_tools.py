@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import attrs
 
 from engine.simulation.console.archives import tar
+from engine.simulation.console.byte_tools import base64, hexdump, network
 from engine.simulation.console.files import absolute
-from engine.simulation.console.program import Desk, Tool, contents, read_all, shown_mode, store
+from engine.simulation.console.program import Desk, Tool, contents, shown_mode, store
 from engine.simulation.console.tools import TOOLS
 from engine.simulation.storage import Rights
 
@@ -147,16 +148,36 @@ async def sequence(argv: list[str], desk: Desk) -> int:
 
 
 async def cut(argv: list[str], desk: Desk) -> int:
-    """Fields of lines: -d says what is between them, -f which."""
-    text = " ".join(argv[1:])
-    between = re.search(r"-d ?(\S)", text)
-    field = re.search(r"-f ?(\d+)", text)
-    data = (await read_all(desk)).decode(errors="replace")
-    number = int(field[1]) - 1 if field else 0
-    for line in data.splitlines():
-        parts = line.split(between[1] if between else "\t")
-        await desk.out(f"{parts[number] if number < len(parts) else ''}\n")
-    return 0
+    """Fields of lines: -d says what is between them, -f which; or with -c characters."""
+    between, wanted, by_character = "\t", "1", False
+    names = ["cut"]
+    words = iter(argv[1:])
+    for word in words:
+        if word[:2] not in ("-d", "-f", "-c"):
+            names.append(word)
+            continue
+        value = word[2:] or next(words, "")
+        if word[1] == "d":
+            between = value or " "
+        else:
+            wanted, by_character = value, word[1] == "c"
+    found, code = await contents(names, desk)
+    for line in b"".join(found).decode(errors="replace").splitlines():
+        parts = list(line) if by_character else line.split(between)
+        joint = "" if by_character else between
+        await desk.out(joint.join(_chosen(parts, wanted)) + "\n")
+    return code
+
+
+def _chosen(parts: list[str], wanted: str) -> list[str]:
+    """Those that ``2``, ``1-3``, ``2-`` or ``1,4`` name, counted from one."""
+    found = []
+    for piece in wanted.split(","):
+        first, dash, last = piece.partition("-")
+        start = int(first) if first.isdigit() else 1
+        end = int(last) if last.isdigit() else len(parts) if dash else start
+        found += parts[start - 1 : end]
+    return found
 
 
 async def name_of(argv: list[str], desk: Desk) -> int:
@@ -173,13 +194,17 @@ async def yes_or_nothing(_argv: list[str], _desk: Desk) -> int:
 
 ALL: Mapping[str, Tool] = {
     **TOOLS,
+    "base64": base64,
     "basename": name_of,
     "chmod": chmod,
     "chown": chown,
     "cp": copy,
     "cut": cut,
     "dirname": name_of,
+    "hexdump": hexdump,
+    "ip": network,
     "mv": copy,
+    "od": hexdump,
     "seq": sequence,
     "sort": sort,
     "stat": stat,

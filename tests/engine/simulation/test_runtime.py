@@ -4,8 +4,10 @@ from engine.config import NodeConfig
 from engine.cri import commands, events
 from engine.cri.commands import PodIdentity
 from engine.cri.runtime import LogOptions
+from engine.cri.streams import StreamOptions
 from engine.kernel.loop import Loop
 from engine.kernel.rng import RandomStreams
+from engine.simulation.process import Output
 from engine.simulation.runtime import SimulatedRuntime
 
 POD = PodIdentity(namespace="default", name="web", uid="u-1")
@@ -64,6 +66,23 @@ async def test_follower_gets_what_comes_until_the_end() -> None:
     pieces = [piece async for piece in runtime.logs(container_id, LogOptions(follow=True))]
 
     assert pieces == [b"one\n", b"two\n"]
+
+
+async def test_a_command_of_a_hook_leaves_its_mark() -> None:
+    """What it writes is there for who looks later, whatever process 1 does."""
+    loop, runtime, container_id = run_demo("busybox:1.36", "sleep", "1000")
+    look = StreamOptions(command=("cat", "/tmp/mark"))
+    said = bytearray()
+    before = await runtime.exec(container_id, look, Output(said.extend))
+    said.clear()
+
+    check = commands.ExecCheck(command=("sh", "-c", "echo yes > /tmp/mark"))
+    runtime.submit(commands.RunCheck(token="t", container_id=container_id, check=check))
+    loop.run_for(1.0)
+    after = await runtime.exec(container_id, look, Output(said.extend))
+
+    assert (before, after) == (1, 0)
+    assert said == b"yes\n"
 
 
 def test_usage_stays_within_limits() -> None:

@@ -257,7 +257,7 @@ async def test_discovery_and_health_answer(site: Site) -> None:
 
 
 async def test_a_log_is_that_of_the_container(site: Site) -> None:
-    """Without a started container the reason is told, with one its log is streamed."""
+    """Without a started container the reason is told; else its log, over a WebSocket too."""
     await site.ask("POST", PODS, pod("a"))
     early, refusal, _ = await site.ask("GET", f"{PODS}/a/log")
     binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"},
@@ -274,10 +274,16 @@ async def test_a_log_is_that_of_the_container(site: Site) -> None:
     )
 
     _, log, _ = await site.ask("GET", f"{PODS}/a/log?tailLines=3")
+    messages = []
+    url = f"{site.base}{PODS}/a/log?tailLines=3"
+    for protocol in ("binary.k8s.io", "base64.binary.k8s.io"):
+        async with site.client.ws_connect(url, protocols=(protocol,)) as socket:
+            messages += [message.data async for message in socket]
 
     assert early == 400
     assert "does not have a host assigned" in refusal["message"]
     assert log == "node-1 abc 3\n"
+    assert messages == [b"node-1 abc 3\n", "bm9kZS0xIGFiYyAzCg=="]
 
 
 async def test_a_body_that_is_too_large_is_refused(site: Site) -> None:

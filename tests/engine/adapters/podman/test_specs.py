@@ -11,6 +11,7 @@ from engine.adapters.podman.records import Owner, Sandbox
 from engine.cri.commands import (
     CreateSandbox,
     HostsEntry,
+    Mount,
     PodIdentity,
     Resources,
     Security,
@@ -118,6 +119,16 @@ def test_security_context_is_enforced() -> None:
         "cap_add": ["CAP_NET_ADMIN"],
         "cap_drop": ["ALL"],
     }
+
+
+def test_a_volume_over_a_file_of_the_pod_replaces_it() -> None:
+    """A pod that mounts its own /etc/hosts gets it, and the kubelet's not."""
+    mount = Mount(volume="hosts", container_path="/etc/hosts")
+
+    destinations = [item["destination"] for item in spec_of(mounts=(mount,))["mounts"]]
+
+    assert "/etc/hosts" not in destinations
+    assert "/etc/resolv.conf" in destinations
 
 
 def test_pod_without_dns_servers_gets_the_hosts_resolver() -> None:
