@@ -43,7 +43,7 @@ def _version(path: Path) -> tuple[int, int] | None:
     try:
         told = subprocess.run(
             [path, "version", "--client", "-o", "json"],
-            capture_output=True, text=True, timeout=20, check=False,
+            capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -69,7 +69,7 @@ class Kubectl:
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig),
                  "HOME": str(self.kubeconfig.parent)},

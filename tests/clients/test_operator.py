@@ -12,7 +12,7 @@ import pytest
 from tests.clients.crontabs import DEFINITION, NAME, cron_tab
 from tests.clients.kubectl import Kubectl
 
-pytestmark = pytest.mark.kubectl
+pytestmark = [pytest.mark.kubectl, pytest.mark.timeout(600)]
 
 PROGRAM = Path(__file__).with_name("operator_program.py")
 
@@ -34,17 +34,17 @@ def test_an_operator_runs(kubectl: Kubectl, served: Path, tmp_path: Path) -> Non
         ours = ("-n", "operated")
         kubectl("apply", *ours, "-f", "-", text=json.dumps(cron_tab("one", color="red")))
         for wanted in ("{.status.phase}=Created", "{.status.created.message}=made one"):
-            kubectl("wait", *ours, "ct/one", f"--for=jsonpath={wanted}", "--timeout=20s")
+            kubectl("wait", *ours, "ct/one", f"--for=jsonpath={wanted}", "--timeout=90s")
         kubectl("patch", "ct", "one", *ours, "--type=merge", "-p", '{"spec":{"color":"blue"}}')
-        kubectl("wait", *ours, "ct/one", "--for=jsonpath={.status.color}=blue", "--timeout=20s")
-        kubectl("wait", *ours, "ct/one", "--for=jsonpath={.status.ticks}=3", "--timeout=20s")
+        kubectl("wait", *ours, "ct/one", "--for=jsonpath={.status.color}=blue", "--timeout=90s")
+        kubectl("wait", *ours, "ct/one", "--for=jsonpath={.status.ticks}=3", "--timeout=90s")
         events = kubectl("get", "events", *ours, "-o", "jsonpath={.items[*].reason}")
-        kubectl("delete", "ct", "one", *ours, "--timeout=30s")
+        kubectl("delete", "ct", "one", *ours, "--timeout=90s")
     finally:
         operator.send_signal(signal.SIGTERM)
-        operator.wait(timeout=20)
+        operator.wait(timeout=60)
         kubectl("delete", "namespace", "operated", "--wait=false")
-        kubectl("delete", "crd", NAME, "--timeout=30s")
+        kubectl("delete", "crd", NAME, "--timeout=90s")
 
     assert "Made" in events.split()
     assert "deleted one" in log.read_text(), log.read_text()

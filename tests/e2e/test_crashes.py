@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from engine.adapters.podman.records import memory_folder
 from tests.e2e.served import Served
 
 pytestmark = [pytest.mark.podman, pytest.mark.kubectl, pytest.mark.timeout(300)]
@@ -158,7 +159,7 @@ def test_a_lost_sandbox_is_made_again(crashing: Crashing) -> None:
     """Whoever kills the process that holds a pod's namespaces, the same pod gets new ones."""
     name = next(iter(crashing.containers()))
     uid = crashing.served.get("pod", name)["metadata"]["uid"]
-    (pause,) = crashing.state.glob(f"nodes/*/*/pods/{uid}/pause.*")
+    (pause,) = memory_folder(crashing.state).rglob(f"{uid}/pause.*")
 
     os.kill(int(pause.read_text()), signal.SIGKILL)
 

@@ -164,8 +164,10 @@ async def test_random_faults_leave_nothing(tmp_path: Path) -> None:
         assert host.podman is not None
         await host.podman.disturber.settle()
         after = traces()
-        cut = [link.name for link in host.cluster.links.values() if link.is_cut or link.losses]
         await until_ready(host)
+        # A component that was killed last is cut off until its kubelet has started it again.
+        while any(link.is_cut or link.losses for link in host.cluster.links.values()):  # noqa: ASYNC110 - the engine's time
+            await asyncio.sleep(0.1)
         while not (phases := _phases(host)) <= ENDED:  # noqa: ASYNC110 - the engine's time
             await asyncio.sleep(0.1)  # what is over is written once the API takes writes again
         in_force = host.podman.disturber.count
@@ -174,7 +176,6 @@ async def test_random_faults_leave_nothing(tmp_path: Path) -> None:
 
     assert after == before
     assert traces() == before
-    assert cut == []
     assert in_force == 0
     assert phases <= ENDED
     assert sum(seen.values()) == COUNT

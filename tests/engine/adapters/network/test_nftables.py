@@ -235,6 +235,8 @@ async def test_nothing_is_left_after_close(site: Site) -> None:
     site.sink.close()
     await site.host.close()
 
+    while "kv0" in shown("ip", "link"):
+        pass  # the kernel takes pods' namespaces down after their processes, in its own time
     for command in (["nft", "list", "ruleset"], ["ip", "route"], ["ip", "addr"]):
         left = shown(*command)
         assert "kubarium" not in left
