@@ -70,13 +70,14 @@ def list_objects(
     prefix = prefix_of(resource, query.namespace if resource.namespaced else "")
     start, end = prefix, prefix_end(prefix)
     revision = _revision_of(storage, query)
+    limit = max(query.limit, 0)  # a negative one is none, as kube-apiserver has it
     if query.continue_token:
         revision, start = _resume(query.continue_token, prefix)
     elif (only := _single_key(resource, query)) is not None:
         start, end = only, only + b"\0"
     try:
         view = view_of(resource)
-        return _collect(storage, start, end, prefix, revision, query.limit, selects, view)
+        return _collect(storage, start, end, prefix, revision, limit, selects, view)
     except GoneError as error:
         if query.continue_token:
             last = start.removeprefix(prefix).removesuffix(b"\0")

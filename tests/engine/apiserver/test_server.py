@@ -407,6 +407,18 @@ def test_lists_go_page_by_page_at_one_revision(
     assert second.revision == first.revision
 
 
+@pytest.mark.parametrize("selector", ["", "app"])
+def test_a_negative_limit_is_none(
+    server: ApiServer, request_info: RequestInfo, selector: str
+) -> None:
+    """Also of nothing at all."""
+    listed = server.list(
+        Pod, namespace="default", limit=-7, label_selector=selector, request=request_info
+    )
+
+    assert (listed.items, listed.continue_token) == ((), "")
+
+
 def test_the_past_can_be_listed(server: ApiServer, request_info: RequestInfo) -> None:
     """ResourceVersionMatch=Exact reads the revision asked for, until it is compacted."""
     server.create(make_pod("a"), request=request_info)
