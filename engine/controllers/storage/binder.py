@@ -317,7 +317,7 @@ class PersistentVolumeBinder(QueueController):
     def _set_volume_phase(
         self, volume: PersistentVolume, phase: str, message: str = ""
     ) -> PersistentVolume:
-        if volume.status.phase == phase and volume.status.message == message:
+        if volume.status.phase == phase:
             return volume
         status = attrs.evolve(volume.status, phase=phase, message=message)
         return self.client.update_status(attrs.evolve(volume, status=status))

@@ -196,7 +196,8 @@ def write_content(
 
 
 def _hosts(sandbox: CreateSandbox, ip: str) -> str:
-    lines = ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost"]
+    where = " (host network)" if sandbox.host_network else ""
+    lines = [f"# Kubernetes-managed hosts file{where}.", "127.0.0.1\tlocalhost", "::1\tlocalhost"]
     if ip:
         lines.append(f"{ip}\t{sandbox.hostname}")
     if sandbox.hosts:
