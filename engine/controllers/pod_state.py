@@ -3,6 +3,9 @@
 from engine.api.meta import Condition
 from engine.api.pod import Pod
 
+_YOUNG = 2.0
+"""Seconds; times of creation are whole seconds, so that one to two of them pass."""
+
 
 def is_terminal(pod: Pod) -> bool:
     """Whether all its containers have ended for good."""
@@ -48,3 +51,13 @@ def is_available(pod: Pod, min_ready_seconds: int, now: float) -> bool:
 def restarts(pod: Pod) -> int:
     """The restart count of the container that restarted most."""
     return max((status.restart_count for status in pod.status.container_statuses), default=0)
+
+
+def has_failed_at_once(pod: Pod, *, now: float) -> bool:
+    """Whether a pod failed so soon that its successor has to wait a little.
+
+    A node that refuses a pod does so at once, again and again. kube-controller-manager is slowed
+    down by the limit of its client (20 requests a second) then; here it is by the age of the pod.
+    """
+    born = pod.metadata.creation_timestamp
+    return pod.status.phase == "Failed" and born is not None and now < born + _YOUNG

@@ -24,7 +24,12 @@ from engine.controllers.owned_pods import BATCH_PERIOD, OwnedPods
 from engine.controllers.ownership import CONTROLLER_INDEX, Claimer, index_by_controller
 from engine.controllers.pod_control import PodControl, is_namespace_terminating
 from engine.controllers.pod_ranking import pods_to_delete
-from engine.controllers.pod_state import available_at, is_active, is_ready
+from engine.controllers.pod_state import (
+    available_at,
+    has_failed_at_once,
+    is_active,
+    is_ready,
+)
 from engine.kernel.loop import Loop
 
 BURST = 500
@@ -33,6 +38,8 @@ BURST = 500
 FIRST_BATCH = 1
 """Creations start with one and double while they succeed."""
 
+REFUSED_PERIOD = 1.0
+"""Seconds after which it is looked again whether pods may follow those that a node refused."""
 
 Replicated = ReplicaSet | ReplicationController
 
@@ -179,6 +186,9 @@ class ReplicaSetController:
         pods = self._claimer.claim(replica_set, selector)
         diff = replicas_diff(_wanted(replica_set), len(pods))
         error: ApiError | None = None
+        if diff > 0 and self._is_refused(replica_set):
+            self._report(replica_set, pods, 0, None)
+            return Result(requeue_after=REFUSED_PERIOD)
         if is_settled and diff and replica_set.metadata.deletion_timestamp is None:
             try:
                 self._manage(key, replica_set, pods, diff)
@@ -188,6 +198,11 @@ class ReplicaSetController:
         if error is not None:
             raise error
         return self._when_available(replica_set, pods)
+
+    def _is_refused(self, replica_set: Replicated) -> bool:
+        """Whether a node has just refused a pod of it."""
+        mine = self._pods.indexer.by_index(CONTROLLER_INDEX, replica_set.metadata.uid)
+        return any(has_failed_at_once(pod, now=self.loop.now) for pod in mine)
 
     def _manage(self, key: str, replica_set: Replicated, pods: Sequence[Pod], diff: int) -> None:
         if diff > 0:

@@ -17,7 +17,7 @@ from engine.client.workqueue import Result
 from engine.controllers.controller import QueueController
 from engine.controllers.owned_pods import OwnedPods
 from engine.controllers.ownership import Claimer, index_by_controller
-from engine.controllers.pod_state import available_at
+from engine.controllers.pod_state import available_at, has_failed_at_once
 from engine.controllers.revision_history import RevisionHistory, template_of
 from engine.controllers.statefulset.identity import make_pod, parent_of, revision_of
 from engine.controllers.statefulset.plan import (
@@ -119,6 +119,9 @@ class StatefulSetController(QueueController):
         for pod in step.condemned:
             self._control.keep_claims(found, pod, is_condemned=True)
         for deletion in step.delete:
+            if deletion.ended and has_failed_at_once(deletion.pod, now=self.loop.now):
+                is_waiting = True
+                continue
             self._delete(found, deletion)
             if revision_of(deletion.pod) == status.current_revision:
                 current = max(0, status.current_replicas - 1)

@@ -1,5 +1,6 @@
 """ReplicaSets keep their number of pods, adopt, release, and report."""
 
+import attrs
 import pytest
 
 from engine.api.apps import ReplicaSet
@@ -178,3 +179,17 @@ def test_pods_that_have_ended_are_not_adopted() -> None:
 
     owners = {pod.metadata.name: bool(pod.metadata.owner_references) for pod in plant.all(Pod)}
     assert owners == {"ended": False, "runs": True}
+
+
+def test_pods_that_nodes_refuse_are_followed_without_haste(plant: Plant) -> None:
+    """Refused at once again and again, they keep nobody else from working."""
+    plant.start_delay = 1000.0
+    _apply(plant, 1)
+    for _ in range(100):
+        plant.run(0.1)
+        for pod in plant.all(Pod):
+            if pod.status.phase == "Pending":
+                status = attrs.evolve(pod.status, phase="Failed")
+                plant.client.update_status(attrs.evolve(pod, status=status))
+
+    assert 4 <= len(plant.all(Pod)) <= 11

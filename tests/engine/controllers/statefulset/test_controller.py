@@ -278,3 +278,23 @@ def test_max_unavailable_lets_several_be_replaced_at_once(plant: Plant) -> None:
 
     assert _images(plant) == ["v2"] * 5
     assert min(count for count in staying if isinstance(count, int)) == 3
+
+
+def test_a_pod_that_nodes_refuse_is_made_anew_without_haste(plant: Plant) -> None:
+    """Refused at once again and again, it keeps nobody else from working."""
+    plant.start_delay = 1000.0
+    _apply(plant, replicas=1)
+    refused = 0
+    for _ in range(100):
+        plant.run(0.1)
+        for pod in plant.all(Pod):
+            if pod.status.phase == "Pending":
+                refused += 1
+                plant.client.update_status(
+                    attrs.evolve(pod, status=attrs.evolve(pod.status, phase="Failed"))
+                )
+
+    assert 4 <= refused <= 11
+    assert set(plant.events("RecreatingFailedPod")) == {
+        "StatefulSet default/web is recreating failed Pod web-0"
+    }
