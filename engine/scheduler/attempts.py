@@ -19,6 +19,10 @@ ATTEMPT_BOUNDS = tuple(0.001 * 2.0**power for power in range(15))
 """Upper bounds of ``scheduler_scheduling_attempt_duration_seconds``."""
 
 
+VICTIM_BOUNDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Upper bounds of ``scheduler_preemption_victims``."""
+
+
 @attrs.define(eq=False)
 class Durations:
     """Attempts by the bucket of `ATTEMPT_BOUNDS` they fell into, and their seconds together."""
@@ -38,8 +42,14 @@ class AttemptCounts:
         stopwatch: seconds of real time, given by who has them; without it nothing is measured,
             for in the loop's time an attempt takes none.
         durations: how long attempts took, by result and profile.
+        preemptions: how often room was looked for by preemption.
+        victims: preemptions that made room, by the bucket of `VICTIM_BOUNDS` for their victims.
+        victim_count: all victims together.
     """
 
+    preemptions: int = attrs.field(default=0, init=False)
+    victims: list[int] = attrs.field(factory=lambda: [0] * (len(VICTIM_BOUNDS) + 1), init=False)
+    victim_count: int = attrs.field(default=0, init=False)
     results: dict[tuple[AttemptResult, str], int] = attrs.field(factory=dict, init=False)
     waits: list[int] = attrs.field(factory=lambda: [0] * (len(SLI_BOUNDS) + 1), init=False)
     waited: float = attrs.field(default=0.0, init=False)
@@ -71,3 +81,8 @@ class AttemptCounts:
         self.count("scheduled", profile)
         self.waits[bisect_left(SLI_BOUNDS, seconds)] += 1
         self.waited += seconds
+
+    def preempted(self, victims: int) -> None:
+        """Room was made by the end of so many pods."""
+        self.victims[bisect_left(VICTIM_BOUNDS, victims)] += 1
+        self.victim_count += victims

@@ -76,6 +76,15 @@ class SchedulingQueue:
             result[where] += 1
         return result
 
+    def refusals(self) -> dict[tuple[str, str], int]:
+        """How many waiting pods each plugin refused when they were last tried, by profile."""
+        found: dict[tuple[str, str], int] = {}
+        for _, queued in self._where.values():
+            profile = queued.info.pod.spec.scheduler_name if queued.info is not None else ""
+            for plugin in queued.refused_by:
+                found[plugin, profile] = found.get((plugin, profile), 0) + 1
+        return found
+
     def where(self, key: str) -> str:
         """The queue a pod is in, or ""."""
         found = self._where.get(key)

@@ -221,6 +221,7 @@ class Scheduler:
         """The node that room is made on (None: as before), and what there is to say otherwise."""
         rows = [] if decision.everywhere else np.flatnonzero(hopeful).tolist()
         budgets = self.caches.budgets.lister.list() if rows else ()
+        self.attempts.preemptions += 1
         outcome = self._preemption.look(info, profile, rows, budgets)
         candidate = outcome.candidate
         if candidate is None:
@@ -236,6 +237,7 @@ class Scheduler:
             self._reporter.preempt(info, candidate.victims, profile.name, name)
         except ApiError as error:
             return None, str(error)
+        self.attempts.preempted(len(candidate.victims))
         lesser = self.nominator.lesser(info, name)
         for other in lesser:
             self.nominator.forget(other.key)

@@ -216,16 +216,16 @@ class HttpServer:
             return self._answer_document(http, user) if done is None else self._response(done)
         is_watch = http.method == "GET" and asks_to_watch(target, http.query)
         started = time.perf_counter()
-        code = 200
+        code, size = 200, None
         try:
             response = await self._answer_resource(http, target, user)
-            code = response.status
+            code, size = response.status, response.content_length
         except ApiError as error:
             code = error.code
             raise
         finally:
             seconds = time.perf_counter() - started
-            self.metrics.observe(http.method, target, code, seconds, is_watch=is_watch)
+            self.metrics.observe(http.method, target, code, seconds, is_watch=is_watch, size=size)
         return response
 
     async def _answer_resource(
@@ -358,7 +358,13 @@ class HttpServer:
         return response
 
     async def _send_watch(self, http: web.BaseRequest, request: ApiRequest) -> web.StreamResponse:
-        stream = WatchStream(request, self.cluster, self._encoder, self._outbox)
+        stream = WatchStream(
+            request,
+            self.cluster,
+            self._encoder,
+            self._outbox,
+            self.metrics.delivered(request.target.resource),
+        )
         response = web.StreamResponse(headers={"Content-Type": request.form.content_type})
         stream.connect(response, http)
         self.journal.call(f"{_CHANNEL}/watch", stream)

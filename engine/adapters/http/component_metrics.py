@@ -15,7 +15,12 @@ import attrs
 from engine.api.pod import Pod
 from engine.client.workqueue import WorkQueue
 from engine.controllers.manager import ControllerManager
-from engine.scheduler.attempts import ATTEMPT_BOUNDS, SLI_BOUNDS, Durations
+from engine.scheduler.attempts import (
+    ATTEMPT_BOUNDS,
+    SLI_BOUNDS,
+    VICTIM_BOUNDS,
+    Durations,
+)
 from engine.scheduler.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ class ComponentMetrics:
     def __call__(self) -> "Iterator[Metric]":
         """Every figure, now."""
         yield from self._scheduling()
+        yield from self._preemption()
         yield from self._queues()
         yield from self._pods()
 
@@ -76,6 +82,35 @@ class ComponentMetrics:
         for key, found in sorted(counts.durations.items()):
             took.add_metric(key, _cumulative(found), found.total)
         yield took
+
+    def _preemption(self) -> "Iterator[Metric]":
+        from prometheus_client.core import (  # noqa: PLC0415 - as in `ServerMetrics`
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        counts = self.scheduler.attempts
+        tried: Any = CounterMetricFamily(
+            "scheduler_preemption_attempts_total", "How often preemption looked for room."
+        )
+        tried.add_metric((), counts.preemptions)
+        yield tried
+        victims: Any = HistogramMetricFamily(
+            "scheduler_preemption_victims", "Pods that one preemption ended."
+        )
+        bounds = [*(f"{bound:g}" for bound in VICTIM_BOUNDS), "+Inf"]
+        buckets = list(zip(bounds, map(float, accumulate(counts.victims)), strict=True))
+        victims.add_metric((), buckets, float(counts.victim_count))
+        yield victims
+        refused: Any = GaugeMetricFamily(
+            "scheduler_unschedulable_pods",
+            "Pods without a node, by a plugin that refused them, and profile.",
+            labels=("plugin", "profile"),
+        )
+        for key, count in sorted(self.scheduler.queue.refusals().items()):
+            refused.add_metric(key, count)
+        yield refused
 
     def _queues(self) -> "Iterator[Metric]":
         from prometheus_client.core import (  # noqa: PLC0415 - as in `ServerMetrics`

@@ -6,12 +6,15 @@ first scraper comes.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from engine.adapters.http.limits import InFlight
 from engine.adapters.http.routes import Target
+from engine.adapters.http.watching import Delivered
+from engine.api.scheme import Resource
 from engine.apiserver.keys import prefix_of
 from engine.apiserver.server import ApiServer
 from engine.store.kv import prefix_end
@@ -25,6 +28,7 @@ _BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0,
     10.0, 15.0, 20.0, 30.0, 45.0, 60.0,
 )  # fmt: skip
+_SIZE_BUCKETS = tuple(10.0**power for power in range(3, 10))
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
 _VERBS = {"PUT": "PUT", "PATCH": "PATCH", "POST": "POST"}
 
@@ -51,6 +55,18 @@ class _Durations:
         return found
 
 
+@attrs.define(eq=False)
+class _Sizes:
+    """A histogram of bytes."""
+
+    counts: list[int] = attrs.field(factory=lambda: [0] * (len(_SIZE_BUCKETS) + 1))
+    total: int = 0
+
+    def observe(self, size: int) -> None:
+        self.counts[bisect_left(_SIZE_BUCKETS, size)] += 1
+        self.total += size
+
+
 def verb_of(method: str, target: Target, *, is_watch: bool) -> str:
     """The verb as kube-apiserver's metrics name it."""
     if is_watch:
@@ -74,12 +90,24 @@ class ServerMetrics:
     sources: list[MetricSource] = attrs.field(factory=list)
     _answers: dict[tuple[str, ...], int] = attrs.field(factory=dict, init=False)
     _durations: dict[tuple[str, ...], _Durations] = attrs.field(factory=dict, init=False)
+    _sizes: dict[tuple[str, ...], _Sizes] = attrs.field(factory=dict, init=False)
+    _watched: dict[Resource, Delivered] = attrs.field(factory=dict, init=False)
     _registry: "CollectorRegistry | None" = attrs.field(default=None, init=False)
 
     def observe(
-        self, method: str, target: Target, code: int, seconds: float, *, is_watch: bool = False
+        self,
+        method: str,
+        target: Target,
+        code: int,
+        seconds: float,
+        *,
+        is_watch: bool = False,
+        size: int | None = None,
     ) -> None:
-        """Count one answered request. A watch is counted, its length is no duration."""
+        """Count one answered request. A watch is counted, its length is no duration.
+
+        *size* is that of the answer in bytes, where it is known; of reads it is told.
+        """
         resource = target.resource
         scope = "cluster"
         if resource.namespaced and target.namespace:
@@ -98,6 +126,12 @@ class ServerMetrics:
         self._answers[key] = self._answers.get(key, 0) + 1
         if not is_watch:
             self._durations.setdefault(labels, _Durations()).observe(seconds)
+            if size is not None and labels[0] in ("GET", "LIST"):
+                self._sizes.setdefault(labels, _Sizes()).observe(size)
+
+    def delivered(self, resource: Resource) -> Delivered:
+        """Where watches of *resource* count their events."""
+        return self._watched.setdefault(resource, Delivered())
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""
@@ -147,6 +181,23 @@ class ServerMetrics:
         for labels, found in self._durations.items():
             durations.add_metric(labels, found.cumulative(), found.total)
         yield durations
+        sizes: Any = HistogramMetricFamily(
+            "apiserver_response_sizes", "Bytes of the answers to reads.", labels=_LABELS
+        )
+        for labels, sized in self._sizes.items():
+            bounds = [*(f"{bound:g}" for bound in _SIZE_BUCKETS), "+Inf"]
+            counts = map(float, accumulate(sized.counts))
+            sizes.add_metric(labels, list(zip(bounds, counts, strict=True)), float(sized.total))
+        yield sizes
+        events: Any = CounterMetricFamily(
+            "apiserver_watch_events_total",
+            "Events that watches were given, by resource.",
+            labels=("group", "version", "resource"),
+        )
+        for resource, seen in self._watched.items():
+            labels = (resource.group, resource.version, resource.plural)
+            events.add_metric(labels, seen.events)
+        yield events
 
     def _under_way(self) -> "Iterator[Metric]":
         from prometheus_client.core import (  # noqa: PLC0415

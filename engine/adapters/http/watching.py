@@ -27,6 +27,13 @@ _BOOKMARK_EVERY = 60.0
 
 
 @attrs.define(eq=False)
+class Delivered:
+    """How many events watches have been given."""
+
+    events: int = 0
+
+
+@attrs.define(eq=False)
 class WatchStream:
     """One watcher's side: takes events from the loop, hands bytes to the connection."""
 
@@ -34,6 +41,7 @@ class WatchStream:
     server: ApiServer
     encoder: Encoder
     outbox: Outbox | None = None
+    delivered: Delivered = attrs.field(factory=Delivered)
     revision: int = attrs.field(default=0, init=False)
     _lines: list[bytes] = attrs.field(factory=list, init=False)
     _waiting: int = attrs.field(default=0, init=False)
@@ -119,6 +127,7 @@ class WatchStream:
             event, self.request.target.resource, self._form, self.server.now, self._include
         )
         self._lines.append(line)
+        self.delivered.events += 1
         self._waiting += len(line)
         self.revision = max(self.revision, event.revision)
         if event.type == "ERROR" or self._waiting > _MOST_WAITING:

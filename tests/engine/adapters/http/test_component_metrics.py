@@ -47,6 +47,9 @@ def test_figures_follow_what_happens() -> None:
     assert found["leader_election_master_status kube-scheduler"] == 1
     assert found["running_managed_controllers deployment-controller kube-controller-manager"] == 1
     assert found["kubelet_active_pods node-1"] >= 1
+    assert found["scheduler_preemption_attempts_total"] >= 1
+    assert found["scheduler_preemption_victims_count"] == 0
+    assert found["scheduler_unschedulable_pods NodeResourcesFit default-scheduler"] == 1
     assert found["workqueue_depth deployment"] == 0
     assert found["workqueue_adds_total endpointslice"] >= 0
     assert sum(value for name, value in found.items() if "kubelet_running_pods" in name) == 1
