@@ -124,6 +124,7 @@ def _profile(value: Any, path: str, faults: "Faults") -> ProfileSettings:
     faults.unknown(
         value, {"schedulerName", "plugins", "pluginConfig", "percentageOfNodesToScore"}, path
     )
+    faults.number(value, "percentageOfNodesToScore", path, default=0, lowest=0, highest=100)
     name = value.get("schedulerName", DEFAULT_SCHEDULER)
     if not isinstance(name, str) or not name:
         faults.add(f"{path}.schedulerName", "Required value")

@@ -117,6 +117,8 @@ def read_args(name: str, value: Json, path: str, faults: Faults) -> Args:
         )
     if name == "VolumeBinding":
         faults.unknown(value, fields | {"bindTimeoutSeconds", "shape"}, path)
+        if value.get("shape"):
+            faults.add(f"{path}.shape", "the feature StorageCapacityScoring is off; remove it")
         seconds = faults.number(value, "bindTimeoutSeconds", path, default=600, lowest=0)
         return Args(bind_timeout=float(seconds))
     faults.unknown(value, fields, path)

@@ -92,6 +92,12 @@ def test_plugins_are_switched_off_and_weighed_anew() -> None:
           "args": {"hardPodAffinityWeight": 101}}]}]}, "hardPodAffinityWeight: a number from 0"),
         ({"kind": "Pod"}, "KubeSchedulerConfiguration was expected"),
         ({"extenders": [{}]}, "extenders"),
+        ({"percentageOfNodesToScore": 101}, "percentageOfNodesToScore: a number from 0 to 100"),
+        ({"profiles": [{"percentageOfNodesToScore": -1}]},
+         r"profiles\[0\].percentageOfNodesToScore: a number from 0 to 100"),
+        ({"profiles": [{"pluginConfig": [{"name": "VolumeBinding",
+          "args": {"shape": [{"utilization": 0, "score": 0}]}}]}]},
+         "shape: the feature StorageCapacityScoring is off"),
     ],
 )  # fmt: skip
 def test_faults_name_their_path(fields: dict[str, Any], words: str) -> None:
