@@ -51,6 +51,8 @@ _ENV_FIELDS = (
     "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
 )  # fmt: skip
 _ENV_SOURCES = ("config_map_key_ref", "secret_key_ref", "field_ref", "resource_field_ref")
+_DISABLED_SOURCES = {"fileKeyRef"}
+"""Alpha in 1.34 and off: the API drops it, and then nothing is left to take a value from."""
 _SUBSCRIPT = re.compile(r"metadata\.(?:labels|annotations)\['.+'\]")
 _RESOURCE_FIELDS = re.compile(r"(?:limits|requests)\.(?:cpu|memory|ephemeral-storage|hugepages-.+)")
 _HIGHEST_ID = 2**31 - 1
@@ -162,7 +164,7 @@ def _variables(container: Container, path: str) -> list[Cause]:
 def _source(variable: EnvVar, source: EnvVarSource, path: str) -> list[Cause]:
     given = [name for name in _ENV_SOURCES if getattr(source, name) is not None]
     causes: list[Cause] = []
-    if not given and not source.extra:
+    if not given and not source.extra.keys() - _DISABLED_SOURCES:
         message = (
             "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or "
             "`secretKeyRef`"

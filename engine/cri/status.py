@@ -58,8 +58,8 @@ class RuntimeInfo:
     """What a node says of itself in `status.nodeInfo`, `status.capacity` and `status.features`.
 
     *has_apparmor*: profiles can be enforced. *has_user_namespaces*: pods may have users of their
-    own. *unlimited* says which limits of containers are not enforced here, and why; empty if all
-    are.
+    own. *huge_pages*: the bytes there are in pages of each size (``2Mi``). *unlimited* says which
+    limits of containers are not enforced here, and why; empty if all are.
     """
 
     name: str
@@ -74,4 +74,5 @@ class RuntimeInfo:
     operating_system: str = "linux"
     has_apparmor: bool = True
     has_user_namespaces: bool = True
+    huge_pages: tuple[tuple[str, int], ...] = ()
     unlimited: str = ""

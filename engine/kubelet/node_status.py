@@ -109,6 +109,7 @@ def compute_node_status(
             "ephemeral-storage": format_bytes(info.ephemeral_storage),
             "memory": format_bytes(config.memory or info.memory),
             "pods": str(settings.max_pods or config.pods or info.pods),
+            **{f"hugepages-{size}": format_bytes(count) for size, count in info.huge_pages},
         }
     )
     return evolve(

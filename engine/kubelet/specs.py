@@ -173,7 +173,7 @@ def start_command(
                 sub_path=sub_path,
                 read_only=mount.read_only or "readOnly" in volumes[mount.name].attributes,
                 propagation=_PROPAGATIONS.get(str(mount.extra.get("mountPropagation", "")), ""),
-                is_recursive=mount.extra.get("recursiveReadOnly") in {"Enabled", "IfPossible"},
+                is_recursive=mount.extra.get("recursiveReadOnly") == "Enabled",
             )
         )
     devices = tuple(

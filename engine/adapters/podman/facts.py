@@ -6,8 +6,10 @@ from pathlib import Path
 
 from engine.adapters.places import is_inside
 from engine.adapters.rootless.requirements import unlimited
+from engine.api.quantity import format_bytes
 from engine.cri.status import RuntimeInfo
 
+HUGE_PAGES = Path("/sys/kernel/mm/hugepages")
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -28,8 +30,19 @@ def machine_facts(state: Path, *, version: str) -> RuntimeInfo:
         architecture=_ARCHITECTURES.get(machine, machine),
         has_apparmor=host_file(APPARMOR).startswith("Y"),
         has_user_namespaces=False,  # our sandboxes' networks belong to the host's users
+        huge_pages=huge_pages(HUGE_PAGES),
         unlimited=unlimited() if is_inside() else "",
     )
+
+
+def huge_pages(folder: Path) -> tuple[tuple[str, int], ...]:
+    """The bytes in huge pages of each size that the kernel has set aside, as *folder* says."""
+    found = []
+    for place in sorted(folder.glob("hugepages-*kB")):
+        size = int(place.name.removeprefix("hugepages-").removesuffix("kB")) * 1024
+        count = host_file(place / "nr_hugepages").strip() or "0"
+        found.append((format_bytes(size), size * int(count)))
+    return tuple(found)
 
 
 def host_file(path: Path) -> str:

@@ -62,6 +62,24 @@ def make_memory(place: Path, fallback: Path, size: int) -> Path:
     return fallback
 
 
+def make_huge_pages(place: Path, medium: str) -> Path:
+    """A folder of huge pages, of the size that *medium* names, or the kernel's usual one.
+
+    Raises:
+        AdapterError: the kernel refuses it, or the Podman service would not see it.
+    """
+    if place.is_mount():
+        return place
+    size = medium.removeprefix("HugePages").removeprefix("-").removesuffix("i")
+    options = "mode=0777" + (f",pagesize={size}" if size else "")
+    if place.is_relative_to(SHARED) and is_mounted(SHARED):
+        place.mkdir(parents=True, exist_ok=True)
+        if _run("mount", "-t", "hugetlbfs", "-o", options, "hugetlbfs", str(place)):
+            return place
+        place.rmdir()
+    raise AdapterError(f"no folder of huge pages ({medium}) can be mounted here")
+
+
 def forget_memory(place: Path) -> None:
     """Unmount the tmpfs at *place*, if there is one, and remove the folder if it is empty."""
     if place.is_mount():

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import attrs
 
 from engine.adapters.podman.content import set_ownership, write_files
-from engine.adapters.podman.memory import SHARED, forget_memory, make_memory
+from engine.adapters.podman.memory import SHARED, forget_memory, make_huge_pages, make_memory
 from engine.adapters.podman.records import Owner, digest, memory_folder
 from engine.adapters.podman.specs import bind
 from engine.cri.commands import Mount, PodIdentity, Volume
@@ -106,6 +106,8 @@ class PodVolumes:
             place = make_memory(
                 self.mounts_folder / volume.name, self.shm / volume.name, volume.size_limit
             )
+        elif volume.medium.startswith("HugePages"):
+            place = make_huge_pages(self.mounts_folder / volume.name, volume.medium)
         else:
             place = self.folder / volume.name
             if not place.is_dir():

@@ -8,6 +8,7 @@ from engine.api.pod import Pod, PodStatus
 from engine.api.qos import qos_class
 from engine.api.wire import Time
 from engine.apiserver.defaults import default_pod
+from engine.apiserver.disabled_fields import without_disabled
 from engine.apiserver.errors import Cause
 from engine.apiserver.pod_validation import validate_pod_spec, validate_pod_update
 from engine.apiserver.request import DeleteOptions
@@ -23,7 +24,8 @@ class PodStrategy(Strategy):
     def prepare_for_create(self, obj: Any, around: Surroundings) -> Any:
         """Pending, with the class of service its requests and limits give it."""
         conditions = (_gated(around.now),) if obj.spec.scheduling_gates else ()
-        return evolve(obj, status=PodStatus(phase="Pending", conditions=conditions))
+        status = PodStatus(phase="Pending", conditions=conditions)
+        return evolve(without_disabled(obj), status=status)
 
     def prepare_for_status_update(self, new: Any, old: Any, around: Surroundings) -> Any:
         """Status, labels and annotations; the class of service stays."""

@@ -190,7 +190,9 @@ def projected_files(pod: Pod, part: Mapping[str, Any], mode: int, context: Volum
         return downward_files(pod, decoded, mode, context)
     if "serviceAccountToken" in part:
         return (_token_file(pod, part["serviceAccountToken"], mode, context),)
-    kind = next(iter(part), "nothing")
+    if not part:
+        return ()
+    kind = next(iter(part))
     raise MissingConfigError(f"a projection of {kind} is not supported")
 
 

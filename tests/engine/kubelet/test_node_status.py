@@ -94,6 +94,19 @@ def test_deleted_node_registers_again_when_its_kubelet_restarts(station: Station
     assert ready(station) == "True"
 
 
+def test_huge_pages_are_resources_of_the_node() -> None:
+    """Of each size that the kernel knows, also where none are set aside."""
+    pages = (("1Gi", 0), ("2Mi", 2**23))
+    info = RuntimeInfo(
+        name="podman", version="5", cpu=1, memory=1, ephemeral_storage=1, huge_pages=pages
+    )
+
+    status = compute_node_status(Node(), "n", NodeConfig(name="n"), info, problem="", now=1.0)
+
+    assert status.capacity["hugepages-1Gi"] == "0"
+    assert status.allocatable["hugepages-2Mi"] == "8Mi"
+
+
 def test_limits_that_are_not_enforced_are_a_condition() -> None:
     """There while the runtime says so, gone when it says nothing any more."""
     info = RuntimeInfo(name="podman", version="5", cpu=1, memory=1, ephemeral_storage=1)

@@ -20,6 +20,12 @@ def volumes(tmp_path: Path) -> PodVolumes:
     return PodVolumes(tmp_path / "volumes", tmp_path / "shm", tmp_path / "a" / "b" / "mounts")
 
 
+def test_huge_pages_are_never_an_ordinary_folder(volumes: PodVolumes) -> None:
+    """Where none can be mounted the pod says so."""
+    with pytest.raises(AdapterError, match=r"huge pages \(HugePages-2Mi\)"):
+        volumes.provide(Volume(name="pages", medium="HugePages-2Mi"))
+
+
 def content(**files: str) -> Volume:
     """A content volume named config."""
     return Volume(
