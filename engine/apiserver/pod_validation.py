@@ -24,7 +24,6 @@ from engine.apiserver.probe_validation import (
 )
 from engine.apiserver.resource_validation import validate_resources
 from engine.apiserver.validation import (
-    at_least_zero,
     duplicate,
     forbidden,
     invalid,
@@ -144,9 +143,6 @@ def _policies(spec: PodSpec, path: str) -> list[Cause]:
     causes = [
         *one_of(f"{path}.restartPolicy", spec.restart_policy, _RESTART),
         *one_of(f"{path}.dnsPolicy", spec.dns_policy, _DNS),
-        *at_least_zero(
-            f"{path}.terminationGracePeriodSeconds", spec.termination_grace_period_seconds
-        ),
     ]
     deadline = spec.active_deadline_seconds
     if deadline is not None and deadline < 1:

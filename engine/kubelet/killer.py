@@ -38,7 +38,10 @@ def grace_of(pod: Pod, state: PodState, *, now: float | None = None) -> float:
             return grace
         return max(LEAST_GRACE_SECONDS, min(grace, meta.deletion_timestamp - now))
     given = pod.spec.termination_grace_period_seconds
-    return DEFAULT_GRACE_SECONDS if given is None else float(given)
+    if given is None:
+        return DEFAULT_GRACE_SECONDS
+    # Less than nothing is accepted and means one second, as in calculateEffectiveGracePeriod.
+    return 1.0 if given < 0 else float(given)
 
 
 @attrs.define(eq=False)

@@ -29,6 +29,19 @@ def test_sidecars_end_last_and_in_reverse(station: Station) -> None:
     assert not station.exists()
 
 
+def test_a_negative_grace_period_is_one_second(station: Station) -> None:
+    """It is accepted, as Kubernetes does, and the container is killed after a second."""
+    spec = {"terminationGracePeriodSeconds": -5}
+    station.pod(image=BUSYBOX, command=["sleep", "1000"], spec=spec)
+    station.run(5.0)
+
+    station.client.delete(Pod, "web", namespace="default")
+
+    assert station.get().metadata.deletion_grace_period_seconds == 1
+    station.run(5.0)
+    assert not station.exists()
+
+
 def test_a_pod_is_not_over_before_its_last_container(station: Station) -> None:
     """The deadline has passed, but the phase changes only when nothing runs any more."""
     spec = {"activeDeadlineSeconds": 5, "terminationGracePeriodSeconds": 10}
