@@ -1,6 +1,7 @@
 """What new pods lose because its feature is off."""
 
 from engine.api.codec import decode, encode
+from engine.api.pod import Pod
 from engine.apiserver.disabled_fields import without_disabled
 from engine.apiserver.pod_validation import validate_pod_spec
 
@@ -25,6 +26,8 @@ def test_a_projection_of_trust_bundles_is_dropped() -> None:
         }
     )
 
+    assert isinstance(pod, Pod)
+
     (volume,) = encode(without_disabled(pod))["spec"]["volumes"]
 
     assert list(volume["projected"]["sources"]) == [{}, {"configMap": {"name": "c"}}]
@@ -41,6 +44,8 @@ def test_a_variable_from_a_file_has_no_source() -> None:
             "spec": {"containers": [{**CONTAINER, "env": [variable]}]},
         }
     )
+
+    assert isinstance(pod, Pod)
 
     causes = validate_pod_spec(pod.spec, "spec")
 
