@@ -18,10 +18,11 @@ from engine.adapters.podman import exits, processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.disturbing.disturber import undo_records
 from engine.adapters.podman.given import GivenPodman
-from engine.adapters.podman.pod_cgroup import PodCgroups
+from engine.adapters.podman.pod_cgroup import PARENT, PodCgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, marker, memory_folder
 from engine.adapters.podman.service import PodmanService, end_leftover
+from engine.adapters.podman.shared_memory import remove_ownerless
 from engine.adapters.podman.volumes import mounts_folder
 from engine.adapters.rootless.entering import run_root
 from engine.adapters.volumes.images import hide_below
@@ -68,12 +69,12 @@ def kill_pauses(state: Path) -> int:
     return count
 
 
-def kill_containers(state: Path) -> int:
-    """Kill the containers whose monitors (conmon) have their files below *state*; how many.
+def kill_containers(state: Path) -> set[str]:
+    """Kill the containers whose monitors (conmon) have their files below *state*; their pods' ids.
 
     For containers that no Podman knows any more, because the folder with its books is gone.
     """
-    mark, count = f"{state}/".encode(), 0
+    mark, pods = f"{state}/".encode(), set[str]()
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -90,10 +91,11 @@ def kill_containers(state: Path) -> int:
                 os.kill(int(pid), signal.SIGKILL)
             for place in cgroups.values():
                 if "libpod" in str(place):
+                    if place.parent.parent.name == PARENT:
+                        pods.add(place.parent.name)
                     with contextlib.suppress(OSError):
                         place.rmdir()
-        count += 1
-    return count
+    return pods
 
 
 def wipe(state: Path) -> None:
@@ -156,7 +158,7 @@ async def cleanup(
                 await client.close()
                 await service.stop()
     await undo_records(state / "disturbances")
-    kill_containers(state)
+    await PodCgroups().finish(kill_containers(state))
     kill_pauses(state)
     wipe(state)
 
@@ -174,4 +176,5 @@ async def clean_abandoned(folder: Path | None = None) -> list[str]:
             await asyncio.to_thread(clean_slot, Slot(int(path.name)))
             forget(path)
             cleaned.append(record.instance)
+    remove_ownerless()
     return cleaned

@@ -40,6 +40,7 @@ from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox, memor
 from engine.adapters.podman.runtime import PodmanRuntime
 from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
+from engine.adapters.podman.shared_memory import claim
 from engine.adapters.volumes.disks import Disks
 from engine.adapters.volumes.images import missing_tools
 from engine.adapters.volumes.nfs import NfsDriver
@@ -140,7 +141,7 @@ class PodmanHost:
 
     async def _start(self) -> None:
         await clean_abandoned(self.slots)
-        self.state.mkdir(parents=True, exist_ok=True)
+        claim(self.state)
         record = SlotRecord(
             instance=self.instance,
             state=str(self.state),
@@ -245,6 +246,7 @@ class PodmanHost:
         await asyncio.gather(*(runtime.close() for runtime in self.runtimes.values()))
         await self._pulls.close()
         await self._checker.close()
+        self._strategy.close()
         if self.storage is not None:
             await self.storage.close()
         if not self.keeps:
@@ -281,10 +283,9 @@ class PodmanHost:
 
     async def _wait_for_interfaces(self) -> None:
         """Wait until the kernel, in its own time, has taken away the pods' interfaces."""
-        prefix = self.slot.veth_prefix
         for _ in range(INTERFACE_TRIES):
             if not any(
-                name.startswith(prefix) and not name.startswith(link_name(self.slot))
+                name.startswith(self.slot.veth_prefix) and not name.startswith(link_name(self.slot))
                 for _, name in socket.if_nameindex()
             ):
                 return
@@ -311,8 +312,7 @@ class PodmanHost:
             self._own_images.set()
 
     async def _load_missing(self, images: Sequence[Image]) -> None:
-        present = await self.client.get("/images/json") or []
-        known = {found["Id"] for found in present}
+        known = {found["Id"] for found in await self.client.get("/images/json") or []}
         missing = [image for image in images if image.id.removeprefix("sha256:") not in known]
         if missing:
             await self.client.load_image(await asyncio.to_thread(build_archive, missing))

@@ -80,6 +80,9 @@ class Plain:
             for entry in pod.get("Containers") or []
         )
 
+    def close(self) -> None:
+        """Nothing of ours runs for them."""
+
     async def _network(self, owner: Owner, ip: str) -> str:
         """The name of the node's network, made when first asked for."""
         name = f"{owner.instance}-{owner.node}"

@@ -14,6 +14,7 @@ from engine.adapters.podman.specs import resource_limits
 from engine.cri.commands import Resources
 
 CGROUP = Path("/sys/fs/cgroup")
+PARENT = "libpod_parent"
 LAST_TRIES = 60
 TRY_SECONDS = 0.05
 
@@ -92,7 +93,7 @@ def remove_pod_cgroups(pod_id: str, root: Path = CGROUP) -> bool:
 
 def _pod_cgroups(pod_id: str, root: Path) -> Iterator[Path]:
     for hierarchy in [root, *(path for path in root.iterdir() if path.is_dir())]:
-        folder = hierarchy / "libpod_parent" / pod_id
+        folder = hierarchy / PARENT / pod_id
         if folder.is_dir():
             yield folder
 

@@ -96,8 +96,7 @@ class Owner:
 class Sandbox:
     """The namespaces of one pod, whose small files are in *folder*.
 
-    *pause* is the process that holds them (0 if Podman's own does), *parent* the one that waits
-    for it, if it is not a child of ours.
+    *pause* is the process that holds them (0 if Podman's own does).
     """
 
     id: str
@@ -106,7 +105,6 @@ class Sandbox:
     ip: str
     folder: Path
     pause: int = 0
-    parent: int = 0
     host_network: bool = False
     share_process_namespace: bool = False
     host_pid: bool = False
@@ -181,9 +179,9 @@ def digest(state: Path) -> str:
     return hashlib.sha256(str(state).encode()).hexdigest()[:12]
 
 
-def memory_folder(state: Path) -> Path:
+def memory_folder(state: Path, root: Path = SHM) -> Path:
     """Where the instance with its files in *state* has its volumes and small files in memory."""
-    return SHM / f"kubarium-{digest(state)}"
+    return root / f"kubarium-{digest(state)}"
 
 
 def marker(state: Path) -> bytes:

@@ -7,31 +7,24 @@ import asyncio
 import contextlib
 import json
 import os
-import shlex
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
 
-from engine.adapters.network.rtnetlink import route_to_interface
 from engine.adapters.places import largest_group
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.pausing import PauseMaker
 from engine.adapters.podman.records import IP, NAMESPACES, PORTS, SANDBOX_ATTEMPT, Owner, Sandbox
 from engine.cri.commands import CreateSandbox
 from engine.errors import AdapterError
 
-GATEWAY = "169.254.1.1"
-GATEWAY_MAC = "ee:ee:ee:ee:ee:ee"
 SYSCTLS = {
     "net.ipv4.ip_unprivileged_port_start": "0",
     "net.ipv4.ping_group_range": f"0 {largest_group()}",
 }
 SHARED = ("share_process_namespace", "host_pid", "host_ipc")
-PAUSE_SECONDS = 10.0
-NAME = "/proc/sys/kernel/hostname"
 
 
 class SandboxStrategy(Protocol):
@@ -57,6 +50,10 @@ class SandboxStrategy(Protocol):
         """Take over *sandbox*, found in Podman as *pod*; False if it is not usable any more."""
         ...
 
+    def close(self) -> None:
+        """Make no more of them; those there are stay as they are."""
+        ...
+
 
 @attrs.define(eq=False)
 class Routed:
@@ -70,6 +67,7 @@ class Routed:
     interface_prefix: str
     host_network: str = ""
     """What pods of the host's network get, by path, where Podman itself has another one."""
+    _pauses: PauseMaker = attrs.field(factory=PauseMaker, init=False)
 
     async def create(self, command: CreateSandbox, owner: Owner, *, ip: str) -> Sandbox:
         """Start the pause process, wire it up, and make the Podman pod meanwhile."""
@@ -135,71 +133,40 @@ class Routed:
             return False
         return processes.has_marker(sandbox.pause, f"KUBARIUM_SANDBOX={pod['Name']}".encode())
 
+    def close(self) -> None:
+        """End the helper that makes pause processes."""
+        self._pauses.close()
+
     async def _hold(self, command: CreateSandbox, sandbox: Sandbox, owner: Owner) -> None:
         """Start the process that holds the namespaces, with the network inside them."""
-        script = "\n".join(
-            [
-                "set -e",
-                *([] if command.host_network else _network_steps(command, sandbox)),
-                "echo ok",
-                "exec catatonit -P </dev/null >/dev/null 2>&1",
-            ]
-        )
-        kinds = [] if command.host_network else ["--net", "--uts"]
+        kinds = [] if command.host_network else ["net", "uts"]
         if not sandbox.host_ipc:
-            kinds.append("--ipc")
+            kinds.append("ipc")
         if sandbox.share_process_namespace:
-            kinds += ["--pid", "--fork"]
-        environment = {
+            kinds.append("pid")
+        self._pauses.environment = {
             "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/libexec/podman",
             "KUBARIUM_INSTANCE": owner.instance,
             "KUBARIUM_STATE": str(owner.state),
-            "KUBARIUM_SANDBOX": sandbox_name(command, owner),
         }
-        process = subprocess.Popen(  # noqa: S603, ASYNC220 - vfork: back within a millisecond
-            ["unshare", *kinds, "sh", "-c", script],  # noqa: S607
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
+        sandbox.pause = await self._pauses.make(
+            {
+                "kinds": kinds,
+                "hostname": command.hostname,
+                "sysctls": {**SYSCTLS, **command.sysctls},
+                "ip": sandbox.ip,
+                "interface": sandbox.interface,
+                "environment": {"KUBARIUM_SANDBOX": sandbox_name(command, owner)},
+            }
         )
-        sandbox.pause = process.pid
-        assert process.stdout is not None
-        with process.stdout as output:
-            said = await _read_until(output.fileno(), b"ok\n", PAUSE_SECONDS)
-        if not said.endswith(b"ok\n"):
-            raise AdapterError(f"its network: {said.decode(errors='replace').strip()}")
-        if sandbox.share_process_namespace:
-            sandbox.parent, sandbox.pause = process.pid, _child(process.pid)
-        process.returncode = 0  # it is ended by `_release`, not by this object
         (sandbox.folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
-        if not command.host_network:
-            route_to_interface(sandbox.ip, sandbox.interface)
 
     def _release(self, sandbox: Sandbox, owner: Owner) -> None:
         """End the pause process; its namespaces, interface and route go with it."""
         if sandbox.pause:
             processes.kill(sandbox.pause, marker=owner.marker)
-            processes.reap(sandbox.parent)
-            sandbox.pause = sandbox.parent = 0
+            sandbox.pause = 0
         (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
-
-
-def _network_steps(command: CreateSandbox, sandbox: Sandbox) -> list[str]:
-    """The lines of shell that name the pod and wire it up, from inside its namespaces."""
-    name = shlex.quote(command.hostname)
-    sysctls = {**SYSCTLS, **command.sysctls}
-    batch = pod_network(sandbox.ip, sandbox.interface, host=os.getpid())
-    return [
-        # The file is the machine's root's alone; the programs ask the kernel as ours.
-        f"{{ echo {name} >{NAME} || hostname {name}; }} 2>/dev/null || busybox hostname {name}",
-        *(
-            f"echo {shlex.quote(value)} > /proc/sys/{shlex.quote(key.replace('.', '/'))}"
-            for key, value in sysctls.items()
-        ),
-        f"ip -batch - <<'END'\n{batch}END",
-    ]
 
 
 def sandbox_name(command: CreateSandbox, owner: Owner) -> str:
@@ -226,47 +193,3 @@ async def make_pod(
         with contextlib.suppress(PodmanError):
             await client.delete(f"/pods/{name}", force="true", timeout="0")
         raise error from None
-
-
-def pod_network(ip: str, interface: str, *, host: int) -> str:
-    """The `ip -batch` lines that, run inside the pod, make its network.
-
-    *interface* is the other end of the veth pair, in the namespace of process *host*.
-    """
-    return (
-        f"link add eth0 type veth peer name {interface} address {GATEWAY_MAC}"
-        f" netns /proc/{host}/ns/net\n"
-        "link set lo up\n"
-        "link set eth0 up\n"
-        f"addr add {ip}/32 dev eth0\n"
-        f"route add {GATEWAY} dev eth0 scope link\n"
-        f"route add default via {GATEWAY} dev eth0 src {ip}\n"
-        f"neigh add {GATEWAY} lladdr {GATEWAY_MAC} dev eth0 nud permanent\n"
-    )
-
-
-def _child(pid: int) -> int:
-    """The only child of process *pid*."""
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
-
-
-async def _read_until(descriptor: int, end: bytes, seconds: float) -> bytes:
-    """What *descriptor* gives until it ends with *end* or is closed."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[bytes] = loop.create_future()
-    pieces = bytearray()
-    os.set_blocking(descriptor, False)
-
-    def read() -> None:
-        with contextlib.suppress(BlockingIOError):
-            piece = os.read(descriptor, 4096)
-            pieces.extend(piece)
-            if (not piece or pieces.endswith(end)) and not done.done():
-                done.set_result(bytes(pieces))
-
-    loop.add_reader(descriptor, read)
-    try:
-        async with asyncio.timeout(seconds):
-            return await done
-    finally:
-        loop.remove_reader(descriptor)
