@@ -135,11 +135,10 @@ async def test_death_of_the_service_is_told_and_healed(
     await node.expect(events.RuntimeDown)
     node.runtime.submit(cri.SignalContainer(container_id=container.container_id))
     node.runtime.submit(cri.CreateSandbox(pod=pod, hostname="new"))
-    heard = [await node.event() for _ in range(3)]
+    awaited: set[type] = {events.RuntimeUp, events.ContainerExited, events.SandboxReady}
+    while awaited:  # on a busy machine the new service may be late, and be replaced once more
+        awaited.discard(type(await node.event()))
     await host.stop()
-
-    kinds = {type(event) for event in heard}
-    assert kinds == {events.RuntimeUp, events.ContainerExited, events.SandboxReady}
 
 
 async def test_stop_leaves_nothing(tmp_path: Path, preflight: Preflight) -> None:

@@ -71,6 +71,22 @@ def start(
     return harness.wait_for(events.ContainerStarted)
 
 
+def wait_until_it_listens(harness: Harness, started: events.ContainerStarted) -> None:
+    """Ask the demo for its page until it is there: it then listens to signals too."""
+    while True:
+        harness.submit(
+            commands.RunCheck(
+                token="page",
+                container_id=started.container_id,
+                check=commands.HttpCheck(host="", port=8080),
+                timeout=10.0,
+            )
+        )
+        if harness.wait_for(events.CheckFinished).success:
+            return
+        harness.pass_time(0.1)
+
+
 def a_sandbox_has_an_address_and_is_listed(harness: Harness) -> None:
     """What was made is there, with the address that was reported."""
     ready = make_sandbox(harness)
@@ -137,6 +153,7 @@ def an_exit_is_reported_once_with_its_code(harness: Harness) -> None:
 def stopping_lets_a_process_end_by_itself(harness: Harness) -> None:
     """A process that listens to SIGTERM ends with its own code within the grace period."""
     started = start(harness, make_sandbox(harness))
+    wait_until_it_listens(harness, started)
 
     harness.submit(commands.StopContainer(container_id=started.container_id, grace=10.0))
 
