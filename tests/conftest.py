@@ -4,9 +4,14 @@ import os
 from functools import cache
 
 import pytest
+from hypothesis import settings
 
 from engine.adapters.podman.preflight import inspect_host
 from tests.e2e.served import find_kubectls
+
+# An example may take as long as a busy machine needs.
+settings.register_profile("patient", settings(deadline=None))
+settings.load_profile("patient")
 
 
 @cache
