@@ -114,20 +114,24 @@ def _interned(value: dict[str, Any]) -> tuple[FrozenDict[str, Any], bool]:
     parts: dict[str, Any] = {}
     content: list[tuple[str, object]] = []
     is_common = True
+    is_same = True
     for name, part in value.items():
         if isinstance(part, dict):
+            given = part
             part, has_peers = _interned(part)  # noqa: PLW2901 - the frozen one
+            is_same = is_same and part is given
             is_common = is_common and has_peers and not name.startswith(_UNSHARED)
             content.append((name, id(part)))
         else:
             content.append((name, part))
         parts[name] = part
+    frozen = value if isinstance(value, FrozenDict) and is_same else FrozenDict(parts)
     if not is_common:
-        return FrozenDict(parts), False
+        return frozen, False
     key = tuple(content)
     found = _known.pop(key, None)
     if found is None:
-        found = FrozenDict(parts)
+        found = frozen
         if len(_known) >= _KEPT:
             dropped = _known.pop(next(iter(_known)))
             del _shared_sets[id(dropped)]

@@ -14,12 +14,13 @@ from typing import Any
 
 import attrs
 
+from engine.api.frozen import EMPTY, FrozenDict
 from engine.apiserver.errors import BadRequestError
 from engine.apiserver.schema.node import Node
 
 FieldSet = Mapping[str, Any]
 
-_MEMBER: FieldSet = {}
+_MEMBER: FieldSet = EMPTY
 _SELF = "."
 KEYLESS = "k:{}"
 """The element of an item that has none of its list's keys."""
@@ -80,6 +81,8 @@ def union(one: FieldSet, other: FieldSet) -> FieldSet:
 
 def difference(one: FieldSet, other: FieldSet) -> FieldSet:
     """The paths in *one* that are not in *other*."""
+    if not other:
+        return one
     left: dict[str, Any] = {}
     for element, entry in one.items():
         if element not in other:
@@ -277,13 +280,30 @@ def _whole(value: Any, node: Node | None, name: str) -> FieldSet:
     """The set of a value that came or went with all that is in it."""
     if is_leaf(value, node) or not value:
         return _MEMBER
+    is_member = name not in _ALWAYS_THERE
+    if (
+        type(value) is dict
+        and len(value) <= _FLAT
+        and _LEAVES.issuperset(map(type, value.values()))
+    ):
+        return _flat(tuple(value), is_member=is_member)
     below = {
         element: _whole(
             part, _child_of(node, element[2:] if element[0] == "f" else ""), element[2:]
         )
         for element, part in _parts(value, node).items()
     }
-    return _entry(below, is_member=name not in _ALWAYS_THERE)
+    return _entry(below, is_member=is_member)
+
+
+# Maps of plain values look alike in all objects: their sets are made once.
+_LEAVES = frozenset((str, int, float, bool, type(None)))
+_FLAT = 32
+
+
+@lru_cache(maxsize=2048)
+def _flat(names: tuple[str, ...], *, is_member: bool) -> FieldSet:
+    return FrozenDict(_entry({"f:" + name: EMPTY for name in names}, is_member=is_member))
 
 
 def _is_member(entry: FieldSet) -> bool:

@@ -1,6 +1,7 @@
 """Objects in the store: keys, revisions and store errors turned into API errors."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import attrs
@@ -22,7 +23,7 @@ from engine.apiserver.errors import (
 from engine.apiserver.keys import key_of
 from engine.apiserver.request import RequestInfo
 from engine.store.errors import CompactedError, FutureRevisionError, ReadOnlyError
-from engine.store.kv import RangeResult
+from engine.store.kv import RangeResult, prefix_end
 from engine.store.txn import Compare, DeleteRange, Operation, Put
 from engine.store.watchable_store import CRASHED, Store
 from engine.telemetry.trace import Origin, origin_of
@@ -38,6 +39,9 @@ MODIFIED = (
 )
 
 _TOO_LARGE = Cause(field="", message="Too large resource version", reason="ResourceVersionTooLarge")
+
+
+_end_of = lru_cache(maxsize=4096)(prefix_end)
 
 
 def origin_for(request: RequestInfo) -> Origin:
@@ -102,6 +106,11 @@ class ObjectStorage:
         """How often the object has been written; 0 if there is none, 1 if it is new."""
         kv = self.store.get(key_of(resource, namespace, name))
         return 0 if kv is None else kv.version
+
+    def values(self, prefix: bytes) -> list[Any]:
+        """The newest objects whose keys begin with *prefix*, in the order of their keys."""
+        found: list[Any] = self.store.kv.values(prefix, _end_of(prefix))
+        return found
 
     def range(
         self, start: bytes, end: bytes, *, revision: int = 0, limit: int = 0

@@ -8,6 +8,7 @@ from collections import OrderedDict
 import attrs
 
 from engine.api.events import Event, EventSource
+from engine.api.evolution import evolve
 from engine.api.meta import ApiObject, ObjectMeta, ObjectReference
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError
@@ -43,6 +44,13 @@ class EventRecorder:
     keep: int = 4096
     _known: OrderedDict[tuple[str, ...], _Written] = attrs.field(factory=OrderedDict, init=False)
     _correlator: EventCorrelator = attrs.field(factory=EventCorrelator, init=False)
+    _source: EventSource = attrs.field(init=False)
+    # What Events say of the object they are about: several in a row are about the same.
+    _about: tuple[str, str, str] = attrs.field(default=("", "", ""), init=False)
+    _involved: ObjectReference = attrs.field(factory=ObjectReference, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._source = EventSource(component=self.component, host=self.host)
 
     def normal(self, obj: ApiObject, reason: str, message: str, *, field_path: str = "") -> None:
         """Something went as it should."""
@@ -57,6 +65,7 @@ class EventRecorder:
     ) -> None:
         now = Time(float(int(self.client.link.now)))
         about = (obj.KIND, obj.metadata.uid, obj.key)
+        about = self._about = self._about if self._about == about else about
         group = (*about, type_, reason, field_path)
         message, stands_for_group = self._correlator.combined(group, message, now=now)
         known_as = group if stands_for_group else (*group, message)
@@ -88,20 +97,22 @@ class EventRecorder:
         self, obj: ApiObject, type_: str, reason: str, message: str, field_path: str, now: Time
     ) -> Event:
         meta = obj.metadata
+        involved = ObjectReference(
+            kind=obj.KIND,
+            namespace=meta.namespace,
+            name=meta.name,
+            uid=meta.uid,
+            api_version=obj.API_VERSION,
+            resource_version=meta.resource_version,
+            field_path=field_path,
+        )
+        involved = self._involved = self._involved if self._involved == involved else involved
         return Event(
             metadata=ObjectMeta(namespace=meta.namespace or "default"),
-            involved_object=ObjectReference(
-                kind=obj.KIND,
-                namespace=meta.namespace,
-                name=meta.name,
-                uid=meta.uid,
-                api_version=obj.API_VERSION,
-                resource_version=meta.resource_version,
-                field_path=field_path,
-            ),
+            involved_object=involved,
             reason=reason,
             message=message,
-            source=EventSource(component=self.component, host=self.host),
+            source=self._source,
             first_timestamp=now,
             last_timestamp=now,
             count=1,
@@ -112,14 +123,14 @@ class EventRecorder:
 
 
 def _named(event: Event, name: str) -> Event:
-    return attrs.evolve(event, metadata=attrs.evolve(event.metadata, name=name))
+    return evolve(event, metadata=evolve(event.metadata, name=name))
 
 
 def _repeated(event: Event, known: _Written) -> Event:
     """*event* as what was written before, counted up."""
-    meta = attrs.evolve(event.metadata, name=known.name, resource_version=known.version)
-    about = attrs.evolve(event.involved_object, resource_version=known.about_version)
-    return attrs.evolve(
+    meta = evolve(event.metadata, name=known.name, resource_version=known.version)
+    about = evolve(event.involved_object, resource_version=known.about_version)
+    return evolve(
         event,
         metadata=meta,
         involved_object=about,

@@ -80,6 +80,11 @@ class KVStore(Generic[V]):
         head = entry.head
         return head if head.version else None
 
+    def values(self, start: bytes, end: bytes) -> list[V]:
+        """The newest values of the keys in ``[start, end)``, in key order: no more than that."""
+        heads = [entry.head for leaf in self.index.span(start, end) for entry in leaf]
+        return [head.value for head in heads if head.version]
+
     def range(
         self,
         start: bytes,

@@ -9,7 +9,6 @@ from engine.apiserver.errors import ForbiddenError
 from engine.apiserver.keys import prefix_of
 from engine.apiserver.request import RequestInfo
 from engine.apiserver.storage import ObjectStorage
-from engine.store.kv import prefix_end
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +54,15 @@ class Attributes:
 
 
 class Plugin(Protocol):
-    """Changes or refuses writes. Plugins keep no state and see each other's changes in order."""
+    """Changes or refuses writes. Plugins keep no state and see each other's changes in order.
+
+    *kinds* are the classes of the objects it looks at.
+    """
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """``object`` stands for all."""
+        ...
 
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object as it goes on.
@@ -67,7 +74,15 @@ class Plugin(Protocol):
 
 
 class Check(Protocol):
-    """Refuses writes that are valid and complete, and takes note of those that are made."""
+    """Refuses writes that are valid and complete, and takes note of those that are made.
+
+    *kinds* are the classes of the objects it looks at.
+    """
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """``object`` stands for all."""
+        ...
 
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Let the write pass.
@@ -84,5 +99,4 @@ class Check(Protocol):
 
 def objects_in(storage: ObjectStorage, resource: Resource, namespace: str = "") -> list[Any]:
     """All objects of *resource* (in *namespace*, if given), in the order of their names."""
-    prefix = prefix_of(resource, namespace)
-    return [kv.value for kv in storage.range(prefix, prefix_end(prefix)).kvs]
+    return storage.values(prefix_of(resource, namespace))

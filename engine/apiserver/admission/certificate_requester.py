@@ -16,6 +16,8 @@ from engine.apiserver.storage import ObjectStorage
 class CertificateRequester:
     """Writes into a new signing request who asks; nobody can say it for himself."""
 
+    kinds = (CertificateSigningRequest,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The request with the name and groups of its user."""
         del storage

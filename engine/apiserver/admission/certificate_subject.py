@@ -20,6 +20,8 @@ _SIGNER = "kubernetes.io/kube-apiserver-client"
 class CertificateSubjectRestriction:
     """Looks at the organizations that a new request for a client certificate names."""
 
+    kinds = (CertificateSigningRequest,)
+
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Return if the request names none that is reserved.
 

@@ -22,6 +22,8 @@ _CLASSES = SCHEME.resource_of(IngressClass)
 class DefaultIngressClass:
     """Fills in the class of an ingress."""
 
+    kinds = (Ingress,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The ingress with a class, if there is a default; of several the newest."""
         ingress = attributes.obj

@@ -20,6 +20,8 @@ _ADDED = tuple(
 class DefaultTolerationSeconds:
     """Adds the two tolerations where the pod does not already say how long it stays."""
 
+    kinds = (Pod,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The pod with both tolerations."""
         del storage

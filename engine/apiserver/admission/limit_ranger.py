@@ -27,6 +27,8 @@ _RANGES = SCHEME.resource_of(LimitRange)
 class LimitRanger:
     """Applies the limit ranges of a namespace to its pods and claims."""
 
+    kinds = (Pod, PersistentVolumeClaim)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The pod with its default requests and limits."""
         pod = attributes.obj

@@ -19,6 +19,8 @@ _NAMESPACES = SCHEME.resource_of(Namespace)
 class NamespaceLifecycle:
     """Guards namespaces: the immortal ones from deletion, the ending ones from new objects."""
 
+    kinds = (object,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object unchanged, or a refusal."""
         obj, resource = attributes.obj, attributes.resource

@@ -35,6 +35,8 @@ _ALLOWED_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
 class NodeRestriction:
     """Looks at what nodes write; everybody else is none of its business."""
 
+    kinds = (object,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object unchanged, or a refusal."""
         del storage

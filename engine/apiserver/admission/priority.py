@@ -22,6 +22,8 @@ class Priority:
     There is one such default at most.
     """
 
+    kinds = (Pod, PriorityClass)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The pod with its priority."""
         obj = attributes.obj

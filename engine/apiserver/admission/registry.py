@@ -60,10 +60,13 @@ def checks_with(pod_security: PodSecuritySettings) -> tuple[Check, ...]:
 
 @attrs.frozen
 class Admission:
-    """Runs the plugins, one after the other."""
+    """Runs the plugins that look at the kind of object, one after the other."""
 
     plugins: tuple[Plugin, ...] = tuple(ADMISSION.values())
     checks: tuple[Check, ...] = checks_with(PodSecuritySettings())
+    _by_class: dict[type, tuple[tuple[Plugin, ...], tuple[Check, ...]]] = attrs.field(
+        factory=dict, init=False, eq=False, repr=False
+    )
 
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object after all plugins.
@@ -71,7 +74,7 @@ class Admission:
         Raises:
             ApiError: one of them refuses the write.
         """
-        for plugin in self.plugins:
+        for plugin in self._looking_at(attributes.obj)[0]:
             obj = plugin.admit(attributes, storage)
             if obj is not attributes.obj:
                 attributes = evolve(attributes, obj=obj)
@@ -83,11 +86,21 @@ class Admission:
         Raises:
             ApiError: it is refused.
         """
-        for check in self.checks:
+        for check in self._looking_at(attributes.obj)[1]:
             check.check(attributes, storage)
 
     def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Take note of a write that has been made."""
         if not attributes.dry_run:
-            for check in self.checks:
+            for check in self._looking_at(attributes.obj)[1]:
                 check.settle(attributes, storage)
+
+    def _looking_at(self, obj: Any) -> tuple[tuple[Plugin, ...], tuple[Check, ...]]:
+        cls = type(obj)
+        found = self._by_class.get(cls)
+        if found is None:
+            found = self._by_class[cls] = (
+                tuple(plugin for plugin in self.plugins if issubclass(cls, plugin.kinds)),
+                tuple(check for check in self.checks if issubclass(cls, check.kinds)),
+            )
+        return found

@@ -35,6 +35,8 @@ _ENFORCED = {
 class ResourceQuotaCheck:
     """Bounds what the objects of a namespace use together."""
 
+    kinds = (object,)
+
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Refuse what no quota has room for."""
         for quota, delta in _charges(attributes, storage):

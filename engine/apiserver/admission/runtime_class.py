@@ -19,6 +19,8 @@ _CLASSES = SCHEME.resource_of(RuntimeClass)
 class RuntimeClassAdmission:
     """Adds the overhead, the node selector and the tolerations of a pod's runtime class."""
 
+    kinds = (Pod,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The pod as its runtime class has it."""
         pod = attributes.obj

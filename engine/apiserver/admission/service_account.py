@@ -50,6 +50,8 @@ _PROJECTED = freeze(
 class ServiceAccountAdmission:
     """Makes a pod run as an account: names it, gives it pull secrets, mounts its token."""
 
+    kinds = (Pod,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The pod with an account."""
         pod = attributes.obj

@@ -27,6 +27,8 @@ _CLASSES = SCHEME.resource_of(StorageClass)
 class DefaultStorageClass:
     """Gives the default class to claims that name none."""
 
+    kinds = (PersistentVolumeClaim,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The claim with its class, if there is a default; of several the newest."""
         claim = attributes.obj
@@ -53,6 +55,8 @@ class DefaultStorageClass:
 class StorageObjectInUseProtection:
     """Keeps claims and volumes that are deleted while somebody uses them."""
 
+    kinds = (PersistentVolumeClaim, PersistentVolume)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The object with the finalizer that is taken away when it is free."""
         del storage
@@ -66,6 +70,8 @@ class StorageObjectInUseProtection:
 
 class PersistentVolumeClaimResize:
     """Lets claims grow only where their class says that volumes can."""
+
+    kinds = (PersistentVolumeClaim,)
 
     def check(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Refuse what cannot grow."""

@@ -17,6 +17,8 @@ _NOT_READY = Taint(key="node.kubernetes.io/not-ready", effect="NoSchedule")
 class TaintNodesByCondition:
     """Taints new nodes not-ready; node lifecycle takes the taint away."""
 
+    kinds = (Node,)
+
     def admit(self, attributes: Attributes, storage: ObjectStorage) -> Any:
         """The node with the taint."""
         del storage

@@ -210,7 +210,7 @@ def _token_file(
     has_group = pod.spec.security_context is not None and pod.spec.security_context.fs_group
     # Whoever runs the containers must be able to read it, and nobody else.
     shown = PRIVATE_MODE if user is not None or (has_group is not None and has_group) else mode
-    return FileContent(path=str(source["path"]), data=token.encode(), mode=shown, user=user)
+    return FileContent(path=str(source["path"]), data=token, mode=shown, user=user)
 
 
 def common_user(pod: Pod) -> int | None:

@@ -27,7 +27,7 @@ class VolumePendingError(MissingConfigError):
 class Tokens(Protocol):
     """Where service account tokens come from."""
 
-    def token(self, pod: Pod, audience: str, seconds: int) -> str:
+    def token(self, pod: Pod, audience: str, seconds: int) -> bytes:
         """A token for the pod's account, valid for some time yet; MissingConfigError if refused."""
         ...
 

@@ -21,9 +21,9 @@ RETRY_SECONDS = 10.0
 
 @attrs.frozen(kw_only=True)
 class PodToken:
-    """A token and when it was issued and runs out, in epoch seconds."""
+    """A token as it stands in a file, when it was issued and when it runs out, in epoch seconds."""
 
-    text: str
+    data: bytes
     issued_at: float
     expires_at: float
 
@@ -54,7 +54,9 @@ def issuer(client: Client) -> Issuer:
             pod=pod,
         )
         return PodToken(
-            text=issued.token, issued_at=issued.expires - seconds, expires_at=issued.expires
+            data=issued.token.encode(),
+            issued_at=issued.expires - seconds,
+            expires_at=issued.expires,
         )
 
     return issue
@@ -79,7 +81,7 @@ class TokenManager:
     _tokens: dict[Key, PodToken] = attrs.field(factory=dict, init=False)
     _timers: dict[Key, Timer] = attrs.field(factory=dict, init=False)
 
-    def token(self, pod: Pod, audience: str, seconds: int) -> str:
+    def token(self, pod: Pod, audience: str, seconds: int) -> bytes:
         """A token that is not due for renewal; an old one as long as no new one is to be had.
 
         Raises:
@@ -89,17 +91,17 @@ class TokenManager:
         known = self._tokens.get(key)
         now = self.loop.now + self.skew()
         if known is not None and now < known.refresh_at:
-            return known.text
+            return known.data
         try:
             fresh = self.issue(pod, audience, seconds)
         except ApiError as error:
             self._again(key, now + RETRY_SECONDS)
             if known is not None and now < known.expires_at:
-                return known.text
+                return known.data
             raise MissingConfigError(f"failed to fetch token: {error}") from error
         self._tokens[key] = fresh
         self._again(key, fresh.refresh_at)
-        return fresh.text
+        return fresh.data
 
     def forget(self, uid: str) -> None:
         """That pod needs no tokens any more."""

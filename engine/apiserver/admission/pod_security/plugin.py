@@ -4,7 +4,7 @@ Source: k8s.io/pod-security-admission admission, kubernetes v1.34.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -35,6 +35,8 @@ _MOST_PODS_CHECKED = 3000
 @attrs.frozen
 class PodSecurity:
     """Refuses, or warns of, pods that may do more than their namespace allows."""
+
+    kinds: ClassVar[tuple[type, ...]] = (object,)
 
     settings: PodSecuritySettings = PodSecuritySettings()
 

@@ -30,7 +30,9 @@ class Issuing:
             raise UnavailableError("away")
         self.count += 1
         now = self.loop.now
-        return PodToken(text=f"{audience}-{self.count}", issued_at=now, expires_at=now + seconds)
+        return PodToken(
+            data=f"{audience}-{self.count}".encode(), issued_at=now, expires_at=now + seconds
+        )
 
 
 def test_a_token_is_asked_for_once() -> None:
@@ -40,8 +42,8 @@ def test_a_token_is_asked_for_once() -> None:
     first = [issuing.tokens.token(POD, "api", 3600) for _ in range(3)]
     other = issuing.tokens.token(POD, "vault", 3600)
 
-    assert first == ["api-1"] * 3
-    assert other == "vault-2"
+    assert first == [b"api-1"] * 3
+    assert other == b"vault-2"
 
 
 def test_a_token_is_renewed_at_80_percent_of_its_life() -> None:
@@ -54,7 +56,7 @@ def test_a_token_is_renewed_at_80_percent_of_its_life() -> None:
     issuing.loop.run_for(1.0)
 
     assert issuing.renewed == ["uid-1"]
-    assert issuing.tokens.token(POD, "api", 1000) == "api-2"
+    assert issuing.tokens.token(POD, "api", 1000) == b"api-2"
 
 
 def test_an_old_token_serves_while_no_new_one_is_to_be_had() -> None:
@@ -64,6 +66,6 @@ def test_an_old_token_serves_while_no_new_one_is_to_be_had() -> None:
     issuing.is_away = True
     issuing.loop.run_for(850.0)
 
-    assert issuing.tokens.token(POD, "api", 1000) == "api-1"
+    assert issuing.tokens.token(POD, "api", 1000) == b"api-1"
     issuing.loop.run_for(20.0)
     assert len(issuing.renewed) > 1
