@@ -107,7 +107,7 @@ def measurements(pods: int, idle: int) -> Iterator[Measurement]:
     with running(
         "serve", "--runtime", "podman", "--nodes", "2", stdout=subprocess.DEVNULL
     ) as served:
-        wait_for_nodes(3)
+        wait_for_nodes(served, 3)
         deploy()
         looker = Looker()
         scale(looker, 1)
