@@ -187,7 +187,7 @@ class KubariumApp(App[None]):
         """0 shows all namespaces, 1 the first of them, and so on."""
         names = sorted(self.session.objects(Namespace), key=lambda n: (n != "default", n))
         if number > len(names):
-            self.notify(f"there are only {len(names)} namespaces")
+            self.notify(say("there are only {count} namespaces", count=len(names)))
             return
         self._set_namespace(names[number - 1] if number else "")
 
@@ -228,7 +228,7 @@ class KubariumApp(App[None]):
             self.perform("help", [])
         elif resource is None or "list" not in resource.verbs:
             self.notify(
-                f"there is no kind or view {words[0]!r}; :api shows none either, tab completes",
+                say("there is no kind or view {name}; tab completes", name=repr(words[0])),
                 severity="warning", markup=False,
             )  # fmt: skip
         else:

@@ -7,6 +7,7 @@ import attrs
 from engine.api.cron import parse_schedule
 from engine.api.fault_catalogue import CATALOGUE
 from engine.api.kubarium import Fault, FaultStatus, HypothesisResult
+from engine.api.pod import Pod
 from engine.api.wire import Time
 from engine.apiserver.errors import ApiError, NotFoundError
 from engine.client.informer import InformerFactory
@@ -14,7 +15,7 @@ from engine.faults.fault import FaultError, Levers, Recovery, Target
 from engine.faults.hypothesis import Watched
 from engine.faults.registry import FAULTS
 from engine.faults.sequence import Sequence, child, is_over
-from engine.faults.target import resolve, touched
+from engine.faults.target import is_gone, resolve, touched
 from engine.kernel.loop import Timer
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class _Active:
     timers: list[Timer] = attrs.field(factory=list)
     failures: int = 0
     touched: tuple[str, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    look: Timer | None = None
 
 
 @attrs.define(eq=False, repr=False)
@@ -197,6 +200,8 @@ class Injector:
             entry.timers.append(loop.call_later(seconds, self._recover, uid, "its time was over"))
         if entry.watched:
             entry.timers.append(loop.call_later(LOOK_SECONDS, self._check_steady_state, uid))
+        if entry.pods:
+            entry.look = loop.call_later(LOOK_SECONDS, self._check_target, uid)
 
     def _apply(self, entry: _Active) -> float | None:
         """Pull the lever; for how many seconds, or None for until it is deleted."""
@@ -208,6 +213,7 @@ class Injector:
             raise FaultError(f'"{spec.type}" is not a fault; spec.type is one of {known}')
         target = resolve(fault, self.levers)
         entry.touched = touched(target)
+        entry.pods = target.pods
         entry.recovery = apply(fault, target, self.levers)
         if not kind.is_lasting and spec.duration_seconds is None:
             return self._at_once(entry)
@@ -245,6 +251,17 @@ class Injector:
             self.levers.loop.call_later(LOOK_SECONDS, self._check_steady_state, uid)
         )
 
+    def _check_target(self, uid: str) -> None:
+        """A fault of pods ends when the last of them is gone: there is nothing left to break."""
+        entry = self._active.get(uid)
+        if entry is None:
+            return
+        if all(is_gone(pod, self.levers.client) for pod in entry.pods):
+            more = f" and {len(entry.touched) - 3} more" if len(entry.touched) > 3 else ""
+            self._recover(uid, f"its target is gone: {', '.join(entry.touched[:3])}{more}")
+            return
+        entry.look = self.levers.loop.call_later(LOOK_SECONDS, self._check_target, uid)
+
     def _look(self, watched: list[Watched]) -> tuple[HypothesisResult, ...]:
         now = self.levers.loop.now
         return tuple(one.look(self.levers.client, now) for one in watched)
@@ -267,7 +284,7 @@ class Injector:
         entry = self._active.pop(uid, None)
         if entry is None:
             return
-        for timer in entry.timers:
+        for timer in (*entry.timers, *([entry.look] if entry.look is not None else [])):
             timer.cancel()
         if entry.sequence is not None:
             entry.sequence.stop()

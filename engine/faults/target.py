@@ -10,10 +10,23 @@ from engine.api.kubarium import Fault, FaultTarget
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.api.selectors import matches, parse_selector
+from engine.apiserver.errors import ApiError, NotFoundError
+from engine.client.client import Client
 from engine.faults.fault import FaultError, Levers, Target
 from engine.kernel.rng import RandomStreams, Stream
 
 T = TypeVar("T")
+
+
+def is_gone(pod: Pod, client: Client) -> bool:
+    """Whether *pod* is no more, or another has its name. While nobody can tell, it is there."""
+    try:
+        found = client.get(Pod, pod.metadata.name, namespace=pod.metadata.namespace)
+    except NotFoundError:
+        return True
+    except ApiError:
+        return False
+    return found.metadata.uid != pod.metadata.uid
 
 
 def resolve(fault: Fault, levers: Levers) -> Target:

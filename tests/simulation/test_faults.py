@@ -40,6 +40,27 @@ def test_a_fault_is_over_when_its_time_is(cluster: Cluster) -> None:
     assert not cluster.nodes["node-1"].link.is_cut
 
 
+def test_a_fault_ends_when_the_last_of_its_pods_is_gone(cluster: Cluster) -> None:
+    """It says so, and another pod of that name is not what was meant."""
+    for name in ("one", "two"):
+        cluster.apply(make_pod(name))
+    cluster.run_for(5.0)
+    target = FaultTarget(namespace="default", pods=("one", "two"))
+    inject(cluster, "net.delay", target, params=FrozenDict(latency="1s"), duration=600.0)
+    cluster.admin.delete(Pod, "one", namespace="default", grace_period_seconds=0)
+    cluster.run_for(5.0)
+    while_one_is_there = cluster.get(Fault, "test").status.phase
+
+    cluster.admin.delete(Pod, "two", namespace="default", grace_period_seconds=0)
+    cluster.apply(make_pod("two"))
+    cluster.run_for(5.0)
+
+    status = cluster.get(Fault, "test").status
+    assert while_one_is_there == "Active"
+    assert (status.phase, status.is_undone) == ("Recovered", True)
+    assert status.message == "its target is gone: default/one, default/two"
+
+
 def test_deleting_a_fault_undoes_it(cluster: Cluster) -> None:
     """No finalizer keeps it."""
     inject(cluster, "link.cut", FaultTarget(component="scheduler"))

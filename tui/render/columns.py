@@ -1,11 +1,9 @@
 """The columns of each kind, as kubectl names them, with a tone for what needs attention."""
 
-from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from engine.api.apps import Deployment, ReplicaSet
+from engine.api.autoscaling_v2 import HorizontalPodAutoscaler
 from engine.api.batch import CronJob, Job
 from engine.api.core import ConfigMap, Namespace, Secret, Service
 from engine.api.discovery import EndpointSlice
@@ -20,70 +18,14 @@ from engine.api.selectors import format_selector
 from engine.api.stateful import DaemonSet, StatefulSet
 from engine.api.storage import StorageClass, VolumeAttachment
 from tui.render import events as events_
+from tui.render import metrics as metrics_
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
 from tui.render import rollouts, workloads
 from tui.render import storage as storage_
 from tui.render.age import age
+from tui.render.column import AGE, LABELS, NAME, NAMESPACE, Column, col, number
 from tui.render.text import Tone
-
-Value = Callable[[Any, float], str]
-
-
-@attrs.frozen(kw_only=True)
-class Column:
-    """One column: its name, what it shows of an object at a time, its tone, its order.
-
-    *is_wide* columns are shown on request, *is_spare* ones only where there is room.
-    """
-
-    name: str
-    value: Value
-    tone: Callable[[Any], Tone] = lambda _obj: ""
-    sort: Callable[[Any], Any] | None = None
-    is_right: bool = False
-    is_wide: bool = False
-    is_spare: bool = False
-
-    @property
-    def is_elastic(self) -> bool:
-        """Whether this column gives way when there is too little room."""
-        return self.name in ("NAME", "MESSAGE", "IMAGES", "SELECTOR", "OBJECT", "LABELS")
-
-
-def _created(obj: ApiObject) -> float:
-    return -(obj.metadata.creation_timestamp or 0.0)
-
-
-NAME = Column(name="NAME", value=lambda o, _: o.metadata.name, sort=lambda o: o.metadata.name)
-NAMESPACE = Column(
-    name="NAMESPACE",
-    value=lambda o, _: o.metadata.namespace,
-    tone=lambda _: "dim",
-    sort=lambda o: o.metadata.namespace,
-)
-AGE = Column(
-    name="AGE",
-    value=lambda o, now: age(o.metadata.creation_timestamp, now),
-    tone=lambda _: "dim",
-    sort=_created,
-)
-LABELS = Column(
-    name="LABELS",
-    value=lambda o, _: ",".join(f"{k}={v}" for k, v in o.metadata.labels.items()) or "<none>",
-    tone=lambda _: "dim",
-    is_wide=True,
-)
-
-
-def _col(name: str, value: Callable[[Any], str], **more: Any) -> Column:
-    return Column(name=name, value=lambda obj, _now: value(obj), **more)
-
-
-def _number(name: str, value: Callable[[Any], int], **more: Any) -> Column:
-    return Column(
-        name=name, value=lambda obj, _now: str(value(obj)), sort=value, is_right=True, **more
-    )
 
 
 def _pod_restarts(pod: Pod, now: float) -> str:
@@ -139,13 +81,13 @@ def _state_cell(state: Any) -> str:
 
 
 _POD = (
-    _col(
+    col(
         "READY",
         lambda pod: "{}/{}".format(*pods_.ready_counts(pod)),
         tone=_ready_tone,
         sort=pods_.ready_counts,
     ),
-    _col("STATUS", lambda pod: _state_cell(pods_.pod_state(pod)), tone=_pod_tone,
+    col("STATUS", lambda pod: _state_cell(pods_.pod_state(pod)), tone=_pod_tone,
          sort=pods_.status_word),
     Column(
         name="RESTARTS",
@@ -154,147 +96,147 @@ _POD = (
         is_right=True,
         tone=lambda pod: "wait" if pods_.restarts(pod) else "dim",
     ),
-    _col("IP", lambda pod: pod.status.pod_ip or "<none>", is_spare=True, tone=lambda _: "dim"),
-    _col("NODE", lambda pod: pod.spec.node_name or "<none>", sort=lambda p: p.spec.node_name),
-    _col("TAG", pods_.tag, is_spare=True, tone=lambda _: "info", sort=pods_.tag),
+    col("IP", lambda pod: pod.status.pod_ip or "<none>", is_spare=True, tone=lambda _: "dim"),
+    col("NODE", lambda pod: pod.spec.node_name or "<none>", sort=lambda p: p.spec.node_name),
+    col("TAG", pods_.tag, is_spare=True, tone=lambda _: "info", sort=pods_.tag),
     AGE,
-    _col("READINESS GATES", lambda _: "<none>", is_wide=True),
+    col("READINESS GATES", lambda _: "<none>", is_wide=True),
 )  # fmt: skip
 
 _NODE = (
-    _col(
+    col(
         "STATUS",
         lambda node: f"{nodes_.node_state(node).symbol} {nodes_.status_word(node)}",
         tone=lambda node: nodes_.node_state(node).tone,
         sort=nodes_.status_word,
     ),
-    _col("ROLES", nodes_.roles, sort=nodes_.roles),
-    _col("VERSION", lambda n: getattr(n.status.node_info, "kubelet_version", ""), is_spare=True),
-    _col("INTERNAL-IP", nodes_.address, is_spare=True, tone=lambda _: "dim"),
-    _col("TAINTS", lambda n: nodes_.taints(n) or "<none>",
+    col("ROLES", nodes_.roles, sort=nodes_.roles),
+    col("VERSION", lambda n: getattr(n.status.node_info, "kubelet_version", ""), is_spare=True),
+    col("INTERNAL-IP", nodes_.address, is_spare=True, tone=lambda _: "dim"),
+    col("TAINTS", lambda n: nodes_.taints(n) or "<none>",
          tone=lambda n: "wait" if n.spec.taints else "dim"),
     AGE,
-    _col("OS-IMAGE", lambda n: n.status.node_info.os_image if n.status.node_info else "",
+    col("OS-IMAGE", lambda n: n.status.node_info.os_image if n.status.node_info else "",
          is_wide=True),
-    _col("CONTAINER-RUNTIME", is_wide=True,
+    col("CONTAINER-RUNTIME", is_wide=True,
          value=lambda n: getattr(n.status.node_info, "container_runtime_version", "")),
 )  # fmt: skip
 
 _DEPLOYMENT = (
-    _col(
+    col(
         "READY",
         lambda d: f"{d.status.ready_replicas}/{rollouts.wanted(d)}",
         tone=lambda d: _replica_tone(d.status.ready_replicas, rollouts.wanted(d)),
         sort=lambda d: d.status.ready_replicas,
     ),
-    _number("UP-TO-DATE", lambda d: d.status.updated_replicas),
-    _number("AVAILABLE", lambda d: d.status.available_replicas, is_spare=True),
-    _col(
+    number("UP-TO-DATE", lambda d: d.status.updated_replicas),
+    number("AVAILABLE", lambda d: d.status.available_replicas, is_spare=True),
+    col(
         "ROLLOUT",
         lambda d: _state_cell(rollouts.rollout_state(d)),
         tone=lambda d: rollouts.rollout_state(d).tone,
         sort=lambda d: rollouts.rollout_state(d).word,
     ),
-    _col("TAG", rollouts.tag_of, tone=lambda _: "info", sort=rollouts.tag_of),
-    _col("STRATEGY", _strategy, is_spare=True, tone=lambda _: "dim"),
+    col("TAG", rollouts.tag_of, tone=lambda _: "info", sort=rollouts.tag_of),
+    col("STRATEGY", _strategy, is_spare=True, tone=lambda _: "dim"),
     AGE,
-    _col("IMAGES", rollouts.images, is_wide=True),
-    _col("SELECTOR", lambda d: format_selector(d.spec.selector), is_wide=True),
+    col("IMAGES", rollouts.images, is_wide=True),
+    col("SELECTOR", lambda d: format_selector(d.spec.selector), is_wide=True),
 )
 
 _REPLICA_SET = (
-    _number("DESIRED", lambda r: 1 if r.spec.replicas is None else r.spec.replicas),
-    _number("CURRENT", lambda r: r.status.replicas),
-    _number("READY", lambda r: r.status.ready_replicas),
-    _number("REVISION", rollouts.revision_of),
-    _col("TAG", rollouts.tag_of, tone=lambda _: "info", sort=rollouts.tag_of),
+    number("DESIRED", lambda r: 1 if r.spec.replicas is None else r.spec.replicas),
+    number("CURRENT", lambda r: r.status.replicas),
+    number("READY", lambda r: r.status.ready_replicas),
+    number("REVISION", rollouts.revision_of),
+    col("TAG", rollouts.tag_of, tone=lambda _: "info", sort=rollouts.tag_of),
     AGE,
-    _col("IMAGES", rollouts.images, is_wide=True),
+    col("IMAGES", rollouts.images, is_wide=True),
 )
 
 _STATEFUL_SET = (
-    _col(
+    col(
         "READY",
         lambda s: f"{s.status.ready_replicas}/{workloads.wanted(s)}",
         tone=lambda s: _replica_tone(s.status.ready_replicas, workloads.wanted(s)),
         sort=lambda s: s.status.ready_replicas,
     ),
-    _number("UP-TO-DATE", lambda s: s.status.updated_replicas),
-    _col(
+    number("UP-TO-DATE", lambda s: s.status.updated_replicas),
+    col(
         "UPDATE",
         lambda s: _state_cell(workloads.update_state(s)),
         tone=lambda s: workloads.update_state(s).tone,
         sort=lambda s: workloads.update_state(s).word,
     ),
-    _col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
+    col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
     AGE,
-    _col("IMAGES", workloads.images, is_wide=True),
+    col("IMAGES", workloads.images, is_wide=True),
 )
 
 _DAEMON_SET = (
-    _number("DESIRED", lambda d: d.status.desired_number_scheduled),
-    _number("CURRENT", lambda d: d.status.current_number_scheduled, is_spare=True),
-    _number(
+    number("DESIRED", lambda d: d.status.desired_number_scheduled),
+    number("CURRENT", lambda d: d.status.current_number_scheduled, is_spare=True),
+    number(
         "READY",
         lambda d: d.status.number_ready,
         tone=lambda d: _replica_tone(d.status.number_ready, d.status.desired_number_scheduled),
     ),
-    _number("UP-TO-DATE", lambda d: d.status.updated_number_scheduled),
-    _number("AVAILABLE", lambda d: d.status.number_available, is_spare=True),
-    _col(
+    number("UP-TO-DATE", lambda d: d.status.updated_number_scheduled),
+    number("AVAILABLE", lambda d: d.status.number_available, is_spare=True),
+    col(
         "UPDATE",
         lambda d: _state_cell(workloads.update_state(d)),
         tone=lambda d: workloads.update_state(d).tone,
         sort=lambda d: workloads.update_state(d).word,
     ),
-    _col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
+    col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
     AGE,
-    _col("IMAGES", workloads.images, is_wide=True),
+    col("IMAGES", workloads.images, is_wide=True),
 )
 
 _REPLICATION_CONTROLLER = (
-    _number("DESIRED", workloads.wanted),
-    _number("CURRENT", lambda r: r.status.replicas),
-    _number("READY", lambda r: r.status.ready_replicas),
-    _col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
+    number("DESIRED", workloads.wanted),
+    number("CURRENT", lambda r: r.status.replicas),
+    number("READY", lambda r: r.status.ready_replicas),
+    col("TAG", workloads.tag_of, tone=lambda _: "info", sort=workloads.tag_of),
     AGE,
-    _col("IMAGES", workloads.images, is_wide=True),
+    col("IMAGES", workloads.images, is_wide=True),
 )
 
 _JOB = (
-    _col(
+    col(
         "STATUS",
         lambda j: _state_cell(workloads.job_state(j)),
         tone=lambda j: workloads.job_state(j).tone,
         sort=lambda j: workloads.job_state(j).word,
     ),
-    _col("COMPLETIONS", workloads.completions, sort=lambda j: j.status.succeeded),
-    _number("FAILED", lambda j: j.status.failed, is_spare=True,
+    col("COMPLETIONS", workloads.completions, sort=lambda j: j.status.succeeded),
+    number("FAILED", lambda j: j.status.failed, is_spare=True,
             tone=lambda j: "wait" if j.status.failed else "dim"),
     Column(name="DURATION", value=workloads.job_duration, tone=lambda _: "dim"),
     AGE,
-    _col("IMAGES", workloads.images, is_wide=True),
+    col("IMAGES", workloads.images, is_wide=True),
 )  # fmt: skip
 
 _CRON_JOB = (
-    _col("SCHEDULE", lambda c: c.spec.schedule, tone=lambda _: "info"),
-    _col("TIMEZONE", lambda c: c.spec.time_zone or "<none>", is_spare=True, tone=lambda _: "dim"),
-    _col("SUSPEND", lambda c: str(bool(c.spec.suspend)),
+    col("SCHEDULE", lambda c: c.spec.schedule, tone=lambda _: "info"),
+    col("TIMEZONE", lambda c: c.spec.time_zone or "<none>", is_spare=True, tone=lambda _: "dim"),
+    col("SUSPEND", lambda c: str(bool(c.spec.suspend)),
          tone=lambda c: "wait" if c.spec.suspend else ""),
-    _number("ACTIVE", lambda c: len(c.status.active)),
+    number("ACTIVE", lambda c: len(c.status.active)),
     Column(name="LAST SCHEDULE", value=workloads.cron_last,
            sort=lambda c: -(c.status.last_schedule_time or 0.0)),
     AGE,
 )  # fmt: skip
 
 _SERVICE = (
-    _col("TYPE", lambda s: s.spec.type or "ClusterIP", sort=lambda s: s.spec.type),
-    _col("CLUSTER-IP", lambda s: s.spec.cluster_ip or "<none>"),
-    _col("EXTERNAL-IP", is_spare=True, value=_external,
+    col("TYPE", lambda s: s.spec.type or "ClusterIP", sort=lambda s: s.spec.type),
+    col("CLUSTER-IP", lambda s: s.spec.cluster_ip or "<none>"),
+    col("EXTERNAL-IP", is_spare=True, value=_external,
          tone=lambda _: "dim"),
-    _col("PORT(S)", _ports, tone=lambda _: "info"),
+    col("PORT(S)", _ports, tone=lambda _: "info"),
     AGE,
-    _col("SELECTOR", lambda s: ",".join(f"{k}={v}" for k, v in s.spec.selector.items())
+    col("SELECTOR", lambda s: ",".join(f"{k}={v}" for k, v in s.spec.selector.items())
          or "<none>", is_wide=True),
 )  # fmt: skip
 
@@ -305,64 +247,40 @@ _EVENT = (
         tone=lambda _: "dim",
         sort=events_.last_seen,
     ),
-    _col(
+    col(
         "TYPE",
         lambda e: f"{events_.symbol(e)[0]} {e.type}",
         tone=lambda e: events_.symbol(e)[1],
         sort=lambda e: e.type,
     ),
-    _col("REASON", lambda e: e.reason, sort=lambda e: e.reason,
+    col("REASON", lambda e: e.reason, sort=lambda e: e.reason,
          tone=lambda e: "info" if e.type != "Warning" else events_.symbol(e)[1]),
-    _col("OBJECT", events_.about, sort=events_.about),
-    _number("COUNT", lambda e: max(e.count, 1), tone=lambda e: "wait" if e.count > 1 else "dim"),
-    _col("MESSAGE", lambda e: e.message.replace("\n", " "), tone=lambda _: "dim"),
+    col("OBJECT", events_.about, sort=events_.about),
+    number("COUNT", lambda e: max(e.count, 1), tone=lambda e: "wait" if e.count > 1 else "dim"),
+    col("MESSAGE", lambda e: e.message.replace("\n", " "), tone=lambda _: "dim"),
 )  # fmt: skip
 
 _NAMESPACE = (
-    _col("STATUS", lambda n: n.status.phase or "Active",
+    col("STATUS", lambda n: n.status.phase or "Active",
          tone=lambda n: "ok" if n.status.phase in ("", "Active") else "wait"),
     AGE,
 )  # fmt: skip
 
 _SLICE = (
-    _col("ADDRESSTYPE", lambda s: s.address_type),
-    _col("PORTS", lambda s: ",".join(str(p.port) for p in s.ports) or "<unset>"),
-    _col("ENDPOINTS", lambda s: ",".join(a for e in s.endpoints for a in e.addresses) or "<unset>"),
+    col("ADDRESSTYPE", lambda s: s.address_type),
+    col("PORTS", lambda s: ",".join(str(p.port) for p in s.ports) or "<unset>"),
+    col("ENDPOINTS", lambda s: ",".join(a for e in s.endpoints for a in e.addresses) or "<unset>"),
     AGE,
 )
 
-_VOLUME = (
-    _col("STATUS", storage_.phase_text, tone=lambda v: storage_.phase(v).tone),
-    _col("CAPACITY", lambda v: v.spec.capacity.get("storage", ""), is_right=True),
-    _col("ACCESS", lambda v: storage_.access(v.spec.access_modes)),
-    _col("CLAIM", storage_.claim_of, tone=lambda _: "info"),
-    _col("CLASS", lambda v: v.spec.storage_class_name),
-    _col("RECLAIM", lambda v: v.spec.persistent_volume_reclaim_policy, is_spare=True),
-    AGE,
-)  # fmt: skip
-_CLAIM = (
-    _col("STATUS", storage_.phase_text, tone=lambda c: storage_.phase(c).tone),
-    _col("CAPACITY", lambda c: c.status.capacity.get("storage", ""), is_right=True),
-    _col("ACCESS", lambda c: storage_.access(c.status.access_modes or c.spec.access_modes)),
-    _col("CLASS", lambda c: c.spec.storage_class_name or ""),
-    _col("VOLUME", lambda c: c.spec.volume_name, tone=lambda _: "dim", is_spare=True),
-    AGE,
-)  # fmt: skip
-_CLASS = (
-    _col("PROVISIONER", lambda c: c.provisioner, tone=lambda _: "info"),
-    _col("RECLAIM", lambda c: c.reclaim_policy or "Delete"),
-    _col("BINDING", lambda c: c.volume_binding_mode or "Immediate"),
-    _col("EXPANSION", lambda c: str(bool(c.allow_volume_expansion)), is_spare=True),
+_AUTOSCALER = (
+    col("REFERENCE", metrics_.reference, sort=metrics_.reference),
+    col("TARGETS", metrics_.targets, tone=lambda h: metrics_.replicas_state(h).tone),
+    number("MINPODS", metrics_.least, is_spare=True),
+    number("MAXPODS", lambda h: h.spec.max_replicas, is_spare=True),
+    number("REPLICAS", lambda h: h.status.current_replicas),
     AGE,
 )
-_ATTACHMENT = (
-    _col("STATUS", lambda a: " ".join(storage_.attached(a)[:2]),
-         tone=lambda a: storage_.attached(a).tone),
-    _col("VOLUME", lambda a: a.spec.source.persistent_volume_name or ""),
-    _col("NODE", lambda a: a.spec.node_name, tone=lambda _: "info"),
-    _col("ATTACHER", lambda a: a.spec.attacher, is_spare=True),
-    AGE,
-)  # fmt: skip
 
 _COLUMNS: dict[type[ApiObject], tuple[Column, ...]] = {
     Pod: _POD,
@@ -378,12 +296,13 @@ _COLUMNS: dict[type[ApiObject], tuple[Column, ...]] = {
     Event: _EVENT,
     Namespace: _NAMESPACE,
     EndpointSlice: _SLICE,
-    ConfigMap: (_number("DATA", lambda c: len(c.data) + len(c.binary_data)), AGE),
-    PersistentVolume: _VOLUME,
-    PersistentVolumeClaim: _CLAIM,
-    StorageClass: _CLASS,
-    VolumeAttachment: _ATTACHMENT,
-    Secret: (_col("TYPE", lambda s: s.type), _number("DATA", lambda s: len(s.data)), AGE),
+    ConfigMap: (number("DATA", lambda c: len(c.data) + len(c.binary_data)), AGE),
+    PersistentVolume: storage_.VOLUME,
+    PersistentVolumeClaim: storage_.CLAIM,
+    StorageClass: storage_.CLASS,
+    VolumeAttachment: storage_.ATTACHMENT,
+    HorizontalPodAutoscaler: _AUTOSCALER,
+    Secret: (col("TYPE", lambda s: s.type), number("DATA", lambda s: len(s.data)), AGE),
 }
 
 

@@ -6,7 +6,7 @@ from engine.api.fault_catalogue import CATALOGUE
 from engine.api.fault_kind import FaultKind
 from engine.api.kubarium import Fault, Invariant
 from tui.language import say
-from tui.render.columns import AGE, NAME, Column
+from tui.render.column import AGE, NAME, Column
 from tui.render.text import Line, Span, State, fit
 
 _STATES = {
@@ -133,7 +133,7 @@ def kind_lines(kind: FaultKind, cells: int) -> list[Line]:
         lines.append(
             [
                 Span(f"{parameter.name}{default}  ", "accent"),
-                Span(fit(parameter.help, max(0, cells - 24)).rstrip(), "dim"),
+                Span(fit(say(parameter.help), max(0, cells - 24)).rstrip(), "dim"),
             ]
         )
     return lines

@@ -1,8 +1,7 @@
 """Use of CPU and memory, and autoscalers: what they see, what they want, and why."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from engine.api.autoscaling_v2 import (
     HorizontalPodAutoscaler,
@@ -12,13 +11,12 @@ from engine.api.autoscaling_v2 import (
 )
 from engine.api.kubarium import UsageSeries
 from engine.api.meta import condition_of
-from engine.api.metrics import NodeMetrics, PodMetrics
-from engine.api.quantity import parse, parse_int, parse_millis
+from engine.api.quantity import parse
+from tui.language import say
 from tui.render.age import age
-from tui.render.columns import NAME, NAMESPACE, Column
-from tui.render.load import sparkline
-from tui.render.nodes import cores, size
+from tui.render.column import NAME, Column
 from tui.render.text import Line, Span, State, bar, fit, plural
+from tui.render.usage import sum_of, usage_lines
 
 _FIELDS = {
     "Resource": "resource",
@@ -117,11 +115,13 @@ def targets(hpa: HorizontalPodAutoscaler) -> str:
     return ", ".join(found) or "-"
 
 
-def _least(hpa: HorizontalPodAutoscaler) -> int:
+def least(hpa: HorizontalPodAutoscaler) -> int:
+    """The fewest replicas that it keeps."""
     return 1 if hpa.spec.min_replicas is None else hpa.spec.min_replicas
 
 
-def _reference(hpa: HorizontalPodAutoscaler) -> str:
+def reference(hpa: HorizontalPodAutoscaler) -> str:
+    """What it scales: ``Deployment/web``."""
     ref = hpa.spec.scale_target_ref
     return f"{ref.kind}/{ref.name}"
 
@@ -139,10 +139,10 @@ AUTOSCALERS: tuple[Column, ...] = (
         sort=_state_text,
     ),
     NAME,
-    Column(name="TARGET", value=lambda h, _: _reference(h), sort=_reference),
+    Column(name="TARGET", value=lambda h, _: reference(h), sort=reference),
     Column(name="METRICS NOW/WANTED", value=lambda h, _: targets(h)),
     Column(
-        name="MIN", value=lambda h, _: str(_least(h)), is_right=True, is_spare=True,
+        name="MIN", value=lambda h, _: str(least(h)), is_right=True, is_spare=True,
     ),
     Column(name="MAX", value=lambda h, _: str(h.spec.max_replicas), is_right=True, is_spare=True),
     Column(
@@ -165,15 +165,22 @@ def autoscaler_lines(
 ) -> list[Line]:
     """Current, target, wanted, and why; what the pods used; the last steps it took (*wishes*)."""
     state = replicas_state(hpa)
-    least = _least(hpa)
+    fewest = least(hpa)
     lines: list[Line] = [
         [
             Span(f"{state.symbol} {state.word}", state.tone, is_bold=True),
-            Span(f"  {_reference(hpa)} has {hpa.status.current_replicas}, wanted are "),
-            Span(str(hpa.status.desired_replicas), "accent", is_bold=True),
-            Span(f", {least} to {hpa.spec.max_replicas}", "dim"),
+            Span(
+                "  "
+                + say(
+                    "{name} has {now}, wanted are",
+                    name=reference(hpa),
+                    now=hpa.status.current_replicas,
+                )
+            ),
+            Span(f" {hpa.status.desired_replicas}", "accent", is_bold=True),
+            Span(", " + say("{low} to {high}", low=fewest, high=hpa.spec.max_replicas), "dim"),
         ],
-        [*_replica_line(hpa, least), Span(_since(hpa, now), "dim")],
+        [*_replica_line(hpa, fewest), Span(_since(hpa, now), "dim")],
         [],
     ]
     for place, spec in enumerate(hpa.spec.metrics):
@@ -188,9 +195,9 @@ def autoscaler_lines(
         for number, text in enumerate(said):
             lines.append([Span(head if not number else " " * len(head), tone), Span(text)])
     if usage:
-        lines += [[], *usage_lines(_sum_of(usage), cells, title=f"{plural(len(usage), 'pod')}: ")]
+        lines += [[], *usage_lines(sum_of(usage), cells, title=f"{plural(len(usage), 'pod')}: ")]
     if wishes:
-        lines += [[], [Span("What it did", "title", is_bold=True)]]
+        lines += [[], [Span(say("What it did"), "title", is_bold=True)]]
         for text in wishes:
             first, *rest = textwrap.wrap(text, max(20, cells - 2)) or [""]
             lines += [[Span(f"  {first}")], *[[Span(f"    {more}", "dim")] for more in rest]]
@@ -199,10 +206,10 @@ def autoscaler_lines(
 
 def _since(hpa: HorizontalPodAutoscaler, now: float) -> str:
     last = hpa.status.last_scale_time
-    return "" if last is None else f"  scaled {age(last, now)} ago"
+    return "" if last is None else "  " + say("scaled {age} ago", age=age(last, now))
 
 
-def _replica_line(hpa: HorizontalPodAutoscaler, least: int) -> Line:
+def _replica_line(hpa: HorizontalPodAutoscaler, fewest: int) -> Line:
     """One square for each replica there may be: running, wanted, possible."""
     most = min(hpa.spec.max_replicas, 60)
     now, wanted = hpa.status.current_replicas, hpa.status.desired_replicas
@@ -214,8 +221,8 @@ def _replica_line(hpa: HorizontalPodAutoscaler, least: int) -> Line:
         elif number <= wanted:
             line.append(Span("▣", "info"))
         else:
-            line.append(Span("□" if number > least else "▢", "faint"))
-    words = "  ■ there  ▣ coming  ◪ going  □ possible"
+            line.append(Span("□" if number > fewest else "▢", "faint"))
+    words = "  " + say("■ there  ▣ coming  ◪ going  □ possible")
     return [*line, Span(words, "faint")]
 
 
@@ -238,150 +245,4 @@ def _metric_line(hpa: HorizontalPodAutoscaler, place: int, spec: MetricSpec, cel
 
 def _source(spec: MetricSpec) -> MetricSource | None:
     found: MetricSource | None = getattr(spec, _FIELDS.get(spec.type, "resource"))
-    return found
-
-
-# Use
-
-
-def pod_use(metrics: PodMetrics) -> tuple[int, int]:
-    """Millicores and bytes of all containers."""
-    cpu = sum(parse_millis(one.usage.get("cpu", "0")) for one in metrics.containers)
-    return cpu, sum(parse_int(one.usage.get("memory", "0")) for one in metrics.containers)
-
-
-def node_use(metrics: NodeMetrics) -> tuple[int, int]:
-    """Millicores and bytes."""
-    return parse_millis(metrics.usage.get("cpu", "0")), parse_int(metrics.usage.get("memory", "0"))
-
-
-Use = Mapping[str, tuple[int, int]]
-"""By key: millicores and bytes."""
-
-
-def use_columns(use: Use) -> tuple[Column, ...]:
-    """CPU and memory of pods or nodes, from *use*, which may change."""
-
-    def cpu(obj: Any) -> int:
-        return use.get(obj.key, (-1, -1))[0]
-
-    def memory(obj: Any) -> int:
-        return use.get(obj.key, (-1, -1))[1]
-
-    return (
-        Column(
-            name="CPU",
-            value=lambda obj, _: "-" if cpu(obj) < 0 else f"{cpu(obj)}m",
-            sort=cpu,
-            is_right=True,
-            is_spare=True,
-        ),
-        Column(
-            name="MEM",
-            value=lambda obj, _: "-" if memory(obj) < 0 else size(memory(obj)),
-            sort=memory,
-            is_right=True,
-            is_spare=True,
-        ),
-    )
-
-
-def _use_of(obj: Any) -> tuple[int, int]:
-    return pod_use(obj) if isinstance(obj, PodMetrics) else node_use(obj)
-
-
-def _columns(*first: Column) -> tuple[Column, ...]:
-    return (
-        *first,
-        NAME,
-        Column(
-            name="CPU",
-            value=lambda m, _: f"{_use_of(m)[0]}m",
-            sort=lambda m: _use_of(m)[0],
-            is_right=True,
-        ),
-        Column(
-            name="MEMORY",
-            value=lambda m, _: size(_use_of(m)[1]),
-            sort=lambda m: _use_of(m)[1],
-            is_right=True,
-        ),
-        Column(
-            name="MEASURED",
-            value=lambda m, now: age(m.timestamp, now),
-            tone=lambda _: "dim",
-            is_right=True,
-            is_spare=True,
-        ),
-    )
-
-
-PODS = _columns(NAMESPACE)
-NODES = _columns()
-
-
-def usage_lines(status: Mapping[str, Any], cells: int, *, title: str = "") -> list[Line]:
-    """CPU and memory as sparklines: the last minutes, and before that."""
-    lines: list[Line] = []
-    recent = status.get("recent") or {}
-    room = max(8, min(60, cells - 34))
-    minutes = len(recent.get("cpu") or ()) * float(recent.get("seconds") or 0) / 60
-    if not recent.get("cpu"):
-        return [[Span(f"{title}nothing was measured yet", "faint")]]
-    for name, unit in (("cpu", _cores), ("memory", size)):
-        values = [float(value) for value in recent[name]]
-        lines.append(
-            [
-                Span(fit(name, 8), "", is_bold=True),
-                Span(sparkline(values, room), "ok" if name == "cpu" else "info"),
-                Span(f" {unit(int(values[-1]))}", "", is_bold=True),
-                Span(f"  most {unit(int(max(values)))}", "dim"),
-            ]
-        )
-    lines.insert(0, [Span(f"{title}the last {minutes:.0f} min", "title", is_bold=True)])
-    earlier = status.get("earlier") or {}
-    if len(earlier.get("cpu") or ()) > 1:
-        hours = len(earlier["cpu"]) * float(earlier["seconds"]) / 3600
-        values = [float(value) for value in earlier["cpu"]]
-        lines.append(
-            [
-                Span(fit(f"{hours:.1f} h", 8), "dim"),
-                Span(sparkline(values, room), "faint"),
-                Span(f"  cpu, most {_cores(int(max(values)))}", "dim"),
-            ]
-        )
-    for container, series in sorted((status.get("containers") or {}).items()):
-        if len(status.get("containers") or {}) > 1 and series.get("cpu"):
-            values = [float(value) for value in series["cpu"]]
-            lines.append(
-                [
-                    Span(fit(container, 8), "dim"),
-                    Span(sparkline(values, room), "faint"),
-                    Span(f" {_cores(int(values[-1]))}", "dim"),
-                ]
-            )
-    return lines
-
-
-def _cores(millis: int) -> str:
-    return f"{millis}m" if millis < 1000 else cores(millis)
-
-
-def _sum_of(usage: Sequence[UsageSeries]) -> dict[str, Any]:
-    """Several histories as one; they end at the same time."""
-    found: dict[str, Any] = {}
-    for part in ("recent",):
-        series = [one.status.get(part) or {} for one in usage]
-        length = max((len(one.get("cpu") or ()) for one in series), default=0)
-        summed: dict[str, Any] = {
-            "seconds": max((float(one.get("seconds") or 0) for one in series), default=0.0)
-        }
-        for name in ("cpu", "memory"):
-            total = [0] * length
-            for one in series:
-                values = one.get(name) or ()
-                for place, value in enumerate(values):
-                    total[length - len(values) + place] += value
-            summed[name] = total
-        found[part] = summed
     return found

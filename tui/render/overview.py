@@ -8,6 +8,7 @@ from engine.api.discovery import EndpointSlice
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
 from tui.render import rollouts
@@ -29,9 +30,9 @@ def rollout_lines(
         left = [
             Span(f"{state.symbol} ", state.tone, is_bold=True),
             Span(deployment.metadata.name, "", is_bold=True),
-            Span(f"  {state.word}", state.tone),
+            Span(f"  {say(state.word)}", state.tone),
         ]
-        ready = f"{deployment.status.ready_replicas}/{rollouts.wanted(deployment)} ready"
+        ready = f"{deployment.status.ready_replicas}/{rollouts.wanted(deployment)} {say('ready')}"
         lines.append(between(left, [Span(ready, "dim")], cells))
         legend = rollouts.legend(deployment, own)
         length = sum(len(span.text) for span in legend)
@@ -40,7 +41,7 @@ def rollout_lines(
             between([Span("  "), *rollouts.rollout_bar(deployment, own, room)], legend, cells)
         )
     if not lines:
-        lines.append([Span("no deployments yet", "faint")])
+        lines.append([Span(say("no deployments yet"), "faint")])
     return lines[: max(count, 0)]
 
 
@@ -77,7 +78,7 @@ def service_lines(
             Span(f"  {service.spec.cluster_ip}", "dim"),
             Span(f"  {ports}", "info"),
         ]
-        lines.append(between(left, [Span(f"{ready}/{total} endpoints", tone)], cells))
+        lines.append(between(left, [Span(f"{ready}/{total} {say('endpoints')}", tone)], cells))
     return lines
 
 
@@ -88,16 +89,16 @@ def summary(obj: ApiObject | None, pods: Mapping[str, Pod], now: float, cells: i
         ready, total = pods_.ready_counts(obj)
         image = obj.spec.containers[0].image if obj.spec.containers else ""
         words = [
-            f"{ready}/{total} ready",
+            f"{ready}/{total} {say('ready')}",
             plural(pods_.restarts(obj), "restart"),
-            obj.status.pod_ip or "no address yet",
-            obj.spec.node_name or "no node yet",
+            obj.status.pod_ip or say("no address yet"),
+            obj.spec.node_name or say("no node yet"),
             image,
         ]
         left = [
             Span(f" {state.symbol} ", state.tone, is_bold=True),
             Span(f"pod/{obj.metadata.name}", "", is_bold=True),
-            Span(f"  {state.word}  ", state.tone),
+            Span(f"  {say(state.word)}  ", state.tone),
             Span(" · ".join(words), "dim"),
         ]
     elif isinstance(obj, Node):
@@ -106,7 +107,7 @@ def summary(obj: ApiObject | None, pods: Mapping[str, Pod], now: float, cells: i
         used = nodes_.usage(obj, own)
         info = obj.status.node_info
         words = [
-            f"{used.pods}/{used.pods_total} pods",
+            f"{used.pods}/{used.pods_total} {say('pods')}",
             f"cpu {nodes_.cores(used.cpu)} of {nodes_.cores(used.cpu_total)}",
             f"memory {nodes_.size(used.memory)} of {nodes_.size(used.memory_total)}",
             *([f"kubelet {info.kubelet_version}"] if info else []),
@@ -114,10 +115,10 @@ def summary(obj: ApiObject | None, pods: Mapping[str, Pod], now: float, cells: i
         left = [
             Span(f" {state.symbol} ", state.tone, is_bold=True),
             Span(f"node/{obj.metadata.name}", "", is_bold=True),
-            Span(f"  {state.word}  ", state.tone),
+            Span(f"  {say(state.word)}  ", state.tone),
             Span(" · ".join(words), "dim"),
         ]
     else:
-        return [Span(fit(" nothing selected", cells), "faint")]
-    right = [Span(f"{age(obj.metadata.creation_timestamp, now)} old ", "dim")]
+        return [Span(fit(" " + say("nothing selected"), cells), "faint")]
+    right = [Span(say("{age} old", age=age(obj.metadata.creation_timestamp, now)) + " ", "dim")]
     return between(left, right, cells)

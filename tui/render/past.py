@@ -71,7 +71,7 @@ def difference_lines(changes: Changes) -> list[Line]:
                 [Span(f"{sign} {cls.KIND} ", tone, is_bold=True), Span(key, "", is_bold=True)]
             )
             lines += _object_lines(old, new)
-    return lines or [[Span("Nothing that is shown differs.", "dim")]]
+    return lines or [[Span(say("Nothing that is shown differs."), "dim")]]
 
 
 def _object_lines(old: ApiObject | None, new: ApiObject | None) -> list[Line]:
@@ -86,5 +86,8 @@ def _object_lines(old: ApiObject | None, new: ApiObject | None) -> list[Line]:
         shown = "  ⋮" if text.startswith("@@") else text
         found.append([Span(f"    {shown}", tones.get(text[:1], "dim"))])
     if len(found) > _LINES:
-        found = [*found[:_LINES], [Span(f"    … {len(found) - _LINES} more lines", "dim")]]
+        found = [
+            *found[:_LINES],
+            [Span("    … " + say("{count} more lines", count=len(found) - _LINES), "dim")],
+        ]
     return found

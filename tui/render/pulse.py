@@ -7,6 +7,7 @@ import attrs
 from engine.api.apps import Deployment
 from engine.api.node import Node
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render import nodes as nodes_
 from tui.render import pods as pods_
 from tui.render import rollouts
@@ -81,20 +82,20 @@ def where(info: ClusterInfo, namespace: str, cells: int, *, is_readonly: bool = 
         Span("kubarium", "primary", is_bold=True),
         Span("  ", ""),
         Span(info.context, "", is_bold=True),
-        Span(f"  ns:{namespace or 'all'}", "info"),
+        Span(f"  ns:{namespace or say('all')}", "info"),
     ]
     if is_readonly:
-        left.append(Span("  read-only", "wait"))
+        left.append(Span("  " + say("read-only"), "wait"))
     if info.is_recording:
         left.append(Span("  ● REC", "bad", is_bold=True))
     if info.problem:
         left.append(Span(f"  ✖ {info.problem}", "bad", is_bold=True))
     words = [word for word in (info.version, info.runtime) if word]
     if info.is_attached:
-        words.append("attached")
+        words.append(say("attached"))
     right = [Span(" · ".join(words) + " ", "dim")]
     if info.is_paused:
-        right += [Span(" ‖ paused ", "ground", is_bold=True, on="wait"), Span(" ")]
+        right += [Span(f" ‖ {say('paused')} ", "ground", is_bold=True, on="wait"), Span(" ")]
     elif not info.is_attached:
         tone = "ok" if info.speed == 1 else "wait"
         right += [Span(f" ▶ {info.speed:g}\u00d7 ", tone, is_bold=True), Span(" ")]
@@ -115,7 +116,7 @@ def vital_signs(pulse: Pulse, revision: int, cells: int) -> Line:
     left += _sign("↻", pulse.restarts, "restarts", "wait", is_wide=is_wide)
     right = [
         Span(f"{pulse.events_per_second:.1f}", "info" if pulse.events_per_second else "dim"),
-        Span(" ev/s  " if not is_wide else " events/s   ", "dim"),
+        Span(" ev/s  " if not is_wide else f" {say('events/s')}   ", "dim"),
         Span("rev ", "dim"),
         Span(f"{revision} ", "", is_bold=True),
     ]
@@ -128,5 +129,5 @@ def _sign(symbol: str, value: int | str, noun: str, tone: str, *, is_wide: bool)
         Span(f"{symbol} ", shown),
         Span(str(value), shown if value else "dim", is_bold=bool(value)),
     ]
-    line.append(Span(f" {noun}   " if is_wide else "  ", "dim"))
+    line.append(Span(f" {say(noun)}   " if is_wide else "  ", "dim"))
     return line

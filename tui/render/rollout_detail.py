@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from engine.api.apps import Deployment, ReplicaSet
 from engine.api.meta import controller_of
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render import pods as pods_
 from tui.render import rollouts
 from tui.render.age import age
@@ -22,13 +23,13 @@ def rollout_detail(
     own = rollouts.sets_of(deployment, sets)
     lines = [_title(deployment, cells), []]
     lines += _bounds(deployment, own, cells)
-    lines += [[], [Span("Revisions", "accent", is_bold=True)]]
+    lines += [[], [Span(say("Revisions"), "accent", is_bold=True)]]
     newest = own[0].metadata.uid if own else ""
     for item in own:
         lines += _revision(item, pods, now, cells, is_newest=item.metadata.uid == newest)
     if not own:
-        lines.append([Span("  none yet", "faint")])
-    lines += [[], [Span("Conditions", "accent", is_bold=True)]]
+        lines.append([Span("  " + say("none yet"), "faint")])
+    lines += [[], [Span(say("Conditions"), "accent", is_bold=True)]]
     for condition in deployment.status.conditions:
         tone = "ok" if condition.status == "True" else "bad"
         lines.append(
@@ -50,10 +51,10 @@ def _title(deployment: Deployment, cells: int) -> Line:
         Span(f"  {state.word}", state.tone),
     ]
     right = [
-        Span(f"{status.updated_replicas} updated  ", "dim"),
-        Span(f"{status.ready_replicas} ready  ", "dim"),
-        Span(f"{status.available_replicas} available  ", "dim"),
-        Span(f"of {rollouts.wanted(deployment)} ", "", is_bold=True),
+        Span(f"{status.updated_replicas} {say('updated')}  ", "dim"),
+        Span(f"{status.ready_replicas} {say('ready')}  ", "dim"),
+        Span(f"{status.available_replicas} {say('available')}  ", "dim"),
+        Span(f"/ {rollouts.wanted(deployment)} ", "", is_bold=True),
     ]
     return between(left, right, cells)
 
@@ -64,15 +65,15 @@ def _bounds(deployment: Deployment, own: Sequence[ReplicaSet], cells: int) -> li
     available = deployment.status.available_replicas
     bar = rollouts.rollout_bar(deployment, own, max(10, cells - 2))
     words: Line = [
-        Span("at least ", "dim"),
+        Span(say("at least") + " ", "dim"),
         Span(f"{low}", "", is_bold=True),
-        Span(" available ", "dim"),
-        Span(f"(now {available})", "ok" if available >= low else "bad"),
-        Span("   at most ", "dim"),
+        Span(f" {say('available')} ", "dim"),
+        Span(f"({say('now')} {available})", "ok" if available >= low else "bad"),
+        Span(f"   {say('at most')} ", "dim"),
         Span(f"{high}", "", is_bold=True),
-        Span(" pods ", "dim"),
-        Span(f"(now {total})", "ok" if total <= high else "bad"),
-        Span("   █ ready  ▒ not ready  ░ free  ┆ lower bound", "faint"),
+        Span(f" {say('pods')} ", "dim"),
+        Span(f"({say('now')} {total})", "ok" if total <= high else "bad"),
+        Span("   " + say("█ ready  ▒ not ready  ░ free  ┆ lower bound"), "faint"),
     ]
     legend = rollouts.legend(deployment, own)
     return [fit_line([Span("  "), *legend], cells), [Span("  "), *bar], [Span("  "), *words]]

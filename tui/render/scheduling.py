@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.api.kubarium import Decision
+from tui.language import say
 from tui.render.age import age
-from tui.render.columns import Column
+from tui.render.column import Column
 from tui.render.decision_text import headline
-from tui.render.text import Line, Span, State, fit, fit_line, plural
+from tui.render.text import Line, Span, State, fit, fit_line
 
 _SHORT = {
     "NodeUnschedulable": "Cordon", "NodeName": "Name", "TaintToleration": "Taint",
@@ -48,13 +49,15 @@ def why(decision: Decision) -> str:
     if decision.status.get("nodeName"):
         tied = len(decision.status.get("tied") or ())
         feasible = decision.status.get("feasibleCount")
-        return f"best of {feasible}" + (f", drawn from {tied} equals" if tied > 1 else "")
+        return say("best of {count}", count=feasible) + (
+            ", " + say("drawn from {count} equals", count=tied) if tied > 1 else ""
+        )
     return headline(decision.status)
 
 
 def _text(decision: Decision) -> str:
     state = queue_state(decision)
-    return f"{state.symbol} {state.word}"
+    return f"{state.symbol} {say(state.word)}"
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -90,7 +93,7 @@ def queue_counts(decisions: Mapping[str, Decision]) -> str:
         queue = str(decision.status.get("queue", ""))
         if queue in counts:
             counts[queue] += 1
-    return " · ".join(f"{count} {name}" for name, count in counts.items())
+    return " · ".join(f"{count} {say(name)}" for name, count in counts.items())
 
 
 def matrix(status: Mapping[str, Any], cells: int) -> list[Line]:
@@ -185,10 +188,19 @@ def decision_lines(decision: Decision, now: float, cells: int) -> list[Line]:
     if decision.spec.get("priority"):
         facts.append(f"priority {decision.spec['priority']}")
     if status.get("attempt"):
-        facts.append(f"attempt {status['attempt']}, {age(status.get('time'), now)} ago")
         facts.append(
-            f"{status.get('feasibleCount')} of {plural(int(status.get('nodeCount') or 0), 'node')}"
-            " would do"
+            say(
+                "attempt {count}, {age} ago",
+                count=status["attempt"],
+                age=age(status.get("time"), now),
+            )
+        )
+        facts.append(
+            say(
+                "{count} of {nodes} nodes would do",
+                count=status.get("feasibleCount"),
+                nodes=status.get("nodeCount") or 0,
+            )
         )
     if status.get("retryAt"):
         facts.append(f"next try in {max(0, round(float(status['retryAt']) - now))}s")
@@ -207,7 +219,19 @@ def outcome_lines(status: Mapping[str, Any], cells: int) -> list[Line]:
         message = message[len(cut) :].strip()
     tied = status.get("tied") or ()
     if len(tied) > 1:
-        lines.append([Span(f"  tie of {len(tied)}, drawn by chance: {', '.join(tied[:6])}", "dim")])
+        lines.append(
+            [
+                Span(
+                    "  "
+                    + say(
+                        "tie of {count}, drawn by chance: {names}",
+                        count=len(tied),
+                        names=", ".join(tied[:6]),
+                    ),
+                    "dim",
+                )
+            ]
+        )
     lines += [
         [Span(f"  preempts {item['pod']} (priority {item['priority']})", "wait")]
         for item in status.get("victims") or ()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from engine.api.core import Service
 from engine.api.discovery import Endpoint, EndpointSlice
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render import pods as pods_
 from tui.render.overview import SERVICE_NAME
 from tui.render.text import Line, Span, fit
@@ -30,7 +31,7 @@ def service_detail(
     lines: list[Line] = [
         [
             Span(f"{meta.name}.{meta.namespace}.svc.{domain}", "info", is_bold=True),
-            Span("  resolves to  ", "dim"),
+            Span(f"  {say('resolves to')}  ", "dim"),
             Span(spec.cluster_ip or "<none>", "", is_bold=True),
         ],
         [],
@@ -42,8 +43,12 @@ def service_detail(
                 Span(f"  {port.name or port.protocol or 'TCP'} ", "dim"),
                 Span(f"{spec.cluster_ip}:{port.port}", ""),
                 Span("  →  ", "accent", is_bold=True),
-                Span(f"pod port {target}", ""),
-                *([Span(f"   every node :{port.node_port}", "info")] if port.node_port else []),
+                Span(say("pod port {port}", port=target), ""),
+                *(
+                    [Span("   " + say("every node :{port}", port=port.node_port), "info")]
+                    if port.node_port
+                    else []
+                ),
             ]
         )
     own = slices_of(service, slices)
@@ -52,14 +57,17 @@ def service_detail(
     lines += [
         [],
         [
-            Span("Endpoints", "accent", is_bold=True),
-            Span(f"  {ready} of {len(endpoints)} get traffic", "ok" if ready else "bad"),
+            Span(say("Endpoints"), "accent", is_bold=True),
+            Span(
+                "  " + say("{ready} of {count} get traffic", ready=ready, count=len(endpoints)),
+                "ok" if ready else "bad",
+            ),
         ],
     ]
     ordered = sorted(endpoints, key=lambda e: (e.node_name or "", e.addresses))
     lines += [_endpoint(endpoint, pods, meta.namespace) for endpoint in ordered]
     if not endpoints:
-        lines.append([Span("  none: no ready pod matches the selector", "wait")])
+        lines.append([Span("  " + say("none: no ready pod matches the selector"), "wait")])
     return lines
 
 

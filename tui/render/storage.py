@@ -2,6 +2,7 @@
 
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.storage import VolumeAttachment
+from tui.render.column import AGE, col
 from tui.render.text import State
 
 Phased = PersistentVolume | PersistentVolumeClaim
@@ -60,3 +61,37 @@ def attached(attachment: VolumeAttachment) -> State:
     if attachment.status.attach_error is not None:
         return State("✗", "Failed", "bad")
     return State("…", "Attaching", "wait")
+
+
+VOLUME = (
+    col("STATUS", phase_text, tone=lambda v: phase(v).tone),
+    col("CAPACITY", lambda v: v.spec.capacity.get("storage", ""), is_right=True),
+    col("ACCESS", lambda v: access(v.spec.access_modes)),
+    col("CLAIM", claim_of, tone=lambda _: "info"),
+    col("CLASS", lambda v: v.spec.storage_class_name),
+    col("RECLAIM", lambda v: v.spec.persistent_volume_reclaim_policy, is_spare=True),
+    AGE,
+)  # fmt: skip
+CLAIM = (
+    col("STATUS", phase_text, tone=lambda c: phase(c).tone),
+    col("CAPACITY", lambda c: c.status.capacity.get("storage", ""), is_right=True),
+    col("ACCESS", lambda c: access(c.status.access_modes or c.spec.access_modes)),
+    col("CLASS", lambda c: c.spec.storage_class_name or ""),
+    col("VOLUME", lambda c: c.spec.volume_name, tone=lambda _: "dim", is_spare=True),
+    AGE,
+)  # fmt: skip
+CLASS = (
+    col("PROVISIONER", lambda c: c.provisioner, tone=lambda _: "info"),
+    col("RECLAIM", lambda c: c.reclaim_policy or "Delete"),
+    col("BINDING", lambda c: c.volume_binding_mode or "Immediate"),
+    col("EXPANSION", lambda c: str(bool(c.allow_volume_expansion)), is_spare=True),
+    AGE,
+)
+ATTACHMENT = (
+    col("STATUS", lambda a: " ".join(attached(a)[:2]),
+         tone=lambda a: attached(a).tone),
+    col("VOLUME", lambda a: a.spec.source.persistent_volume_name or ""),
+    col("NODE", lambda a: a.spec.node_name, tone=lambda _: "info"),
+    col("ATTACHER", lambda a: a.spec.attacher, is_spare=True),
+    AGE,
+)  # fmt: skip

@@ -13,6 +13,7 @@ from engine.store.status import (
     StoreStatus,
     WatcherRow,
 )
+from tui.language import say
 from tui.render.age import human_duration
 from tui.render.nodes import size
 from tui.render.text import Line, Span, State, fit, fit_line, fit_middle, plural
@@ -135,7 +136,11 @@ def watchers(rows: Iterable[WatcherRow], cells: int) -> list[Line]:
         lag = row.lag or row.waiting
         noun = "rev" if row.lag else "waiting"
         behind = f"{lag} {noun}" if lag else "0"
-        span = short_key(row.span) + (f" @{row.index}" if row.index else "")
+        # A range's ends may be a zero byte, from the first key on: no terminal shows one.
+        keys = short_key(row.span.replace("\0", ""))
+        span = (say("all keys") if keys in ("", "…") else keys) + (
+            f" @{row.index}" if row.index else ""
+        )
         room = max(8, cells - name - (18 if is_wide else 7))
         lines.append(
             [
@@ -149,7 +154,7 @@ def watchers(rows: Iterable[WatcherRow], cells: int) -> list[Line]:
                 *([Span(f"{row.delivered:>6}", "dim")] if is_wide else []),
             ]
         )
-    return lines or [[Span("nobody watches", "faint")]]
+    return lines or [[Span(say("nobody watches"), "faint")]]
 
 
 def leases(own: Iterable[LeaseRow], held: Iterable[Lease], now: float, cells: int) -> list[Line]:
@@ -166,13 +171,13 @@ def leases(own: Iterable[LeaseRow], held: Iterable[Lease], now: float, cells: in
         holder = spec.holder_identity or ""
         shown = "" if holder == lease.metadata.name else holder
         lines.append(_lease_line(lease.metadata.name, shown, remaining, ttl, cells))
-    return lines or [[Span("no leases", "faint")]]
+    return lines or [[Span(say("no leases"), "faint")]]
 
 
 def _lease_line(name: str, note: str, remaining: float, ttl: float, cells: int) -> Line:
     filled = max(0, min(6, round(6 * remaining / ttl))) if ttl else 0
     tone = "ok" if remaining > ttl / 3 else "wait" if remaining > 0 else "bad"
-    word = human_duration(remaining) if remaining > 0 else "expired"
+    word = human_duration(remaining) if remaining > 0 else say("expired")
     room = max(8, cells - 16)
     text = f"{name}  {note}" if note else name
     return [
@@ -189,7 +194,9 @@ def summary(status: StoreStatus, cells: int) -> list[Line]:
     count = sum(group.keys for group in status.groups)
     total = sum(group.size for group in status.groups)
     tilde = "~" if any(group.is_estimate for group in status.groups) else ""
-    durable = "all durable" if waiting <= 0 else f"{waiting} on their way to disk"
+    durable = (
+        say("all durable") if waiting <= 0 else say("{count} on their way to disk", count=waiting)
+    )
     on_disk = "" if status.file_size is None else f"{size(status.file_size)} "
     lines: list[Line] = [
         [_label("revision"), Span(str(status.revision), "", is_bold=True),
@@ -213,15 +220,19 @@ def _compaction(row: CompactionRow, now: float) -> list[Line]:
         kept.append(f"{_short(row.revisions)} revisions")
     if row.size is not None:
         kept.append(size(row.size))
-    oldest = f"below {row.compact_revision}" if row.compact_revision else "not yet"
+    oldest = (
+        say("below {revision}", revision=row.compact_revision)
+        if row.compact_revision
+        else say("not yet")
+    )
     if not row.next_at:
-        following = "by hand only"
+        following = say("by hand only")
     else:
         when = human_duration(max(0.0, row.next_at - now))
-        goal = f"to {row.target}" if row.target else "nothing due"
-        following = f"in {when}, {goal}"
+        goal = say("to {revision}", revision=row.target) if row.target else say("nothing due")
+        following = say("in {when}, {goal}", when=when, goal=goal)
     return [
-        [_label("keeps"), Span(" · ".join(kept) or "all history")],
+        [_label("keeps"), Span(" · ".join(kept) or say("all history"))],
         [_label("has"), Span(plural(row.changes, "change"))],
         [_label("compacted"), Span(oldest)],
         [_label("next"), Span(following)],
@@ -233,4 +244,4 @@ def _short(count: int) -> str:
 
 
 def _label(text: str) -> Span:
-    return Span(fit(text, 10), "dim")
+    return Span(fit(say(text), 10), "dim")

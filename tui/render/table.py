@@ -6,7 +6,7 @@ import attrs
 from rich.cells import cell_len
 
 from engine.api.meta import ApiObject
-from tui.render.columns import Column
+from tui.render.column import Column
 from tui.render.rows import Keep
 from tui.render.text import Line, Span, fit, fit_middle
 

@@ -59,9 +59,12 @@ class ClusterActor:
     async def do_lab_solution(self, _objects: list[ApiObject]) -> str:
         """Open the solution, after asking."""
         desk = self._lab_desk()
+        task = desk.session.task
         text = say("The task is worth no points once its solution is open.")
         if not await self.app.push_screen_wait(Confirm(say("Solution"), text, verb=say("Open"))):
             return ""
+        if desk.session.task is not task:
+            return say("the task was over before; nothing was opened")
         return desk.ask(["solution"])
 
     async def do_lab_reset(self, _objects: list[ApiObject]) -> str:

@@ -16,11 +16,12 @@ from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.errors import EngineError
 from tui import keymap
+from tui.language import say
 from tui.render.describe import describe, events_of, state_of
 from tui.render.events import event_line
-from tui.render.metrics import usage_lines
 from tui.render.rows import FilterError
 from tui.render.text import Line, Span
+from tui.render.usage import usage_lines
 from tui.render.yaml_text import to_yaml, yaml_lines
 from tui.screens.view import View
 from tui.session import Delta, Session
@@ -140,7 +141,7 @@ class DetailScreen(View):
             event_line(event, self.session.now, max(60, cells - 2), is_about_shown=False)
             for event in found
         ]
-        return lines or [[Span("no events are kept about this object", "faint")]]
+        return lines or [[Span(say("no events are kept about this object"), "faint")]]
 
     def on_mount(self) -> None:
         """Follow what a pod or a node uses as well."""

@@ -9,6 +9,7 @@ from textual.widget import Widget
 from engine.api.events import Event
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
+from tui.language import say
 from tui.render.columns import columns_for
 from tui.screens.view import View
 from tui.session import Delta
@@ -86,6 +87,6 @@ class EventsScreen(View):
         key = f"{ref.namespace}/{ref.name}" if resource and resource.namespaced else ref.name
         found = self.session.get(resource.cls, key) if resource else None
         if found is None:
-            self.notify(f"{ref.kind.lower()}/{ref.name} is gone", markup=False)
+            self.notify(say("{name} is gone", name=f"{ref.kind.lower()}/{ref.name}"), markup=False)
         else:
             self.kubarium.open_detail(found, "describe")

@@ -16,6 +16,7 @@ from engine.api.meta import ApiObject, controller_of
 from engine.api.pod import Pod
 from engine.errors import EngineError
 from tui import keymap
+from tui.language import say
 from tui.render import pods as pods_
 from tui.render import rollouts
 from tui.render.logs import log_line
@@ -203,15 +204,18 @@ class LogsScreen(View):
     def _show_head(self) -> None:
         target = self._target
         if target is None:
-            line: Line = [Span(" choose a pod or deployment and press l", "dim")]
+            line: Line = [Span(" " + say("choose a pod or deployment and press l"), "dim")]
         else:
             line = [
                 Span(f" {target.KIND.lower()}/{target.metadata.name}", "accent", is_bold=True),
                 Span(f"   {plural(len(self._streams), 'pod')}", "dim"),
-                Span("   previous run" if self._is_previous else "", "wait"),
+                Span(f"   {say('previous run')}" if self._is_previous else "", "wait"),
             ]
             following = self.text.is_following
             line.append(
-                Span("   ▼ follows" if following else "   ‖ stays", "ok" if following else "wait")
+                Span(
+                    "   " + (say("▼ follows") if following else say("‖ stays")),
+                    "ok" if following else "wait",
+                )
             )
         self.head.update(Paint.of(self.app).text(line))

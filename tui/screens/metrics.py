@@ -20,9 +20,11 @@ from engine.api.scheme import SCHEME
 from engine.api.selectors import matches
 from engine.apiserver.errors import NotFoundError
 from engine.errors import EngineError
+from tui.language import say
 from tui.render import metrics as render
+from tui.render import usage as usage_
 from tui.render.age import age
-from tui.render.columns import Column
+from tui.render.column import Column
 from tui.render.text import Line, Span
 from tui.screens.view import View
 from tui.session import Delta
@@ -36,8 +38,8 @@ _MOST_PODS = 20
 
 MODES: tuple[tuple[str, type[ApiObject], tuple[Column, ...]], ...] = (
     ("autoscalers", HorizontalPodAutoscaler, render.AUTOSCALERS),
-    ("nodes", NodeMetrics, render.NODES),
-    ("pods", PodMetrics, render.PODS),
+    ("nodes", NodeMetrics, usage_.NODES),
+    ("pods", PodMetrics, usage_.PODS),
 )
 
 
@@ -78,7 +80,7 @@ class MetricsScreen(View):
     def crumbs(self) -> str:
         """What is shown, and how many."""
         name, _, _ = MODES[self._mode]
-        return f"{name} → {len(self._shown())}"
+        return f"{say(name)} → {len(self._shown())}"
 
     def body(self) -> Iterator[Widget]:
         """The table and the chosen one."""
@@ -198,7 +200,9 @@ class MetricsScreen(View):
             return
         selected = self.rows.selected
         cells = self.detail.scrollable_content_region.width
-        self.detail.border_title = selected.metadata.name if selected is not None else "Metrics"
+        self.detail.border_title = (
+            selected.metadata.name if selected is not None else say("Metrics")
+        )
         self.detail.show(self._lines(selected, cells))
 
     def _lines(self, selected: ApiObject | None, cells: int) -> list[Line]:
@@ -206,18 +210,25 @@ class MetricsScreen(View):
             return [[Span(self._problem, "bad")]]
         if selected is None:
             what = MODES[self._mode][0]
-            hint = "kubectl autoscale deployment NAME --max=5 makes one" if self._mode == 0 else ""
+            hint = (
+                say("kubectl autoscale deployment NAME --max=5 makes one")
+                if self._mode == 0
+                else ""
+            )
             return [
-                [Span(f"no {what} here. ", "faint"), Span(hint, "faint")],
-                [Span("m shows nodes and pods with what they use", "faint")],
+                [
+                    Span(say("there are no {kind} yet", kind=say(what)) + ". ", "faint"),
+                    Span(hint, "faint"),
+                ],
+                [Span(say("m shows nodes and pods with what they use"), "faint")],
             ]
         if isinstance(selected, HorizontalPodAutoscaler):
             return render.autoscaler_lines(
                 selected, self._usage, self._steps(selected), self.session.now, cells
             )
         if not self._usage:
-            return [[Span("nothing was measured yet", "faint")]]
-        return render.usage_lines(self._usage[0].status, cells)
+            return [[Span(say("nothing was measured yet"), "faint")]]
+        return usage_.usage_lines(self._usage[0].status, cells)
 
     def _steps(self, hpa: HorizontalPodAutoscaler) -> list[str]:
         """What it did, the newest first."""

@@ -15,6 +15,7 @@ from engine.api.kubarium import Fault
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render import events as events_
 from tui.render import overview
 from tui.screens.view import View
@@ -49,10 +50,10 @@ class OverviewScreen(View):
             with Vertical(id="main"):
                 yield NodeBoard(id="board")
                 yield Panel(id="summary", classes="-bare")
-                yield Panel("Events", id="events")
+                yield Panel(say("Events"), id="events")
             with Vertical(id="side"):
-                yield Panel("Rollouts", id="rollouts")
-                yield Panel("Services", id="services")
+                yield Panel(say("Rollouts"), id="rollouts")
+                yield Panel(say("Services"), id="services")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

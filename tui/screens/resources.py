@@ -17,7 +17,7 @@ from engine.api.scheme import SCHEME, Resource
 from engine.errors import EngineError
 from tui.language import say
 from tui.render.columns import columns_for, needs_attention
-from tui.render.metrics import node_use, pod_use, use_columns
+from tui.render.usage import node_use, pod_use, use_columns
 from tui.screens.view import View
 from tui.session import Delta, Session
 from tui.widgets.object_table import ObjectTable

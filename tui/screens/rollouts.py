@@ -9,6 +9,7 @@ from textual.widget import Widget
 from engine.api.apps import Deployment, ReplicaSet
 from engine.api.events import Event
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render.describe import events_of
 from tui.render.events import event_line
 from tui.render.rollout_detail import rollout_detail
@@ -33,8 +34,8 @@ class RolloutsScreen(ListDetailView):
         """Table and panels."""
         yield ObjectTable(now=lambda: self.session.now, id="rows")
         with Vertical(id="below"):
-            yield Panel("Rollout", id="detail")
-            yield Panel("Events", id="events")
+            yield Panel(say("Rollout"), id="detail")
+            yield Panel(say("Events"), id="events")
 
     def on_resize(self) -> None:
         """Cut the lines anew."""
@@ -46,7 +47,7 @@ class RolloutsScreen(ListDetailView):
         cells, _ = self.detail.room
         if not isinstance(obj, Deployment):
             self.detail.show(
-                [[Span("no deployments here; :ctrl-p shows what can be done", "faint")]]
+                [[Span(say("no deployments here; ctrl-p shows what can be done"), "faint")]]
             )
             self.events.show([])
             return

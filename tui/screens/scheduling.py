@@ -14,6 +14,7 @@ from engine.api.pod import Pod
 from engine.apiserver.errors import NotFoundError
 from engine.errors import ConfigError, EngineError
 from tui import keymap
+from tui.language import say
 from tui.render import scheduling as render
 from tui.render.text import Line, Span
 from tui.screens.dialogs import Ask
@@ -73,7 +74,7 @@ class SchedulingScreen(View):
     def on_mount(self) -> None:
         """Follow the scheduler as well."""
         super().on_mount()
-        self.decision.border_title = "Decision"
+        self.decision.border_title = say("Decision")
         self._timer = self.set_interval(_INTERVAL, self._look)
 
     def rebuild(self) -> None:
@@ -204,7 +205,7 @@ class SchedulingScreen(View):
             after = {**(answer.status.get("after") or {}), "message": ""}
             self.decision.show(lines + render.outcome_lines(after, cells))
             return
-        self.decision.border_title = "Decision"
+        self.decision.border_title = say("Decision")
         if self._full is None:
             waiting = "no decisions are kept yet: they come with the first pod"
             self.decision.show([[Span(waiting, "faint")]])

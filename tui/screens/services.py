@@ -10,6 +10,7 @@ from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
 from engine.api.load import Load
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render.load import load_lines
 from tui.render.service_detail import service_detail
 from tui.render.text import Line, Span
@@ -46,7 +47,7 @@ class ServicesScreen(ListDetailView):
         """Show the chosen one, or that there is none."""
         obj = self.rows.selected
         if not isinstance(obj, Service):
-            self.detail.show([[Span("no services here", "faint")]])
+            self.detail.show([[Span(say("no services here"), "faint")]])
             return
         slices = self.session.objects(EndpointSlice).values()
         lines: list[Line] = []

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from engine.api.coordination import Lease
 from engine.errors import EngineError
 from engine.store.status import RevisionRow, StoreStatus
+from tui.language import say
 from tui.render import store as render
 from tui.render.text import Span
 from tui.screens.view import View
@@ -68,7 +69,7 @@ class StoreScreen(View):
             (self.keys, "Keyspace"), (self.revisions, "Revisions"),
             (self.watchers, "Watchers"), (self.leases, "Leases"),
         ):  # fmt: skip
-            view.border_title = title
+            view.border_title = say(title)
         self._timer = self.set_interval(_INTERVAL, self._look)
         self.begin(partial(self.session.watch, Lease))
 
@@ -121,7 +122,9 @@ class StoreScreen(View):
         held = self.session.objects(Lease).values()
         self.leases.show(render.leases(status.leases, held, now, _room(self.leases)))
         late = sum(1 for row in status.watchers if row.lag or row.waiting)
-        self.watchers.border_subtitle = f"{len(status.watchers)}, {late} lagging"
+        self.watchers.border_subtitle = say(
+            "{count}, {late} lagging", count=len(status.watchers), late=late
+        )
         self.refresh_crumbs()
         self.call_after_refresh(self._fit, self._rooms)
 

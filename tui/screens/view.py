@@ -237,11 +237,11 @@ class View(Screen[None]):
             if event.is_final:
                 self.notify(str(error), title="Filter", severity="warning", markup=False)
             else:
-                self.query_one(CommandLine).hint("not a filter yet")
+                self.query_one(CommandLine).hint(say("not a filter yet"))
             return
         table = self.table
         if table is not None and not event.is_final:
-            self.query_one(CommandLine).hint(f"{len(table)} shown")
+            self.query_one(CommandLine).hint(say("{count} shown", count=len(table)))
 
     @on(CommandLine.Closed)
     def _on_line_closed(self) -> None:

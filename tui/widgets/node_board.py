@@ -13,9 +13,10 @@ from textual.strip import Strip
 from engine.api.meta import ApiObject
 from engine.api.node import Node
 from engine.api.pod import Pod
+from tui.language import say
 from tui.render import cards
 from tui.render import pods as pods_
-from tui.render.text import Line, Span, plural
+from tui.render.text import Line, Span, fit, plural
 from tui.session import Delta
 from tui.widgets.painting import Paint
 
@@ -326,9 +327,9 @@ class NodeBoard(ScrollView, can_focus=True):
 
     def _lane(self) -> Line:
         waiting = cards.order(self._pod_map.get("", {}))
-        line = [Span(" waiting    ", "dim"), Span("▸ ", "accent")]
+        line = [Span(fit(f" {say('waiting')}", 12), "dim"), Span("▸ ", "accent")]
         if not waiting:
-            return [*line, Span("every pod has a node", "faint")]
+            return [*line, Span(say("every pod has a node"), "faint")]
         room = max(1, (self.size.width - 26) // 21)
         for pod in waiting[:room]:
             line += cards.chip(

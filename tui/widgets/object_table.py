@@ -13,7 +13,7 @@ from textual.strip import Strip
 from engine.api.meta import ApiObject
 from tui import keymap
 from tui.language import say
-from tui.render.columns import Column
+from tui.render.column import Column
 from tui.render.rows import Keep, RowIndex
 from tui.render.table import Said, column_at, column_widths, head_line, row_line, texts_of
 from tui.render.text import Line, Span

@@ -8,6 +8,7 @@ from engine.api.frozen import freeze
 from engine.api.kubarium import UsageSeries
 from engine.api.meta import ObjectMeta
 from tui.render import metrics as render
+from tui.render import usage
 from tui.render.text import plain
 
 
@@ -108,4 +109,4 @@ def test_several_histories_are_added_up() -> None:
 
 def test_nothing_measured_is_said() -> None:
     """No figures are no error."""
-    assert plain(render.usage_lines({}, 80)[0]) == "nothing was measured yet"
+    assert plain(usage.usage_lines({}, 80)[0]) == "nothing was measured yet"

@@ -11,7 +11,8 @@ from engine.api.meta import ApiObject
 from engine.api.pod import Pod
 from engine.api.scheme import SCHEME
 from tests.tui.fixtures import NOW, make_pod
-from tui.render.columns import Column, columns_for
+from tui.render.column import Column
+from tui.render.columns import columns_for
 from tui.render.rows import parse_filter
 from tui.themes import DARK
 from tui.widgets.object_table import ObjectTable
