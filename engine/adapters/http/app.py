@@ -5,7 +5,7 @@ import contextlib
 import logging
 import ssl
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, cast
 
@@ -16,7 +16,6 @@ from aiohttp import web
 from engine.adapters.encoded import EncodedObjects
 from engine.adapters.http.access import access_of, asks_to_watch
 from engine.adapters.http.audit_log import AuditLog
-from engine.adapters.http.compression import SMALLEST, accepts_gzip, gzip_body
 from engine.adapters.http.custom_metrics import answer as metric_answer
 from engine.adapters.http.custom_metrics import group_document, metric_path
 from engine.adapters.http.deadlines import SilenceGuard, request_seconds
@@ -31,6 +30,7 @@ from engine.adapters.http.metrics import ServerMetrics
 from engine.adapters.http.outbox import Outbox
 from engine.adapters.http.peer import certificate_user
 from engine.adapters.http.request import ApiRequest, ApiResponse
+from engine.adapters.http.responding import response_of, send_packed
 from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.store_upkeep import StoreUpkeep
@@ -63,8 +63,6 @@ log = logging.getLogger(__name__)
 _CHANNEL = "http"
 # What the log of others calls an answer that nobody waits for any more.
 _CLIENT_GONE = 499
-# Bytes of a long answer that are handed to a connection at once.
-_PIECE = 256 * 1024
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -187,7 +185,7 @@ class HttpServer:
         try:
             return await self._answer(http)
         except ApiError as error:
-            return self._response(self._verbs.refusal(error))
+            return response_of(self._verbs.refusal(error))
         except asyncio.CancelledError:
             raise
         except ConnectionError:
@@ -198,7 +196,7 @@ class HttpServer:
             failure = InternalError(
                 "an error on the server has prevented the request from succeeding"
             )
-            return self._response(self._verbs.refusal(failure))
+            return response_of(self._verbs.refusal(failure))
 
     async def _answer(self, http: web.BaseRequest) -> web.StreamResponse:
         user = self._authenticator.authenticate(
@@ -213,7 +211,7 @@ class HttpServer:
         self.cluster.check(access)
         if target is None:
             done = await self._upkeep.answer(http, user)
-            return self._answer_document(http, user) if done is None else self._response(done)
+            return self._answer_document(http, user) if done is None else response_of(done)
         is_watch = http.method == "GET" and asks_to_watch(target, http.query)
         started = time.perf_counter()
         code, size = 200, None
@@ -246,7 +244,7 @@ class HttpServer:
             request_seconds(request.query, self.limits)
             if self.audit is not None:
                 self.audit.read(http, request)
-            return await self._packed(http, await self._carry_out(request))
+            return await send_packed(http, await self._carry_out(request))
 
     async def _carry_out(self, request: ApiRequest) -> ApiResponse:
         if request.method == "GET":
@@ -284,11 +282,11 @@ class HttpServer:
         found = None
         if http.method == "GET" and http.path == STORE_PATH and self.observer is not None:
             check_may_look(user)
-            return self._response(store_status(self.observer, http.query))
+            return response_of(store_status(self.observer, http.query))
         if http.method == "GET" and http.path == "/metrics":
             return web.Response(body=self.metrics.text(), headers={"Content-Type": METRICS_TYPE})
         if http.method == "GET" and (series := self._metric_series(http, user)) is not None:
-            return self._response(series)
+            return response_of(series)
         if http.method in ("GET", "HEAD"):
             found = self._documents.answer(
                 http.path, http.headers.get("Accept", ""), dict(http.query)
@@ -298,7 +296,7 @@ class HttpServer:
         tag = found.headers.get("ETag")
         if tag is not None and tag in http.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=dict(found.headers))
-        return self._response(found)
+        return response_of(found)
 
     def _metric_series(self, http: web.BaseRequest, user: UserInfo) -> ApiResponse | None:
         """What custom.metrics.k8s.io and external.metrics.k8s.io say, if they are asked."""
@@ -312,50 +310,12 @@ class HttpServer:
             return None
         return ApiResponse(status=200, body=orjson.dumps(found), revision=0)
 
-    async def _packed(self, http: web.BaseRequest, answer: ApiResponse) -> web.StreamResponse:
-        """*answer*, compressed if it is long and the client takes that."""
-        is_long = len(answer.body) >= SMALLEST
-        if not is_long:
-            return self._response(answer)
-        body, head = answer.body, {}
-        if accepts_gzip(http.headers.get("Accept-Encoding", "")):
-            body = await gzip_body(body)
-            head = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return await self._send_long(http, attrs.evolve(answer, body=b""), body, head)
-
-    async def _send_long(
-        self, http: web.BaseRequest, answer: ApiResponse, body: bytes, headers: Mapping[str, str]
-    ) -> web.StreamResponse:
-        """Send *body* piece by piece, so that no second and third copy of it waits for a reader."""
-        bare = self._response(answer)
-        response = web.StreamResponse(status=bare.status, headers=bare.headers)
-        response.headers.update(headers)
-        response.content_length = len(body)
-        await response.prepare(http)
-        if http.method != "HEAD":
-            view = memoryview(body)
-            for start in range(0, len(view), _PIECE):
-                await response.write(view[start : start + _PIECE])
-        await response.write_eof()
-        return response
-
     def _impersonated(self, http: web.BaseRequest, user: UserInfo) -> UserInfo:
         """Who the request is made for: *user*, or whom *user* asks to be and may."""
         if not any(name.lower().startswith("impersonate-") for name in http.headers):
             return user
         headers = tuple(http.headers.items())
         return impersonated(headers, user, self.cluster.check) or user
-
-    def _response(self, answer: ApiResponse) -> web.Response:
-        response = web.Response(status=answer.status, body=answer.body)
-        response.headers["Content-Type"] = answer.content_type
-        response.headers["Cache-Control"] = "no-cache, private"
-        response.headers.update(answer.headers)
-        for warning in answer.warnings:
-            response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
-        if answer.retry_after:
-            response.headers["Retry-After"] = str(answer.retry_after)
-        return response
 
     async def _send_watch(self, http: web.BaseRequest, request: ApiRequest) -> web.StreamResponse:
         stream = WatchStream(
@@ -438,7 +398,3 @@ class HttpServer:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
         return response
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
