@@ -110,6 +110,8 @@ def compute_node_status(
             "memory": format_bytes(config.memory or info.memory),
             "pods": str(settings.max_pods or config.pods or info.pods),
             **{f"hugepages-{size}": format_bytes(count) for size, count in info.huge_pages},
+            # Extended resources are what somebody else has written, and stay.
+            **{key: amount for key, amount in node.status.capacity.items() if "/" in key},
         }
     )
     return evolve(

@@ -54,6 +54,20 @@ def test_status_is_reported_every_five_minutes(station: Station) -> None:
     assert node(station).revision > before
 
 
+def test_extended_resources_of_others_stay_and_are_allocatable(station: Station) -> None:
+    """Who writes one into the capacity, as documented, finds it in what may be given away."""
+    found = node(station)
+    capacity = found.status.capacity.with_items({"example.com/dongle": "4"})
+    status = attrs.evolve(found.status, capacity=capacity)
+    station.client.update_status(attrs.evolve(found, status=status))
+
+    station.run(310.0)
+
+    after = node(station).status
+    assert after.capacity["example.com/dongle"] == "4"
+    assert after.allocatable["example.com/dongle"] == "4"
+
+
 def test_node_is_not_ready_without_its_runtime(station: Station) -> None:
     """A runtime that does not answer makes the node NotReady, until it answers again."""
     station.runtime.go_down("no answer")
