@@ -98,6 +98,15 @@ def test_a_pod_sees_its_configuration(served: Served) -> None:
     ]
 
 
+def test_a_container_may_bring_its_own_hosts(served: Served) -> None:
+    """What it mounts over /etc/hosts is what it sees; others have the kubelet's."""
+    until(served, "hosts", ended)
+
+    assert served.kubectl("logs", "hosts", "-c", "own") == "two"
+    managed = served.kubectl("logs", "hosts", "-c", "managed")
+    assert managed.startswith("# Kubernetes-managed hosts file.")
+
+
 def test_containers_start_and_end_in_order(served: Served) -> None:
     """Init, side-cars, main with its hooks; back the same way, by the signal it asked for."""
     order = served.folder / "log" / "order"

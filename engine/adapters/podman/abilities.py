@@ -80,7 +80,9 @@ def _users() -> Finding:
         text = "the kernel allows none: Podman cannot run without root"
         return _lacks("user namespaces", text, "sudo sysctl user.max_user_namespaces=28633")
     return _found(
-        "user namespaces", "for Podman without root; pods with hostUsers: false wait, and say why"
+        "user namespaces",
+        "for Podman without root; pods with hostUsers: false wait and say so, because the network"
+        " that we give a pod belongs to the host's users",
     )
 
 
