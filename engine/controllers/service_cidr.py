@@ -96,7 +96,8 @@ class ServiceCidrController(QueueController):
         return False
 
     def _tell(self, found: ApiObject, status: str, reason: str, message: str) -> None:
-        before = ((status_of(found) or EMPTY).get("conditions") or (EMPTY,))[0]
+        conditions = (status_of(found) or EMPTY).get("conditions") or ()
+        before = next((one for one in conditions if one.get("type") == "Ready"), EMPTY)
         if (before.get("status"), before.get("reason")) == (status, reason):
             return
         condition = {
@@ -106,7 +107,8 @@ class ServiceCidrController(QueueController):
             "reason": reason,
             "message": message,
         }
-        self._patch(found, {"status": {"conditions": [condition]}}, "status")
+        others = [dict(one) for one in conditions if one.get("type") != "Ready"]
+        self._patch(found, {"status": {"conditions": [*others, condition]}}, "status")
 
     def _patch(self, found: ApiObject, body: Mapping[str, Any], subresource: str) -> None:
         self.client.patch(

@@ -98,6 +98,16 @@ def test_a_range_whose_addresses_lie_in_another_too_may_go(plant: Plant) -> None
     assert service.spec.cluster_ip == "10.200.0.7"
 
 
+def test_what_others_say_of_a_range_stays(plant: Plant) -> None:
+    """The controller adds but what it has to say itself."""
+    own = {"type": "Test", "status": "True"}
+    plant.client.patch(RANGE, "kubernetes", {"status": {"conditions": [own]}}, subresource="status")
+    plant.run(5.0)
+
+    found = encode(plant.client.get(RANGE, "kubernetes"))["status"]["conditions"]
+    assert [one["type"] for one in found] == ["Test", "Ready"]
+
+
 @pytest.mark.parametrize(
     ("cidrs", "said"),
     [
