@@ -113,7 +113,10 @@ def test_traffic_is_followed_up_and_down(cluster: Cluster) -> None:
 
     assert peak in (4, 5)
     assert replicas(cluster) == 1
-    assert events(cluster)["SuccessfulRescale"].startswith("New size: ")
+    said = [e.message for e in cluster.list(Event) if e.reason == "SuccessfulRescale"]
+    above = "reason: cpu resource utilization (percentage of request) above target"
+    assert any(message.endswith(above) for message in said)
+    assert "New size: 1; reason: All metrics below target" in said
 
 
 def test_the_status_tells_what_was_seen(cluster: Cluster) -> None:
@@ -128,6 +131,11 @@ def test_the_status_tells_what_was_seen(cluster: Cluster) -> None:
     assert (status.current_replicas, status.desired_replicas) == (1, 1)
     assert reason(cluster, "AbleToScale") == "True ReadyForNewScale"
     assert reason(cluster, "ScalingActive") == "True ValidMetricFound"
+    assert {one.type: one.message for one in status.conditions if one.type != "ScalingLimited"} == {
+        "AbleToScale": "recommended size matches current size",
+        "ScalingActive": "the HPA was able to successfully calculate a replica count from cpu "
+        "resource utilization (percentage of request)",
+    }
     assert reason(cluster, "ScalingLimited") in (
         "False DesiredWithinRange",
         "True TooFewReplicas",
