@@ -86,7 +86,7 @@ class Driver:
 
     async def http(self, container: str, path: str, *, port: int = 8080) -> events.CheckFinished:
         """GET *path* from the container, as a probe does; retried until it listens at all."""
-        for _ in range(100):
+        for _ in range(1000):
             found = await self.check(container, cri.HttpCheck(host="", port=port, path=path))
             if "dial tcp" not in found.message:
                 break

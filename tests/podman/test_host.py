@@ -175,10 +175,8 @@ async def test_two_hosts_do_not_meet(tmp_path: Path, preflight: Preflight) -> No
     nodes = [Driver(host, "node-1", 1) for host in hosts]
     ready = [(await node.run())[0] for node in nodes]
     await hosts[0].stop()
-    answer = await nodes[1].check(
-        nodes[1].runtime.list_sandboxes()[0].containers[0].container_id,
-        cri.TcpCheck(host="", port=8080),
-    )
+    container = nodes[1].runtime.list_sandboxes()[0].containers[0]
+    answer = await nodes[1].http(container.container_id, "/")
     await hosts[1].stop()
 
     assert ready[0].ip != ready[1].ip
