@@ -77,7 +77,7 @@ def simulated(starts: int, *, seconds: float = math.inf) -> Iterator[Measurement
         return count
 
     begun = time.monotonic()
-    run(min(starts // 2, SATURATED), 0)
+    run(min(starts // 2, SATURATED), 0, until=begun + seconds / 2)
     before, open_before, alive_before = memory(), descriptors(), alive()
     starts = run(starts - min(starts // 2, SATURATED), starts, until=begun + seconds)
     left = len(cluster.list(Pod))
@@ -88,7 +88,7 @@ def simulated(starts: int, *, seconds: float = math.inf) -> Iterator[Measurement
     yield Measurement(
         name=f"simulated: memory per start, {starts:,} starts",
         unit="bytes",
-        ours=(memory() - before) / starts,
+        ours=(memory() - before) / max(1, starts),
         # The caches of Events are full after some thousand pods; before that they only grow.
         target=1024.0 if starts >= SATURATED else None,
         higher_is_better=False,
@@ -171,7 +171,7 @@ async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
         served_before = resident(process.pid) if process else 0
         starts = await run(starts, "soak")
         await asyncio.sleep(1.0)
-        after, grown = host_things(host, made), (memory() - bytes_before) / starts
+        after, grown = host_things(host, made), (memory() - bytes_before) / max(1, starts)
         served = resident(process.pid) - served_before if process else 0
         rows = [
             _row(
@@ -196,7 +196,7 @@ async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
             Measurement(
                 name="real: memory of the Podman service per start",
                 unit="bytes",
-                ours=served / starts,
+                ours=served / max(1, starts),
                 target=None,
                 higher_is_better=False,
             )
