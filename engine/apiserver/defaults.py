@@ -3,6 +3,7 @@
 Source: pkg/apis/core/v1/defaults.go, kubernetes v1.34.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -140,9 +141,13 @@ def _probe(probe: Probe | None) -> Probe | None:
     http = probe.http_get
     if http is not None and not (http.path and http.scheme):
         http = evolve(http, path=http.path or "/", scheme=http.scheme or "HTTP")
+    extra, call = probe.extra, probe.extra.get("grpc")
+    if isinstance(call, Mapping) and call.get("service") is None:
+        extra = extra.with_items({"grpc": freeze({**call, "service": ""})})
     return evolve(
         probe,
         http_get=http,
+        extra=extra,
         timeout_seconds=probe.timeout_seconds or 1,
         period_seconds=probe.period_seconds or 10,
         success_threshold=probe.success_threshold or 1,

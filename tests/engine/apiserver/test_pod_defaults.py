@@ -32,3 +32,20 @@ def test_limits_of_a_pod_bring_its_requests(
     assert isinstance(pod, Pod)
 
     assert encode(default_pod(pod))["spec"]["resources"]["requests"] == requests
+
+
+def test_a_grpc_probe_names_its_service() -> None:
+    """The empty one unless it names another; clients rely on it being there."""
+    probes = {
+        "livenessProbe": {"grpc": {"port": 1}},
+        "readinessProbe": {"grpc": {"port": 1, "service": "db"}},
+    }
+    container = {"name": "c", "image": "x", **probes}
+    spec = {"containers": [container]}
+    pod = decode({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+    assert isinstance(pod, Pod)
+
+    (found,) = encode(default_pod(pod))["spec"]["containers"]
+
+    assert found["livenessProbe"]["grpc"]["service"] == ""
+    assert found["readinessProbe"]["grpc"]["service"] == "db"
