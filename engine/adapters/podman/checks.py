@@ -4,7 +4,6 @@ It knows how to ask; how often, and what an answer means, the kubelet knows.
 """
 
 import asyncio
-import contextlib
 import os
 import ssl
 from pathlib import Path
@@ -90,10 +89,9 @@ class Checker:
 
     async def _tcp(self, check: TcpCheck, container: Container) -> Verdict:
         host = check.host or container.sandbox.ip or "127.0.0.1"
-        _, writer = await asyncio.open_connection(host, check.port)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, host, check.port)
+        transport.close()
         return Verdict(success=True)
 
     async def _exec(self, check: ExecCheck, container: Container, seconds: float) -> Verdict:
