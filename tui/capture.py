@@ -86,7 +86,7 @@ async def _session(host: Host, folder: Path, theme: str, size: tuple[int, int]) 
                     await operations.break_node(source, "node-2", operations.CRASH)
                 loop.run_until(began + shot.after)
                 await pilot.press("f2", *shot.keys)
-                await pilot.pause(1.5 if shot.keys == () else 0.4)
+                await pilot.pause(1.5 if shot.keys == () else 0.8)
                 name = f"{shot.name}-{size[0]}x{size[1]}-{theme.removeprefix('kubarium-')}.svg"
                 path = folder / name
                 path.write_text(app.export_screenshot(title="Kubarium"), encoding="utf-8")

@@ -133,6 +133,8 @@ class MetricsScreen(View):
         finally:
             self._is_asking = False
         self.refresh_crumbs()
+        if mode != self._mode:
+            self._look()
 
     async def _fetch_usage(self) -> None:
         selected = self.rows.selected
