@@ -70,6 +70,10 @@ class Indexer(Generic[T]):
         found = self._indexes[name].get(value)
         return tuple(found.values()) if found else ()
 
+    def count(self, name: str, value: str) -> int:
+        """How many objects `by_index` would give."""
+        return len(self._indexes[name].get(value, ()))
+
     def keys(self) -> tuple[str, ...]:
         """All keys."""
         return tuple(self._objects)

@@ -14,17 +14,21 @@ from engine.api.selectors import Selector
 from engine.client.informer import Informer
 from engine.client.workqueue import WorkQueue
 from engine.controllers.expectations import Expectations
-from engine.controllers.ownership import index_by_controller, resolve_controller
+from engine.controllers.ownership import CONTROLLER_INDEX, index_by_controller, resolve_controller
 
 T = TypeVar("T", bound=ApiObject)
 
 BATCH_PERIOD = 0.1
 """Seconds in which changes of pods are gathered where looking at all of them costs much."""
+BATCH_PODS = 1_000
+"""Owners of more pods gather for longer, as many times as they have more."""
 
 
 @attrs.define(eq=False)
 class OwnedPods(Generic[T]):
     """Hears of pods and has the objects they concern reconciled, *delay* seconds later.
+
+    What has ten thousand pods is looked at once a second at most: whoever looks, looks at all.
 
     Expectations, if there are any, are told what has been seen. *matters* says which changes of a
     pod do; all do by default.
@@ -60,7 +64,7 @@ class OwnedPods(Generic[T]):
         if owner is not None:
             if old is None and self.expectations is not None:
                 self.expectations.creation_observed(owner.key)
-            self._add(owner.key)
+            self._add(owner)
         elif controller_of(new) is None and new.metadata.deletion_timestamp is None:
             self._add_adopters(new)
 
@@ -69,7 +73,7 @@ class OwnedPods(Generic[T]):
         if owner is not None:
             if self.expectations is not None:
                 self.expectations.deletion_observed(owner.key, pod.metadata.uid)
-            self._add(owner.key)
+            self._add(owner)
 
     def _add_adopters(self, pod: Pod) -> None:
         for owner in self.owners.lister.list(namespace=pod.metadata.namespace):
@@ -77,13 +81,16 @@ class OwnedPods(Generic[T]):
             if selector is not None and selector.matches(pod.metadata.labels):
                 self.queue.add(owner.key)
 
-    def _add(self, key: str) -> None:
+    def _add(self, owner: T) -> None:
+        key = owner.key
         if self.delay <= 0:
             self.queue.add(key)
         elif key not in self._gathering:
             # Not `add_after`: that would take the place of a retry that is due later.
             self._gathering[key] = None
-            self.queue.loop.call_later(self.delay, self._add_gathered, key)
+            pods = self.pods.indexer.count(CONTROLLER_INDEX, owner.metadata.uid)
+            delay = self.delay * max(1.0, pods / BATCH_PODS)
+            self.queue.loop.call_later(delay, self._add_gathered, key)
 
     def _add_gathered(self, key: str) -> None:
         del self._gathering[key]

@@ -6,6 +6,7 @@ import pytest
 from engine.api.apps import ReplicaSet
 from engine.api.meta import controller_of
 from engine.api.pod import Pod
+from engine.controllers import owned_pods
 from engine.controllers.replicaset import batches, replicas_diff
 from tests.engine.plant import Plant
 
@@ -58,6 +59,23 @@ def test_creations_start_slowly() -> None:
     """Batches double, and the last one takes the rest."""
     assert batches(10) == (1, 2, 4, 3)
     assert batches(0) == ()
+
+
+def test_changes_of_many_pods_are_gathered_for_longer(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has more is looked at less often; in the end the status is right all the same."""
+    monkeypatch.setattr(owned_pods, "BATCH_PODS", 1)
+    _apply(plant, 40)
+    plant.run(20.0)
+    assert plant.get(ReplicaSet, "web").status.ready_replicas == 40
+
+    plant.client.delete(Pod, plant.all(Pod)[0].metadata.name, namespace="default")
+    plant.run(3.0)
+    assert len(plant.all(Pod)) == 39, "changes are gathered for 0.1 s, forty times"
+    plant.run(20.0)
+
+    assert plant.get(ReplicaSet, "web").status.ready_replicas == 40
 
 
 def test_pods_are_created_and_counted(plant: Plant) -> None:
