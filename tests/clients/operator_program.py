@@ -31,7 +31,7 @@ def recoloured(new: str, patch: kopf.Patch, **_: Any) -> None:
 @kopf.timer(*RESOURCE, interval=0.5)
 def tick(status: kopf.Status, patch: kopf.Patch, **_: Any) -> None:
     """Counts."""
-    patch.status["ticks"] = status.get("ticks", 0) + 1
+    patch.status["ticks"] = min(status.get("ticks", 0) + 1, 3)
 
 
 @kopf.daemon(*RESOURCE)

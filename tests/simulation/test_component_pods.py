@@ -204,7 +204,8 @@ def test_a_restarted_kubelet_registers_its_node_and_mirrors_again(shown: Cluster
     assert mirror.metadata.owner_references[0].uid == node.metadata.uid
     assert mirror.status.phase == "Running"
     assert mirror.status.container_statuses[0].restart_count == 0
-    assert shown.get(Lease, "control-plane", namespace="kube-node-lease")
+    lease = shown.get(Lease, "control-plane", namespace="kube-node-lease")
+    assert lease.spec.holder_identity == "control-plane"
 
 
 def test_a_crashed_control_plane_node_takes_everything_with_it(shown: Cluster) -> None:

@@ -182,8 +182,8 @@ CASES: dict[str, tuple[Any, list[str]]] = {
     "recycle": (
         volume(persistentVolumeReclaimPolicy="Recycle"),
         [
-            ("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead,"
-            " the recommended approach is to use dynamic provisioning.")
+            ("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead"
+            ", the recommended approach is to use dynamic provisioning.")
         ],
     ),
     "volume options": (
@@ -200,8 +200,8 @@ CASES: dict[str, tuple[Any, list[str]]] = {
     "claim class": (
         claim(annotations={"volume.beta.kubernetes.io/storage-class": "x"}),
         [
-            ("metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; "
-            'use "storageClassName" attribute instead')
+            ("metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8;"
+            ' use "storageClassName" attribute instead')
         ],
     ),
     "claim fraction": (
