@@ -153,7 +153,8 @@ class Client:
             agent="fuzz/1",
         )
         answer = self.verbs.handle(request)
-        assert answer.status < 500, answer.body[:300]
+        # A revision that is still to come is waited for in vain: 504, as kube-apiserver says it.
+        assert answer.status < 500 or b"Too large resource version" in answer.body, answer.body
         return answer
 
 
