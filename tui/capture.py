@@ -43,7 +43,7 @@ SHOTS = (
     Shot("events", ("f7",), 12.0),
     Shot("store", ("f8",), 13.0),
     Shot("scheduling", ("f9",), 13.0),
-    Shot("metrics", ("f10", "m", "m"), 13.0),
+    Shot("metrics", ("f10", "m", "m"), 30.0),
     Shot("node-down", (), 70.0),
     Shot("help", ("question_mark",), 70.0),
 )
