@@ -33,9 +33,9 @@ from engine.controllers.pod_state import is_ready, ready_condition
 from engine.kernel.loop import Loop, Timer
 
 DECLARE_COST = 0.015
-MARK_COST = 0.1
+MARK_COST = 0.2
 """Seconds between two nodes that fell silent, and between two whose pods are marked: a zone of a
-thousand nodes is noticed in fifteen seconds and told in two minutes, and no moment holds all of
+thousand nodes is noticed in fifteen seconds and told in four minutes, and no moment holds all of
 it. Kubernetes is slower: its clients are limited to 20 writes a second."""
 
 NODE_INDEX = "node"
