@@ -77,6 +77,9 @@ async def theirs(
     theirs = TheirPodman(preflight, tmp_path_factory.mktemp("theirs"), port)
     await theirs.start()
     yield theirs
+    client = PodmanClient(theirs.address)
+    await client.delete("/containers/foreign", force="true", timeout="0")
+    await client.close()
     theirs.stop()
     unmount_below(theirs.state)
 
