@@ -4,13 +4,13 @@ Source: pkg/proxy/healthcheck/service_health.go, kubernetes v1.34.
 """
 
 import asyncio
-import logging
+import contextlib
+from collections.abc import Mapping
 
 import attrs
 
+from engine.adapters.network.open_ports import OpenPorts
 from engine.proxy.rules import NodeRules, RuleSet, RuleSink
-
-log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 5.0
 _BODY = """\
@@ -38,27 +38,27 @@ class HealthPorts:
     """
 
     sink: RuleSink
-    errors: dict[Where, str] = attrs.field(factory=dict, init=False)
-    _wanted: dict[Where, tuple[str, int]] = attrs.field(factory=dict, init=False)
-    _servers: dict[Where, asyncio.Server] = attrs.field(factory=dict, init=False)
-    _opening: "dict[Where, asyncio.Task[None]]" = attrs.field(factory=dict, init=False)
-    _tasks: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
+    _counts: dict[Where, tuple[str, int]] = attrs.field(factory=dict, init=False)
+    _ports: OpenPorts[Where] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ports = OpenPorts(self._listen, lambda where: f"health port {where[0]}:{where[1]}")
+
+    @property
+    def errors(self) -> Mapping[Where, str]:
+        """The addresses that cannot be had, and why."""
+        return self._ports.errors
 
     def apply(self, previous: RuleSet, current: RuleSet) -> None:
         """Go to *current*; listen where it says."""
         self.sink.apply(previous, current)
-        self._wanted = {
+        self._counts = {
             (address, rules.health_port): (key, rules.local.get(node, 0))
             for key, rules in current.services.items()
             if rules.health_port
             for node, address in current.nodes.items()
         }
-        for where in [where for where in self._servers if where not in self._wanted]:
-            self._servers.pop(where).close()
-        for where in self._wanted:
-            if where not in self._servers and where not in self._opening:
-                task = asyncio.get_running_loop().create_task(self._open(where))
-                self._opening[where] = task
+        self._ports.want(self._counts)
 
     def freeze(self, rules: NodeRules) -> None:
         """Only the rules stand still."""
@@ -70,54 +70,21 @@ class HealthPorts:
 
     async def settled(self) -> None:
         """Wait until every port that is wanted listens or has failed."""
-        while self._opening:
-            await asyncio.gather(*self._opening.values())
+        await self._ports.settled()
 
     async def close(self) -> None:
         """Stop listening. Closing twice is allowed."""
-        self._wanted = {}
-        await self.settled()
-        for server in self._servers.values():
-            server.close()
-        self._servers.clear()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ports.close()
 
-    async def _open(self, where: Where) -> None:
-        try:
-            server = await asyncio.start_server(
-                lambda reader, writer: self._serve(where, reader, writer), *where
-            )
-        except OSError as error:
-            self.errors[where] = str(error)
-            log.warning("health port cannot be opened where=%s:%d error=%s", *where, error)
-        else:
-            self.errors.pop(where, None)
-            if where in self._wanted:
-                self._servers[where] = server
-            else:
-                server.close()
-        finally:
-            self._opening.pop(where, None)
+    async def _listen(self, where: Where) -> asyncio.Server:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(EOFError, asyncio.LimitOverrunError):
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    await reader.readuntil(b"\r\n\r\n")
+                    writer.write(answer(*self._counts.get(where, ("/", 0))))
+                    await writer.drain()
 
-    async def _serve(
-        self, where: Where, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                await reader.readuntil(b"\r\n\r\n")
-                key, count = self._wanted.get(where, ("/", 0))
-                writer.write(answer(key, count))
-                await writer.drain()
-        except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            return  # nobody waits for an answer any more
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        return await asyncio.start_server(self._ports.serving(serve), *where)
 
 
 def answer(key: str, count: int) -> bytes:

@@ -4,18 +4,16 @@ It knows frontends and backends. Service addresses and UDP need a kernel that tr
 """
 
 import asyncio
-import logging
 import random
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 
 import attrs
 
 from engine.adapters.network.disturbed import DisturbedPaths, ResetByFaultError
+from engine.adapters.network.open_ports import OpenPorts
 from engine.proxy.rules import ANY_NODE, NO_RULES, Backend, NodeRules, RuleSet, Target
-
-log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
 BUFFER = 65_536
@@ -37,14 +35,19 @@ class UserspaceSink:
     address: str = LISTEN
     head: str = HEAD
     disturbed: DisturbedPaths = attrs.field(factory=DisturbedPaths)
-    errors: dict[int, str] = attrs.field(factory=dict, init=False)
     _wanted: RuleSet = attrs.field(default=NO_RULES, init=False)
     _still: bool = attrs.field(default=False, init=False)
     _targets: dict[int, Target] = attrs.field(factory=dict, init=False)
-    _servers: dict[int, asyncio.Server] = attrs.field(factory=dict, init=False)
-    _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _opening: dict[int, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _last: dict[tuple[int, str], Backend] = attrs.field(factory=dict, init=False)
+    _ports: OpenPorts[int] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ports = OpenPorts(self._listen, lambda port: f"node port {port}")
+
+    @property
+    def errors(self) -> Mapping[int, str]:
+        """The ports that cannot be had, and why."""
+        return self._ports.errors
 
     def apply(self, previous: RuleSet, current: RuleSet) -> None:  # noqa: ARG002 - the protocol's
         """Listen where there are backends now, and nowhere else."""
@@ -56,12 +59,7 @@ class UserspaceSink:
             for frontend, target in current.frontends().items()
             if frontend.ip == ANY_NODE and frontend.protocol == "tcp" and target.backends
         }
-        for port in [port for port in self._servers if port not in self._targets]:
-            self._servers.pop(port).close()
-        for port in self._targets:
-            if port not in self._servers and port not in self._opening:
-                task = asyncio.get_running_loop().create_task(self._open(port))
-                self._opening[port] = task
+        self._ports.want(self._targets)
 
     def freeze(self, rules: NodeRules) -> None:
         """All that is listened to here is the host's: if it stands still, so do the ports."""
@@ -76,51 +74,18 @@ class UserspaceSink:
 
     async def settled(self) -> None:
         """Wait until every port that is wanted listens or has failed."""
-        while self._opening:
-            await asyncio.gather(*self._opening.values())
+        await self._ports.settled()
 
     async def close(self) -> None:
         """Stop listening and end every connection. Closing twice is allowed."""
         self._targets = {}
-        await self.settled()
-        for server in self._servers.values():
-            server.close()
-        self._servers.clear()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ports.close()
 
-    async def _open(self, port: int) -> None:
-        try:
-            server = await asyncio.start_server(self._handler(port), self.address, port)
-        except OSError as error:
-            self.errors[port] = str(error)
-            log.warning("node port cannot be opened port=%d error=%s", port, error)
-        else:
-            self.errors.pop(port, None)
-            if port in self._targets:
-                self._servers[port] = server
-            else:
-                server.close()
-        finally:
-            self._opening.pop(port, None)
-
-    def _handler(
-        self, port: int
-    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def _listen(self, port: int) -> asyncio.Server:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._tasks.add(task)
-            try:
-                await self._pass_on(port, reader, writer)
-            except (OSError, asyncio.CancelledError):
-                return
-            finally:
-                self._tasks.discard(task)
-                writer.close()
+            await self._pass_on(port, reader, writer)
 
-        return serve
+        return await asyncio.start_server(self._ports.serving(serve), self.address, port)
 
     async def _pass_on(
         self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
