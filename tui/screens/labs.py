@@ -127,9 +127,9 @@ class LabsScreen(View):
         """Let the clock move on."""
         self._show_task()
 
-    def on_resize(self) -> None:
+    def fit(self) -> None:
         """Cut the lines anew."""
-        self.call_after_refresh(self._panels)
+        self._panels()
 
     def show_progress(self) -> None:
         """The lab has moved on."""
@@ -151,7 +151,7 @@ class LabsScreen(View):
 
     def _show_task(self) -> None:
         if self.desk is not None and self.is_mounted:
-            cells = max(20, self.pane.scrollable_content_region.width - 1)
+            cells = max(20, self.pane.room - 1)
             is_short = self.size.height < 32
             lines = render.pane(self.desk.session, self.language, cells, is_short=is_short)
             self.pane.show(lines)

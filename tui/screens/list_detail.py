@@ -63,6 +63,10 @@ class ListDetailView(View):
         self.rows.move_on()
         self.show_detail()
 
+    def fit(self) -> None:
+        """Cut the lines anew."""
+        self.show_detail()
+
     @abstractmethod
     def show_detail(self) -> None:
         """Show what there is about the object under the cursor."""

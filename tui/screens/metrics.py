@@ -102,9 +102,9 @@ class MetricsScreen(View):
         if delta.touches(Event) and self._mode == 0:
             self._show()
 
-    def on_resize(self) -> None:
+    def fit(self) -> None:
         """Cut the lines anew."""
-        self.call_after_refresh(self._show)
+        self._show()
 
     def action_next_mode(self) -> None:
         """Autoscalers, nodes, pods, and again."""
@@ -201,7 +201,7 @@ class MetricsScreen(View):
         if not self.is_mounted:
             return
         selected = self.rows.selected
-        cells = self.detail.scrollable_content_region.width
+        cells = self.detail.room
         self.detail.border_title = (
             selected.metadata.name if selected is not None else say("Metrics")
         )

@@ -79,9 +79,9 @@ class OverviewScreen(View):
         self._show_events()
         self._show_summary()
 
-    def on_resize(self) -> None:
+    def fit(self) -> None:
         """Cut the lines anew."""
-        self.call_after_refresh(self._panels)
+        self._panels()
 
     @on(NodeBoard.Selected)
     def _on_selected(self) -> None:

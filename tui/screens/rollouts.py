@@ -37,10 +37,6 @@ class RolloutsScreen(ListDetailView):
             yield Panel(say("Rollout"), id="detail")
             yield Panel(say("Events"), id="events")
 
-    def on_resize(self) -> None:
-        """Cut the lines anew."""
-        self.call_after_refresh(self.show_detail)
-
     def show_detail(self) -> None:
         """Show the chosen one, or that there is none."""
         obj = self.rows.selected

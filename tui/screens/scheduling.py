@@ -86,9 +86,9 @@ class SchedulingScreen(View):
         if delta.touches(Pod):
             self._look()
 
-    def on_resize(self) -> None:
+    def fit(self) -> None:
         """Cut the lines anew."""
-        self.call_after_refresh(self._show)
+        self._show()
 
     async def action_do(self, name: str) -> None:
         """Ask what if; all else as in every view."""
@@ -195,7 +195,7 @@ class SchedulingScreen(View):
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        cells = self.decision.scrollable_content_region.width
+        cells = self.decision.room
         answer = self._answer
         if answer is not None:
             self.decision.border_title = f"What if {self._question}?"

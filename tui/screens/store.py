@@ -77,9 +77,9 @@ class StoreScreen(View):
         """Look at once."""
         self._look()
 
-    def on_resize(self) -> None:
+    def fit(self) -> None:
         """Cut the lines anew."""
-        self.call_after_refresh(self._show)
+        self._show()
 
     def _look(self) -> None:
         if self.is_current and not self._is_asking:
@@ -114,30 +114,15 @@ class StoreScreen(View):
         if status is None or not self.is_mounted:
             return
         now = status.now
-        self.keys.show(render.keyspace(status.groups, _room(self.keys)))
+        self.keys.show(render.keyspace(status.groups, self.keys.room))
         self.summary.show(render.summary(status, self.summary.room[0]))
-        cells = _room(self.revisions)
+        cells = self.revisions.room
         self.revisions.show([render.revision_line(row, now, cells) for row in self._rows])
-        self.watchers.show(render.watchers(status.watchers, _room(self.watchers)))
+        self.watchers.show(render.watchers(status.watchers, self.watchers.room))
         held = self.session.objects(Lease).values()
-        self.leases.show(render.leases(status.leases, held, now, _room(self.leases)))
+        self.leases.show(render.leases(status.leases, held, now, self.leases.room))
         late = sum(1 for row in status.watchers if row.lag or row.waiting)
         self.watchers.border_subtitle = say(
             "{count}, {late} lagging", count=len(status.watchers), late=late
         )
         self.refresh_crumbs()
-        self.call_after_refresh(self._fit, self._rooms)
-
-    def _fit(self, rooms: tuple[int, ...]) -> None:
-        """Cut the lines anew if the views are no longer as wide as they were cut for."""
-        if self._rooms != rooms:
-            self._show()
-
-    @property
-    def _rooms(self) -> tuple[int, ...]:
-        views = (self.keys, self.revisions, self.watchers, self.leases)
-        return (*map(_room, views), self.summary.room[0])
-
-
-def _room(view: TextView) -> int:
-    return view.scrollable_content_region.width

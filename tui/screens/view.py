@@ -23,6 +23,7 @@ from tui.session import Delta, Session
 from tui.widgets.command_line import CommandLine
 from tui.widgets.header import ClusterHeader
 from tui.widgets.object_table import ObjectTable
+from tui.widgets.room import RoomChanged
 from tui.widgets.script_pane import ScriptPane
 from tui.widgets.tabs import ViewTabs
 from tui.widgets.time_bar import TimeBar
@@ -65,6 +66,7 @@ class View(Screen[None]):
         self.filter_text = ""
         self._is_stale = False
         self._shown_kind = ""
+        self._is_fitting = False
 
     @property
     def kubarium(self) -> "KubariumApp":
@@ -130,6 +132,9 @@ class View(Screen[None]):
 
     def on_second(self) -> None:
         """Let ages move on. Called only while this view is in front."""
+
+    def fit(self) -> None:
+        """Cut lines anew: what shows them has another size."""
 
     def leave(self) -> None:
         """Escape: clear the filter, or go back."""
@@ -273,6 +278,17 @@ class View(Screen[None]):
     @on(ViewTabs.Chosen)
     def _on_tab(self, event: ViewTabs.Chosen) -> None:
         self.kubarium.action_view(event.view)
+
+    @on(RoomChanged)
+    def _on_room(self) -> None:
+        if not self._is_fitting:
+            self._is_fitting = True
+            self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self._is_fitting = False
+        if self.is_mounted:
+            self.fit()
 
     def _kind(self) -> str:
         chosen = self.chosen

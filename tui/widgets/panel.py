@@ -5,6 +5,7 @@ from textual.widget import Widget
 
 from tui.render.text import Line
 from tui.widgets.painting import Paint
+from tui.widgets.room import RoomChanged
 
 
 class Panel(Widget):
@@ -28,6 +29,10 @@ class Panel(Widget):
     def room(self) -> tuple[int, int]:
         """Cells and lines inside the frame."""
         return self.content_size.width, self.content_size.height
+
+    def on_resize(self) -> None:
+        """Have the lines cut anew."""
+        self.post_message(RoomChanged())
 
     def show(self, lines: list[Line]) -> None:
         """Show *lines*."""

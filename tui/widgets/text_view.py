@@ -10,6 +10,7 @@ from textual.strip import Strip
 
 from tui.render.text import Line, Span, plain, width
 from tui.widgets.painting import Paint
+from tui.widgets.room import RoomChanged
 
 
 class TextView(ScrollView, can_focus=True):
@@ -35,11 +36,23 @@ class TextView(ScrollView, can_focus=True):
         self._found: re.Pattern[str] | None = None
         self._paint: Paint | None = None
         self._longest = 0
+        self._room = 0
         self.is_following = False
 
     def on_mount(self) -> None:
         """Repaint when the theme changes."""
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._forget())
+
+    def on_resize(self) -> None:
+        """Have the lines cut anew if they have another width now, a scrollbar's included."""
+        if self.room != self._room:
+            self._room = self.room
+            self.post_message(RoomChanged())
+
+    @property
+    def room(self) -> int:
+        """Cells for a line."""
+        return self.scrollable_content_region.width
 
     def __len__(self) -> int:
         return len(self._text)

@@ -57,6 +57,6 @@ def test_screen(snap_compare: SnapCompare, screen: str, theme: str, size: tuple[
         for key in KEYS[screen]:
             await pilot.press(key)
             await pilot.pause()
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
 
     assert snap_compare(_app(theme), terminal_size=size, run_before=run_before)
