@@ -3,37 +3,22 @@
 from collections.abc import Iterator
 
 from textual import on
-from textual.getters import query_one
 from textual.widget import Widget
 
 from engine.api.events import Event
-from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
 from tui.language import say
 from tui.render.columns import columns_for
-from tui.screens.view import View
+from tui.screens.table_view import TableView
 from tui.session import Delta
 from tui.widgets.object_table import ObjectTable
 
 
-class EventsScreen(View):
+class EventsScreen(TableView):
     """All events as a table."""
 
     NAME = "events"
     CSS_PATH = "events.tcss"
-    AUTO_FOCUS = "ObjectTable"
-
-    rows = query_one("#rows", ObjectTable)
-
-    @property
-    def table(self) -> ObjectTable:
-        """The events."""
-        return self.rows
-
-    @property
-    def chosen(self) -> list[ApiObject]:
-        """The event under the cursor."""
-        return self.rows.chosen if self.is_mounted else []
 
     @property
     def crumbs(self) -> str:
@@ -61,15 +46,7 @@ class EventsScreen(View):
     def apply(self, delta: Delta) -> None:
         """Show what changed."""
         if delta.touches(Event):
-            namespace = self.session.namespace
-            changes = delta.of(Event)
-            self.rows.apply(
-                {
-                    key: change
-                    for key, change in changes.items()
-                    if not namespace or key.startswith(f"{namespace}/")
-                }
-            )
+            self.apply_rows(delta, Event)
 
     def on_second(self) -> None:
         """Let ages move on."""

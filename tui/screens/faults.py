@@ -1,44 +1,33 @@
 """Faults: what is broken on purpose, with countdowns; a form for more; the invariants, live."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from textual import on, work
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
 from textual.widget import Widget
 
 from engine.api.kubarium import Fault, Invariant
-from engine.api.meta import ApiObject
 from engine.errors import EngineError
 from tui.language import say
 from tui.render import faults
+from tui.render.column import Column
 from tui.render.text import Span
-from tui.screens.view import View
+from tui.screens.list_detail import ListDetailView
 from tui.session import Delta
 from tui.widgets.object_table import ObjectTable
 from tui.widgets.panel import Panel
 
 
-class FaultsScreen(View):
+class FaultsScreen(ListDetailView):
     """Faults above, the chosen one below; invariants beside them."""
 
     NAME = "faults"
     CSS_PATH = "faults.tcss"
-    AUTO_FOCUS = "ObjectTable"
+    LISTED = Fault
+    DETAILED = (Fault,)
 
-    rows = query_one("#rows", ObjectTable)
     detail = query_one("#detail", Panel)
     promises = query_one("#promises", Panel)
-
-    @property
-    def table(self) -> ObjectTable:
-        """The faults."""
-        return self.rows
-
-    @property
-    def chosen(self) -> list[ApiObject]:
-        """The fault under the cursor."""
-        return self.rows.chosen if self.is_mounted else []
 
     @property
     def crumbs(self) -> str:
@@ -66,35 +55,24 @@ class FaultsScreen(View):
         super().on_screen_resume()
         self._ask()
 
-    def rebuild(self) -> None:
-        """Show everything as it is now."""
-        self.rows.show(faults.columns(), dict(self.session.objects(Fault)))
-        self._show_detail()
+    def columns(self) -> Sequence[Column]:
+        """Type, state, what it touches, and what is left of its time."""
+        return faults.columns()
 
     def apply(self, delta: Delta) -> None:
         """Show what changed."""
+        super().apply(delta)
         if delta.touches(Fault):
-            self.rows.apply(delta.of(Fault))
-            self._show_detail()
             self.refresh_crumbs()
             self.refresh_bindings()
 
     def on_second(self) -> None:
         """Let countdowns run."""
-        self.rows.move_on()
-        self._show_detail()
+        super().on_second()
         self._ask()
 
-    @on(ObjectTable.Selected)
-    def _on_selected(self) -> None:
-        self._show_detail()
-        self.chosen_changed()
-
-    @on(ObjectTable.Opened)
-    def _on_opened(self, event: ObjectTable.Opened) -> None:
-        self.kubarium.open_object(event.obj)
-
-    def _show_detail(self) -> None:
+    def show_detail(self) -> None:
+        """What the chosen one does, and for how long; or that nothing is broken."""
         fault = self.rows.selected
         if not isinstance(fault, Fault):
             words = say("nothing is broken: f makes a fault, ! ends them all")
@@ -102,8 +80,10 @@ class FaultsScreen(View):
             return
         self.detail.show(faults.detail_lines(fault, self.session.now, self.detail.room[0]))
 
-    @work(exclusive=True, exit_on_error=False)
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
+        self.begin(self._fetch, is_alone=True)
+
+    async def _fetch(self) -> None:
         try:
             found = await self.session.source.list(Invariant)
         except EngineError as error:

@@ -1,60 +1,43 @@
 """A view of one kind: its objects in a table, and more about the one under the cursor."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
-from textual.getters import query_one
 
 from engine.api.meta import ApiObject
 from engine.api.scheme import SCHEME
+from tui.render.column import Column
 from tui.render.columns import columns_for
-from tui.screens.view import View
+from tui.screens.table_view import TableView
 from tui.session import Delta
 from tui.widgets.object_table import ObjectTable
 
 
-class ListDetailView(View):
+class ListDetailView(TableView):
     """A table ``#rows`` of the objects of *LISTED*; what is shown of the chosen one is the view's.
 
     It is shown anew when something of *DETAILED* changes.
     """
 
-    AUTO_FOCUS = "ObjectTable"
     LISTED: ClassVar[type[ApiObject]]
     DETAILED: ClassVar[tuple[type[ApiObject], ...]]
 
-    rows = query_one("#rows", ObjectTable)
-
-    @property
-    def table(self) -> ObjectTable:
-        """The objects."""
-        return self.rows
-
-    @property
-    def chosen(self) -> list[ApiObject]:
-        """The object under the cursor."""
-        return self.rows.chosen if self.is_mounted else []
+    def columns(self) -> Sequence[Column]:
+        """What the table says of each object."""
+        resource = SCHEME.resource_of(self.LISTED)
+        return columns_for(resource, is_namespace_shown=not self.session.namespace)
 
     def rebuild(self) -> None:
         """Show everything as it is now."""
-        resource = SCHEME.resource_of(self.LISTED)
-        columns = columns_for(resource, is_namespace_shown=not self.session.namespace)
-        self.rows.show(columns, {obj.key: obj for obj in self.session.selected(self.LISTED)})
+        self.rows.show(self.columns(), {obj.key: obj for obj in self.session.selected(self.LISTED)})
         self.show_detail()
 
     def apply(self, delta: Delta) -> None:
         """Show what changed."""
         if delta.touches(self.LISTED):
-            namespace = self.session.namespace
-            changes = delta.of(self.LISTED)
-            self.rows.apply(
-                {
-                    key: change
-                    for key, change in changes.items()
-                    if not namespace or key.startswith(f"{namespace}/")
-                }
-            )
+            self.apply_rows(delta, self.LISTED)
         if delta.touches(*self.DETAILED):
             self.show_detail()
 

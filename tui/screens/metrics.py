@@ -26,7 +26,7 @@ from tui.render import usage as usage_
 from tui.render.age import age
 from tui.render.column import Column
 from tui.render.text import Line, Span
-from tui.screens.view import View
+from tui.screens.table_view import TableView
 from tui.session import Delta
 from tui.widgets.object_table import ObjectTable
 from tui.widgets.text_view import TextView
@@ -43,17 +43,15 @@ MODES: tuple[tuple[str, type[ApiObject], tuple[Column, ...]], ...] = (
 )
 
 
-class MetricsScreen(View):
+class MetricsScreen(TableView):
     """Autoscalers, nodes or pods above, the chosen one below."""
 
     NAME = "metrics"
     CSS_PATH = "metrics.tcss"
-    AUTO_FOCUS = "ObjectTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "next_mode", "Autoscalers/nodes/pods"),
     ]
 
-    rows = query_one("#rows", ObjectTable)
     detail = query_one("#detail", TextView)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -63,11 +61,6 @@ class MetricsScreen(View):
         self._usage: list[UsageSeries] = []
         self._problem = ""
         self._is_asking = False
-
-    @property
-    def table(self) -> ObjectTable:
-        """What is shown above."""
-        return self.rows
 
     @property
     def chosen(self) -> list[ApiObject]:

@@ -18,25 +18,23 @@ from engine.errors import EngineError
 from tui.language import say
 from tui.render.columns import columns_for, needs_attention
 from tui.render.usage import node_use, pod_use, use_columns
-from tui.screens.view import View
+from tui.screens.table_view import TableView
 from tui.session import Delta, Session
 from tui.widgets.object_table import ObjectTable
 
 _USE_SECONDS = 5
 
 
-class ResourcesScreen(View):
+class ResourcesScreen(TableView):
     """One kind at a time; ``:`` changes the kind."""
 
     NAME = "resources"
     CSS_PATH = "resources.tcss"
-    AUTO_FOCUS = "ObjectTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("ctrl+w", "toggle_wide", "Wide"),
         ("ctrl+z", "toggle_faults", "Faults only"),
     ]
 
-    rows = query_one("#rows", ObjectTable)
     head = query_one("#head", Static)
 
     def __init__(self, session: Session) -> None:
@@ -47,16 +45,6 @@ class ResourcesScreen(View):
         self._use: dict[str, tuple[int, int]] = {}
         self._is_asking = False
         self._seconds = 0
-
-    @property
-    def table(self) -> ObjectTable:
-        """The rows."""
-        return self.rows
-
-    @property
-    def chosen(self) -> list[ApiObject]:
-        """The marked rows, or the one under the cursor."""
-        return self.rows.chosen if self.is_mounted else []
 
     @property
     def crumbs(self) -> str:

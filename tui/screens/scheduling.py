@@ -18,7 +18,7 @@ from tui.language import say
 from tui.render import scheduling as render
 from tui.render.text import Line, Span
 from tui.screens.dialogs import Ask
-from tui.screens.view import View
+from tui.screens.table_view import TableView
 from tui.session import Delta
 from tui.what_if import FORMS, parse_change, what_if
 from tui.widgets.object_table import ObjectTable
@@ -28,14 +28,12 @@ _INTERVAL = 1.0
 """Seconds between two looks at the scheduler, while this view is in front."""
 
 
-class SchedulingScreen(View):
+class SchedulingScreen(TableView):
     """Waiting pods and those placed of late above, the decision about the chosen one below."""
 
     NAME = "scheduling"
     CSS_PATH = "scheduling.tcss"
-    AUTO_FOCUS = "ObjectTable"
 
-    rows = query_one("#rows", ObjectTable)
     decision = query_one("#decision", TextView)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -46,11 +44,6 @@ class SchedulingScreen(View):
         self._question = ""
         self._is_asking = False
         self._timer: Timer | None = None
-
-    @property
-    def table(self) -> ObjectTable:
-        """The queue."""
-        return self.rows
 
     @property
     def chosen(self) -> list[ApiObject]:
