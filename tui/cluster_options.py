@@ -1,6 +1,7 @@
 """The options of commands that run a cluster, and what their words must look like."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -157,22 +158,23 @@ def _speed(text: str) -> float:
     return speed
 
 
+def _config(text: str, read: Callable[[Path], object]) -> tuple[str, object]:
+    try:
+        return text, read(Path(text))
+    except EngineError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _scheduler_config(text: str) -> tuple[str, object]:
     from tui.commands.component_config import read_scheduler_config
 
-    try:
-        return text, read_scheduler_config(Path(text))
-    except EngineError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return _config(text, read_scheduler_config)
 
 
 def _admission_config(text: str) -> tuple[str, object]:
     from tui.commands.component_config import read_admission_config
 
-    try:
-        return text, read_admission_config(Path(text))
-    except EngineError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return _config(text, read_admission_config)
 
 
 def add_node_options(parser: argparse.ArgumentParser) -> None:
@@ -222,10 +224,7 @@ def _zones(text: str) -> int:
 def _kubelet_config(text: str) -> tuple[str, object]:
     from tui.commands.component_config import read_kubelet_config
 
-    try:
-        return text, read_kubelet_config(Path(text))
-    except EngineError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return _config(text, read_kubelet_config)
 
 
 def _address(text: str) -> tuple[str, int]:

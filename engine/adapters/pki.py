@@ -107,12 +107,7 @@ def load_credentials(context: ssl.SSLContext, credentials: Credentials) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner reads, in one step; leave one alone that is there."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
+    draft = _private_draft(path, text)
     try:
         # A link fails where a rename would replace what another process has just written.
         path.hardlink_to(draft)
@@ -201,13 +196,18 @@ def _load_authority(folder: Path, now: float) -> Authority:
 
 def _replace_private(path: Path, text: str) -> None:
     """Write a file that only its owner reads in place of another, in one step."""
+    _private_draft(path, text).replace(path)
+
+
+def _private_draft(path: Path, text: str) -> Path:
+    """*text* on disk beside *path*, for its owner alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(descriptor)
-    draft.replace(path)
+    return draft
 
 
 def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:

@@ -9,7 +9,7 @@ from typing import Any
 from engine.api import quantity
 from engine.api.codec import encode
 from engine.api.core import Service
-from engine.apiserver.warnings import DEPRECATED_LABELS, term_warnings
+from engine.apiserver.warnings import DEPRECATED_LABELS, OLD_SOURCES, term_warnings
 
 _OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 _OLD_CLASS_SAID = (
@@ -25,15 +25,6 @@ _RECYCLE_SAID = (
     "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
     "recommended approach is to use dynamic provisioning."
 )
-_OLD_SOURCES = {
-    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
-    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
-    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
-    "quobyte": "deprecated in v1.22, non-functional in v1.25+",
-    "rbd": "deprecated in v1.28, non-functional in v1.31+",
-    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
-    "storageos": "deprecated in v1.22, non-functional in v1.25+",
-}
 
 
 def service_warnings(service: Service) -> list[str]:
@@ -67,7 +58,7 @@ def volume_warnings(volume: Any) -> list[str]:
     found += term_warnings(required.get("nodeSelectorTerms"), place)
     return [
         *found,
-        *(f"spec.{kind}: {_OLD_SOURCES[kind]}" for kind in spec if kind in _OLD_SOURCES),
+        *(f"spec.{kind}: {OLD_SOURCES[kind]}" for kind in spec if kind in OLD_SOURCES),
     ]
 
 

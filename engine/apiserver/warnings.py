@@ -49,9 +49,8 @@ _ANNOTATIONS = {
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _MATCHES_NOTHING = "labelSelector: a null labelSelector results in matching no pod"
-_VOLUMES = {
+OLD_SOURCES = {
     "cephfs": "deprecated in v1.28, non-functional in v1.31+",
-    "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
     "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
     "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
     "quobyte": "deprecated in v1.22, non-functional in v1.25+",
@@ -59,6 +58,8 @@ _VOLUMES = {
     "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
     "storageos": "deprecated in v1.22, non-functional in v1.25+",
 }
+"""What pods' volumes and persistent ones were made from, and since when they are not."""
+_VOLUMES = {**OLD_SOURCES, "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+"}
 
 
 def pod_warnings(meta: ObjectMeta, spec: PodSpec, path: str) -> list[str]:

@@ -1,7 +1,5 @@
 """A view of objects in a table, ``#rows``."""
 
-from typing import ClassVar
-
 from textual.getters import query_one
 
 from engine.api.meta import ApiObject
@@ -13,7 +11,7 @@ from tui.widgets.object_table import ObjectTable
 class TableView(View):
     """What is chosen and filtered is the table's."""
 
-    AUTO_FOCUS: ClassVar[str | None] = "ObjectTable"
+    AUTO_FOCUS = "ObjectTable"
 
     rows = query_one("#rows", ObjectTable)
 
