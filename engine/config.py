@@ -88,8 +88,6 @@ class ClusterConfig:
         pod_cidr: addresses of pods.
         cluster_domain: DNS suffix of the cluster.
         name: what the cluster is called in kubeconfig and on screens.
-        eviction_seconds: how long pods without a toleration of their own stay on an unreachable
-            node (tolerationSeconds that admission adds).
         has_component_pods: whether the control plane is shown as static pods of its nodes.
         scheduler: a KubeSchedulerConfiguration as YAML gives it; None for the default profile.
         scheduler_source: where it was read, for messages.
@@ -107,7 +105,6 @@ class ClusterConfig:
     pod_cidr: str = "10.244.0.0/16"
     cluster_domain: str = "cluster.local"
     name: str = "kubarium"
-    eviction_seconds: int = 300
     has_component_pods: bool = False
     scheduler: object = None
     scheduler_source: str = "the scheduler's configuration"

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import attrs
 
@@ -29,21 +28,15 @@ class Pacer:
     speed: float = 1.0
     lag: float = attrs.field(default=0.0, init=False)
     is_paused: bool = attrs.field(default=False, init=False)
-    busy_seconds: float = attrs.field(default=0.0, init=False)
     _wall_anchor: float = attrs.field(default=0.0, init=False)
     _time_anchor: float = attrs.field(default=0.0, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _is_stopped: bool = attrs.field(default=False, init=False)
     _is_running_steps: bool = attrs.field(default=False, init=False)
-    _listeners: list[Callable[[], None]] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._anchor()
         self.journal.driven_by(catch_up=self._catch_up, wake=self._wakeup.set)
-
-    def on_turn(self, listener: Callable[[], None]) -> None:
-        """Call *listener* after each turn in which callbacks ran."""
-        self._listeners.append(listener)
 
     def set_speed(self, speed: float) -> None:
         """Let *speed* virtual seconds pass per second of wall time.
@@ -106,9 +99,7 @@ class Pacer:
     def _turn(self) -> bool:
         """Run what is due, within the budget; True if something due is left."""
         target = self._target()
-        began = time.perf_counter()
-        steps = self.loop.steps
-        deadline = began + FRAME_BUDGET
+        deadline = time.perf_counter() + FRAME_BUDGET
         is_behind = False
         self._is_running_steps = True
         try:
@@ -121,11 +112,7 @@ class Pacer:
                 self.loop.run_until(target)
         finally:
             self._is_running_steps = False
-            self.busy_seconds += time.perf_counter() - began
         self.lag = max(0.0, target - self.loop.now)
-        if self.loop.steps != steps:
-            for listener in self._listeners:
-                listener()
         return is_behind
 
     def _catch_up(self) -> None:

@@ -194,11 +194,6 @@ def stripped(fields: FieldSet) -> FieldSet:
     return difference(fields, _UNOWNED)
 
 
-def manager_name(field_manager: str, user_agent: str) -> str:
-    """Who writes: the request's fieldManager, or the program that its User-Agent begins with."""
-    return field_manager or user_agent.partition("/")[0][:128] or "unknown"
-
-
 def _managers_for_update(
     live: Mapping[str, Any] | None, new: Mapping[str, Any], manager: Manager
 ) -> Managers:

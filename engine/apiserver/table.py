@@ -48,11 +48,6 @@ def row_of(resource: Resource, obj: ApiObject, *, now: float, include: str) -> d
     return _row(columns_for(resource), obj, now, include)
 
 
-def cells_of(resource: Resource, obj: ApiObject, *, now: float) -> tuple[Any, ...]:
-    """The cells of one row, in the order of the resource's columns."""
-    return columns_for(resource).cells(obj, now)
-
-
 def _definition(column: Column) -> dict[str, Any]:
     return {
         "name": column.name,

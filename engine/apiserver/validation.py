@@ -97,12 +97,6 @@ def not_found(field: str, value: object) -> Cause:
     return Cause(field=field, message=f"Not found: {show(value)}", reason="FieldValueNotFound")
 
 
-def too_long(field: str, limit: int) -> Cause:
-    """*field* has more than *limit* bytes."""
-    message = f"Too long: may not be more than {limit} bytes"
-    return Cause(field=field, message=message, reason="FieldValueTooLong")
-
-
 def too_many(field: str, count: int, limit: int) -> Cause:
     """*field* has more than *limit* items."""
     message = f"Too many: {count}: must have at most {limit} items"

@@ -70,10 +70,6 @@ class Informer(Generic[T]):
         for obj in self.indexer:
             handler(obj.key, None, obj)
 
-    def remove_handler(self, handler: Handler[T]) -> None:
-        """Tell *handler* nothing more."""
-        self._handlers.remove(handler)
-
     def add_index(self, name: str, function: IndexFunction[T]) -> None:
         """Keep an index; the same name twice keeps the first."""
         if not self.indexer.has_index(name):

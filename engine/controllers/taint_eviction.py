@@ -53,7 +53,6 @@ def eviction_delay(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -
 class _Doomed:
     uid: str
     since: float
-    is_warned: bool = False
 
 
 @attrs.define(eq=False)

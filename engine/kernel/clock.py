@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-import attrs
-
 
 class Clock(Protocol):
     """A source of the current time. Only a `Loop` moves it."""
@@ -12,19 +10,3 @@ class Clock(Protocol):
     def now(self) -> float:
         """Seconds since the Unix epoch, in the time of the cluster."""
         ...
-
-
-@attrs.define(eq=False)
-class SkewedClock:
-    """The clock of a node that is wrong by a constant *offset*.
-
-    The offset may be changed while the cluster runs; timers are not affected, only what is read.
-    """
-
-    source: Clock
-    offset: float = 0.0
-
-    @property
-    def now(self) -> float:
-        """The source's time plus the offset, in seconds."""
-        return self.source.now + self.offset

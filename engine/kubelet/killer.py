@@ -62,7 +62,6 @@ class Killer:
         if record is None or work.step is Step.STOPPING:
             return
         work.step = Step.STOPPING
-        work.killed_for = message
         work.stop_deadline = self.loop.now + grace
         self.recorder.normal(pod, "Killing", message, field_path=field_path(pod, work.name))
         container = find_container(pod, work.name)

@@ -206,7 +206,7 @@ class Pleg:
             started_skew=self._skew,
         )
         work.step = Step.NONE
-        work.waiting_reason = work.waiting_message = work.killed_for = ""
+        work.waiting_reason = work.waiting_message = ""
         work.has_started = work.is_ready = False
         if pod is not None:
             self.starter.started(pod, state, work)

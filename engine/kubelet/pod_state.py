@@ -66,7 +66,6 @@ class ContainerWork:
         has_started: its start-up probe has passed and its post-start hook is done.
         is_ready: its readiness probe passes, or it has none and has started.
         wanted_image: the image the specification named when it was last started.
-        killed_for: the reason of the kill under way.
         allocated: the resources it has been granted; None before its first start here.
         actual: the resources the runtime has given it.
         is_resizing: it is being given others.
@@ -90,7 +89,6 @@ class ContainerWork:
     has_started: bool = False
     is_ready: bool = False
     wanted_image: str = ""
-    killed_for: str = ""
     image_user: str = ""
     image_id: str = ""
     allocated: ResourceRequirements | None = None

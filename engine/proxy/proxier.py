@@ -41,7 +41,6 @@ class Proxier:
     informers: InformerFactory
     sink: RuleSink
     min_period: float = 0.05
-    syncs: int = attrs.field(default=0, init=False)
     last_sync: float | None = attrs.field(default=None, init=False)
     error: str = attrs.field(default="", init=False)
     tracker: ChangeTracker = attrs.field(factory=ChangeTracker, init=False)
@@ -149,7 +148,6 @@ class Proxier:
             return
         self._backoff.forget("sink")
         self._applied, self.error = current, ""
-        self.syncs += 1
 
 
 def _facts(node: Node | None) -> tuple[str, str, str]:

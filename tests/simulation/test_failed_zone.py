@@ -18,12 +18,12 @@ ZONES = 3
 
 @pytest.fixture
 def cluster() -> Cluster:
-    """24 nodes in three zones with 24 pods that leave a dead node after a second."""
+    """24 nodes in three zones with 24 pods that leave a dead node after seconds."""
     nodes = make_nodes(24, has_control_plane=False)
     zoned = tuple(
         attrs.evolve(node, zone=f"zone-{number % ZONES}") for number, node in enumerate(nodes)
     )
-    made = Cluster(config=ClusterConfig(nodes=zoned, eviction_seconds=1))
+    made = Cluster(config=ClusterConfig(nodes=zoned))
     made.start()
     made.run_for(15.0)
     made.apply(make_deployment("web", replicas=24, cpu=10))

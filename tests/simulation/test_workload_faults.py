@@ -92,7 +92,7 @@ def test_promises_hold_while_things_fail(seed: int) -> None:
     Once the faults are over, the Job completes and the sets are whole again.
     """
     chance = random.Random(seed)
-    cluster = Cluster(config=ClusterConfig(nodes=make_nodes(3), seed=seed, eviction_seconds=20))
+    cluster = Cluster(config=ClusterConfig(nodes=make_nodes(3), seed=seed))
     cluster.start()
     cluster.run_for(15.0)
     spec = {"completions": COMPLETIONS, "parallelism": 3, "completionMode": "Indexed"}

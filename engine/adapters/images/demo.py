@@ -72,11 +72,6 @@ def demo_images() -> list[Image]:
     ]
 
 
-def has_busybox() -> bool:
-    """Whether the host has a static busybox to give the image a shell."""
-    return _busybox() is not None
-
-
 def elf_interpreter(path: Path) -> str:
     """The loader that the ELF program at *path* asks for; empty for a static one."""
     content = path.read_bytes()

@@ -1,7 +1,7 @@
 """Reads an object as fieldValidation asks: what is refused, what is warned of, what is dropped."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
@@ -9,8 +9,6 @@ from engine.apiserver.errors import BadRequestError, Cause
 from engine.apiserver.schema.checker import Finding, check, passes
 from engine.apiserver.schema.node import Node
 from engine.apiserver.schema.path import field, item
-
-FieldValidation = Literal["Strict", "Warn", "Ignore"]
 
 
 @attrs.frozen(kw_only=True)
