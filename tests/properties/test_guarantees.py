@@ -16,7 +16,9 @@ from hypothesis import given, settings
 from engine.store.kv import prefix_end
 from engine.store.txn import Compare, DeleteRange, Operation, Put, Range, Txn
 from tests.engine.store.etcd_process import EtcdProcess
-from tests.engine.store.subjects import Answer, Etcd, Ours, Subject, kv_tuple
+from tests.engine.store.etcd_subject import Etcd
+from tests.engine.store.our_subject import Ours
+from tests.engine.store.subjects import Answer, Subject, kv_tuple
 from tests.properties.store_model import Model, Write
 
 NAMES = st.sampled_from([b"a", b"a/1", b"a/2", b"b", b"c"])

@@ -10,7 +10,8 @@ import pytest
 from engine.store.kv import SortTarget
 from engine.store.txn import Compare, DeleteRange, Operation, Put, Range, Txn
 from tests.engine.store.etcd_process import EtcdProcess
-from tests.engine.store.subjects import Etcd, Ours
+from tests.engine.store.etcd_subject import Etcd
+from tests.engine.store.our_subject import Ours
 
 KEYS = [b"a", b"b", b"ba", b"bb", b"c", b"c/1", b"c/2", b"d\xff", b"e"]
 ENDS: list[bytes | None] = [None, None, b"b", b"c", b"c0", b"z", b"\0"]
