@@ -90,8 +90,9 @@ def validate_claim_update(new: PersistentVolumeClaim, old: PersistentVolumeClaim
         )
         causes.append(forbidden("spec", message))
     wanted = spec.resources.requests.get("storage", "0")
-    least = old.status.capacity.get("storage", was.resources.requests.get("storage", "0"))
-    if wanted != was.resources.requests.get("storage") and _less(wanted, least):
+    least = old.status.capacity.get("storage", "0")
+    # Down to what it has, but not to that: so one recovers from an expansion that fails.
+    if _less(wanted, was.resources.requests.get("storage", "0")) and not _less(least, wanted):
         message = "field can not be less than status.capacity"
         causes.append(forbidden("spec.resources.requests.storage", message))
     return causes + unchanged("spec.volumeMode", spec.volume_mode, was.volume_mode)

@@ -5,6 +5,7 @@ Source: pkg/controller/volume/pvcprotection and pvprotection, kubernetes v1.34.
 
 import attrs
 
+from engine.api.ephemeral import claim_name, mismatch
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.apiserver.admission.storage import CLAIM_PROTECTION, VOLUME_PROTECTION
@@ -12,18 +13,32 @@ from engine.client.client import Client
 from engine.client.informer import Informer, InformerFactory
 from engine.client.recorder import EventRecorder
 from engine.client.workqueue import Result, WorkQueue
+from engine.controllers.pod_state import is_terminal
 from engine.kernel.loop import Loop
 
 
 def claims_of(pod: Pod) -> list[str]:
     """The claims that *pod* mounts, as ``namespace/name``."""
-    meta, claims = pod.metadata, []
+    names = (claim_name(pod, volume) for volume in pod.spec.volumes)
+    return [f"{pod.metadata.namespace}/{name}" for name in names if name]
+
+
+def uses(pod: Pod, claim: PersistentVolumeClaim) -> bool:
+    """Whether *pod* keeps *claim* from going: it has a node, and a volume that stands for it.
+
+    A claim of the pod's own is free once the pod's containers have ended for good.
+    """
+    if not pod.spec.node_name or claim.metadata.namespace != pod.metadata.namespace:
+        return False
     for volume in pod.spec.volumes:
+        if claim_name(pod, volume) != claim.metadata.name:
+            continue
         if volume.persistent_volume_claim is not None:
-            claims.append(f"{meta.namespace}/{volume.persistent_volume_claim.claim_name}")
-        elif "ephemeral" in volume.extra or getattr(volume, "ephemeral", None) is not None:
-            claims.append(f"{meta.namespace}/{meta.name}-{volume.name}")
-    return claims
+            return True
+        has_ended = pod.metadata.deletion_timestamp is not None and is_terminal(pod)
+        if not has_ended and not mismatch(claim, pod):
+            return True
+    return False
 
 
 @attrs.define(eq=False)
@@ -64,7 +79,7 @@ class ClaimProtectionController:
             return None
         # The cache may be late: what is asked of the server is what counts.
         pods = self.client.list(Pod, namespace=meta.namespace).items
-        if any(pod.spec.node_name and key in claims_of(pod) for pod in pods):
+        if any(uses(pod, claim) for pod in pods):
             return None
         kept = tuple(name for name in meta.finalizers if name != CLAIM_PROTECTION)
         self.client.update(attrs.evolve(claim, metadata=attrs.evolve(meta, finalizers=kept)))

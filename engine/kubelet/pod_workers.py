@@ -142,7 +142,7 @@ class PodWorkers:
                 self._config_changed,
                 lambda: self.client.link.clock_offset,
             ),
-            plugins=make_plugins(self.client, self._image_volumes),
+            plugins=make_plugins(self.client, self._image_volumes, self.states),
         )
         self._growth = FileSystemGrowth(
             loop=self.loop,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from engine.api.container import Container, Toleration
+from engine.api.ephemeral import claim_name
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.meta import Condition, controller_of
 from engine.api.pod import Pod, PodSpec
@@ -195,13 +196,7 @@ def host_ports(spec: PodSpec) -> tuple[HostPort, ...]:
 
 def claim_names(pod: Pod) -> tuple[str, ...]:
     """The claims that the pod's volumes name, ephemeral volumes' own claims among them."""
-    found = []
-    for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim is not None:
-            found.append(volume.persistent_volume_claim.claim_name)
-        elif "ephemeral" in volume.extra:
-            found.append(f"{pod.metadata.name}-{volume.name}")
-    return tuple(found)
+    return tuple(filter(None, (claim_name(pod, volume) for volume in pod.spec.volumes)))
 
 
 def _add(total: Amounts, amounts: Amounts) -> None:

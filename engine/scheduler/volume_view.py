@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
+from engine.api.ephemeral import claim_name, mismatch
 from engine.api.meta import ApiObject
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
@@ -168,20 +169,21 @@ class VolumeView:
 
 
 def _problem(claim: PersistentVolumeClaim | None, name: str, pod: Pod) -> str:
+    is_own = any(
+        volume.extra.get("ephemeral") and claim_name(pod, volume) == name
+        for volume in pod.spec.volumes
+    )
+    if claim is None and is_own:
+        who = "ephemeral volume controller"
+        return f'waiting for {who} to create the persistentvolumeclaim "{name}"'
     if claim is None:
-        for volume in pod.spec.volumes:
-            if "ephemeral" in volume.extra and name == f"{pod.metadata.name}-{volume.name}":
-                return (
-                    "waiting for ephemeral volume controller to create the persistentvolumeclaim"
-                    f' "{name}"'
-                )
         return f'persistentvolumeclaim "{name}" not found'
     if claim.status.phase == "Lost":
         where = f'bound to non-existent persistentvolume "{claim.spec.volume_name}"'
         return f'persistentvolumeclaim "{name}" {where}'
     if claim.metadata.deletion_timestamp is not None:
         return f'persistentvolumeclaim "{name}" is being deleted'
-    return ""
+    return mismatch(claim, pod) if is_own else ""
 
 
 def _suits(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:

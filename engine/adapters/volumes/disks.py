@@ -101,9 +101,11 @@ class Disks:
                 options = volume.attributes.get("mountOptions") or "defaults"
                 images.run("mount", "-t", "ext4", "-o", options, device, str(place))
             images.hide(image)  # that is: once it is unmounted everywhere
-            if is_new and volume.driver == LOCAL.name:
-                place.chmod(0o777)
-                (place / "lost+found").rmdir()
+            if volume.driver == LOCAL.name:
+                if is_new:
+                    place.chmod(0o777)
+                with contextlib.suppress(OSError):  # a check before growing makes it anew
+                    (place / "lost+found").rmdir()
             return place
 
     def grow(self, volume: Volume) -> None:

@@ -18,8 +18,8 @@ MAGIC = 0xEF53
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
-def run(*command: str) -> str:
-    """Run a tool; its output.
+def run(*command: str, accepted: int = 0) -> str:
+    """Run a tool; its output. Codes up to *accepted* are no failure.
 
     Raises:
         AdapterError: it failed; the message is its own.
@@ -31,7 +31,7 @@ def run(*command: str) -> str:
         )
     except OSError as error:
         raise AdapterError(f"{command[0]} cannot be run: {error}") from error
-    if done.returncode:
+    if not 0 <= done.returncode <= accepted:
         said = " ".join((done.stderr or done.stdout).split())
         raise AdapterError(f"{command[0]} failed with code {done.returncode}: {said}")
     return done.stdout
@@ -150,7 +150,7 @@ def grow_file_system(image: Path, device: str) -> None:
     if is_grown(image):
         return
     if not mount_points(image):
-        run("e2fsck", "-f", "-p", device)
+        run("e2fsck", "-f", "-p", device, accepted=1)  # 1: what was wrong is corrected
     try:
         run("resize2fs", device)
     except AdapterError as error:

@@ -36,15 +36,7 @@ class DefaultStorageClass:
             return claim
         if claim.spec.storage_class_name is not None or _BETA_CLASS in claim.metadata.annotations:
             return claim
-        marked = [
-            item
-            for item in objects_in(storage, _CLASSES)
-            if "true"
-            in (
-                item.metadata.annotations.get(IS_DEFAULT),
-                item.metadata.annotations.get(_BETA_IS_DEFAULT),
-            )
-        ]
+        marked = [item for item in objects_in(storage, _CLASSES) if is_default(item)]
         if not marked:
             return claim
         chosen = newest(marked)
@@ -95,6 +87,12 @@ class PersistentVolumeClaimResize:
 
     def settle(self, attributes: Attributes, storage: ObjectStorage) -> None:
         """Nothing to note."""
+
+
+def is_default(storage_class: StorageClass) -> bool:
+    """Whether claims that name no class get this one."""
+    annotations = storage_class.metadata.annotations
+    return "true" in (annotations.get(IS_DEFAULT), annotations.get(_BETA_IS_DEFAULT))
 
 
 def newest(objects: list[Any]) -> Any:

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import attrs
 
+from engine.api.frozen import EMPTY
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
 from engine.api.pod import Pod
 from engine.api.storage import StorageClass
-from engine.apiserver.admission.storage import IS_DEFAULT, newest
+from engine.apiserver.admission.storage import is_default, newest
 from engine.apiserver.errors import NotFoundError
 from engine.client.informer import Informer
 from engine.client.workqueue import Result
@@ -146,11 +147,7 @@ class PersistentVolumeBinder(QueueController):
         """The claim with the default class, if one has come into being since it was made."""
         if claim.spec.storage_class_name is not None or has(claim, BETA_CLASS):
             return claim
-        marked = [
-            one
-            for one in self._classes.lister
-            if one.metadata.annotations.get(IS_DEFAULT) == "true"
-        ]
+        marked = [one for one in self._classes.lister if is_default(one)]
         if not marked:
             return claim
         spec = attrs.evolve(claim.spec, storage_class_name=newest(marked).metadata.name)
@@ -324,7 +321,8 @@ class PersistentVolumeBinder(QueueController):
 
     def _set_claim_phase(self, claim: PersistentVolumeClaim, phase: str) -> None:
         if claim.status.phase != phase:
-            status = attrs.evolve(claim.status, phase=phase)
+            # Without a volume it has neither modes nor a size.
+            status = attrs.evolve(claim.status, phase=phase, access_modes=(), capacity=EMPTY)
             self.client.update_status(attrs.evolve(claim, status=status))
 
     def _on_claim(

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import attrs
 
 from engine.api.codec import decode_part
+from engine.api.ephemeral import claim_name, mismatch
 from engine.api.frozen import EMPTY, FrozenDict
-from engine.api.meta import ObjectMeta, controller_of
+from engine.api.meta import ObjectMeta
 from engine.api.persistent import PersistentVolumeClaim, PersistentVolumeClaimSpec
 from engine.api.pod import Pod
 from engine.apiserver.errors import AlreadyExistsError, ApiError
@@ -66,20 +67,17 @@ class EphemeralVolumeController(QueueController):
         wanted = claim_for(pod, volume, template)
         found = self._claims.lister.by_key(wanted.key)
         if found is not None:
-            owner = controller_of(found)
-            if owner is None or owner.uid != pod.metadata.uid:
-                message = (
-                    f'PVC "{wanted.key}" was not created for pod "{pod.key}" (pod is not owner)'
-                )
-                self.recorder.warning(pod, "FailedBinding", f"ephemeral volume: {message}")
+            why = mismatch(found, pod)
+            if why:
+                self.recorder.warning(pod, "FailedBinding", f"ephemeral volume {volume}: {why}")
             return
         try:
             self.client.create(wanted)
         except AlreadyExistsError:
             return
         except ApiError as error:
-            message = f'ephemeral volume controller failed to create PVC "{wanted.metadata.name}"'
-            self.recorder.warning(pod, "FailedBinding", f"{message}: {error}")
+            message = f"ephemeral volume {volume}: create PVC {wanted.metadata.name}: {error}"
+            self.recorder.warning(pod, "FailedBinding", message)
             raise
 
     def _on_pod(self, key: str, old: Pod | None, new: Pod | None) -> None:
@@ -93,7 +91,12 @@ class EphemeralVolumeController(QueueController):
     def _on_claim(
         self, _key: str, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None
     ) -> None:
-        if new is None and old is not None:
-            owner = controller_of(old)
-            if owner is not None and owner.kind == Pod.KIND:
-                self.queue.add(f"{old.metadata.namespace}/{owner.name}")
+        if new is not None or old is None:
+            return
+        # Whoever deleted it, and whosever it was: the pods that need one of that name get theirs.
+        for pod in self._pods.lister.list(namespace=old.metadata.namespace):
+            if any(
+                volume.extra.get("ephemeral") and claim_name(pod, volume) == old.metadata.name
+                for volume in pod.spec.volumes
+            ):
+                self.queue.add(pod.key)

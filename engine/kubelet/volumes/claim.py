@@ -4,9 +4,11 @@ Source: kubelet desired_state_of_world_populator.go and pkg/volume/csi, kubernet
 """
 
 import hashlib
+from collections.abc import Mapping
 
 import attrs
 
+from engine.api.ephemeral import claim_name, mismatch
 from engine.api.frozen import FrozenDict
 from engine.api.persistent import (
     CSIPersistentVolumeSource,
@@ -22,15 +24,14 @@ from engine.client.client import Client
 from engine.cri import commands
 from engine.cri.storage import DRIVERS
 from engine.kubelet.config_source import MissingConfigError
+from engine.kubelet.pod_state import PodState, SandboxStep
 from engine.kubelet.volumes.inline import nfs_volume
-from engine.kubelet.volumes.plugin import VolumeContext, VolumeError, VolumePendingError
-
-
-def claim_name(pod: Pod, volume: Volume) -> str:
-    """The claim that a volume of *pod* stands for; empty if it stands for none."""
-    if volume.persistent_volume_claim is not None:
-        return volume.persistent_volume_claim.claim_name
-    return f"{pod.metadata.name}-{volume.name}" if volume.extra.get("ephemeral") else ""
+from engine.kubelet.volumes.plugin import (
+    UnprocessedVolumeError,
+    VolumeContext,
+    VolumeError,
+    VolumePendingError,
+)
 
 
 def device_paths(pod: Pod) -> dict[str, list[str]]:
@@ -47,6 +48,7 @@ class ClaimPlugin:
     """persistentVolumeClaim and ephemeral."""
 
     client: Client
+    states: Mapping[str, PodState]
 
     def matches(self, volume: Volume) -> bool:
         """A claim, or a claim of the pod's own."""
@@ -56,24 +58,18 @@ class ClaimPlugin:
         """What the claim's volume is for the runtime.
 
         Raises:
-            VolumePendingError: it is not bound or not attached yet.
-            VolumeError: it cannot be used as the pod wants to.
+            VolumePendingError: it is not attached yet.
+            VolumeError: the claim has no volume, or it cannot be used as the pod wants to.
         """
         del context
         try:
-            claim = self._claim(pod, volume)
-            found = self.client.get(PersistentVolume, claim.spec.volume_name)
-        except NotFoundError as error:
-            raise VolumePendingError(str(error)) from error
+            found = self._find(pod, volume)
         except ApiError as error:
-            raise MissingConfigError(str(error)) from error
-        owner = found.spec.claim_ref
-        if owner is None or owner.uid != claim.metadata.uid:
-            raise MissingConfigError(
-                f'persistentvolume "{found.metadata.name}" is not bound to claim "{claim.key}"'
-            )
-        self._check_mode(pod, volume, found)
+            raise VolumePendingError(str(error)) from error
+        except MissingConfigError as error:
+            raise UnprocessedVolumeError(volume.name, str(error)) from error
         made = self._source(pod, volume, found)
+        self._check_is_alone(pod, found, made)
         reads_only = found.spec.access_modes == ("ReadOnlyMany",)
         source = volume.persistent_volume_claim
         if reads_only or (source is not None and source.read_only):
@@ -84,29 +80,38 @@ class ClaimPlugin:
     def tear_down(self, pod: Pod, volume: Volume) -> None:
         """The runtime unmounts it with the sandbox."""
 
-    def _claim(self, pod: Pod, volume: Volume) -> PersistentVolumeClaim:
-        name, namespace = claim_name(pod, volume), pod.metadata.namespace
-        claim = self.client.get(PersistentVolumeClaim, name, namespace=namespace)
-        if volume.persistent_volume_claim is None and not any(
-            one.uid == pod.metadata.uid for one in claim.metadata.owner_references
-        ):
-            message = f'PVC "{claim.key}" was not created for pod "{pod.key}" (pod is not owner)'
-            raise MissingConfigError(message)
-        if claim.metadata.deletion_timestamp is not None:
-            raise MissingConfigError(f'PVC is being deleted: "{claim.key}"')
-        if claim.status.phase != "Bound" or not claim.spec.volume_name:
-            raise VolumePendingError(f'PVC "{claim.key}" is not bound')
-        return claim
+    def _find(self, pod: Pod, volume: Volume) -> PersistentVolume:
+        """The volume that is bound to the claim.
 
-    def _check_mode(self, pod: Pod, volume: Volume, found: PersistentVolume) -> None:
+        Source: getPVCExtractPV, desired_state_of_world_populator.go, kubernetes v1.34.
+        """
+        name, namespace = claim_name(pod, volume), pod.metadata.namespace
+        where = f"error processing PVC {namespace}/{name}"
+        try:
+            claim = self.client.get(PersistentVolumeClaim, name, namespace=namespace)
+        except NotFoundError as error:
+            why = f"{where}: failed to fetch PVC from API server: {error}"
+            raise MissingConfigError(why) from error
+        if volume.persistent_volume_claim is None and (why := mismatch(claim, pod)):
+            raise MissingConfigError(why)
+        if claim.metadata.deletion_timestamp is not None:
+            raise MissingConfigError(f"{where}: PVC is being deleted")
+        if claim.status.phase != "Bound" or not claim.spec.volume_name:
+            raise MissingConfigError(f"{where}: PVC is not bound")
+        found = self.client.get(PersistentVolume, claim.spec.volume_name)
+        owner = found.spec.claim_ref
+        if owner is None or owner.uid != claim.metadata.uid:
+            raise MissingConfigError(
+                f"PersistentVolume object {found.metadata.name} is not bound to PVC {claim.key}"
+            )
         is_block = found.spec.volume_mode == "Block"
-        wants_device = volume.name in device_paths(pod)
-        if is_block != wants_device:
-            where = "volumeMounts" if is_block else "volumeDevices"
+        if is_block != (volume.name in device_paths(pod)):
+            place = "volumeMounts" if is_block else "volumeDevices"
             mode = "Block" if is_block else "Filesystem"
             raise MissingConfigError(
-                f"volume {volume.name} has volumeMode {mode}, but is specified in {where}"
+                f"volume {volume.name} has volumeMode {mode}, but is specified in {place}"
             )
+        return found
 
     def _source(self, pod: Pod, volume: Volume, found: PersistentVolume) -> commands.Volume:
         spec = found.spec
@@ -169,6 +174,22 @@ class ClaimPlugin:
             raise VolumePendingError(str(error)) from error
         if not attachment.status.attached:
             raise VolumePendingError(f"volume {csi.volume_handle} is not attached")
+
+    def _check_is_alone(self, pod: Pod, found: PersistentVolume, made: commands.Volume) -> None:
+        """Refuse a volume for one pod alone that another pod of this node has mounted."""
+        if found.spec.access_modes != ("ReadWriteOncePod",):
+            return
+        for uid, state in self.states.items():
+            if uid == pod.metadata.uid or state.sandbox is SandboxStep.ABSENT:
+                continue
+            if any(
+                other.driver == made.driver and other.attributes == made.attributes
+                for other in state.volumes.values()
+            ):
+                raise VolumeError(
+                    f'MountVolume.SetUp failed for volume "{found.metadata.name}" : volume uses '
+                    "the ReadWriteOncePod access mode and is already in use by another pod"
+                )
 
 
 def names_in_use(volumes: dict[str, commands.Volume]) -> list[str]:

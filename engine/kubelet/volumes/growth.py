@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from engine.api.ephemeral import claim_name
 from engine.api.frozen import EMPTY
 from engine.api.meta import is_true
 from engine.api.persistent import PersistentVolume, PersistentVolumeClaim
@@ -20,7 +21,6 @@ from engine.cri.events import VolumeResized
 from engine.cri.runtime import Runtime
 from engine.kernel.loop import Loop, Timer
 from engine.kubelet.pod_state import PodState, SandboxStep
-from engine.kubelet.volumes.claim import claim_name
 
 POLL_SECONDS = 2.0
 RETRY_SECONDS = 120.0

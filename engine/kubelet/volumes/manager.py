@@ -22,6 +22,7 @@ from engine.kubelet.volumes.plugin import (
     VolumeError,
     VolumePendingError,
     VolumePlugin,
+    not_mounted,
 )
 from engine.kubelet.volumes.tokens import TokenManager
 
@@ -112,12 +113,8 @@ class VolumeManager:
             state.mounting_since = now
         elif now - state.mounting_since >= PATIENCE_SECONDS:
             state.mounting_since = now
-            names = " ".join(volume.name for volume in pod.spec.volumes)
-            message = (
-                f"Unable to attach or mount volumes: unmounted volumes=[{names}],"
-                " unattached volumes=[], failed to process volumes=[]:"
-                " timed out waiting for the condition"
-            )
+            names = [volume.name for volume in pod.spec.volumes]
+            message = not_mounted(names, why="context deadline exceeded")
             self.recorder.warning(pod, "FailedMount", message)
 
 

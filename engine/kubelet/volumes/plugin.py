@@ -4,6 +4,7 @@ A plugin turns a volume of a pod into what the runtime has to provide. Making it
 runtime's part: folders and content by itself, everything else by the driver that the plugin names.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -20,8 +21,24 @@ class VolumeError(MissingConfigError):
     """A volume cannot be set up now; the text is the kubelet's, with the volume's name."""
 
 
+class UnprocessedVolumeError(VolumeError):
+    """What a claim's volume is cannot be said: the claim is not what it has to be."""
+
+    def __init__(self, volume: str, why: str) -> None:
+        """*volume* is the pod's; *why* is told after its name."""
+        super().__init__(not_mounted([volume], unprocessed=[volume], why=why))
+
+
 class VolumePendingError(MissingConfigError):
     """A volume is not there yet (unbound, not attached): wait, and complain only after a while."""
+
+
+def not_mounted(volumes: Sequence[str], *, unprocessed: Sequence[str] = (), why: str) -> str:
+    """The kubelet's words for a pod that waits for *volumes*."""
+    return (
+        f"Unable to attach or mount volumes: unmounted volumes=[{' '.join(volumes)}],"
+        f" unattached volumes=[], failed to process volumes=[{' '.join(unprocessed)}]: {why}"
+    )
 
 
 class Tokens(Protocol):

@@ -306,3 +306,49 @@ def test_a_slow_storage_keeps_pods_waiting(cluster: Cluster) -> None:
     cluster.run_for(60.0)
 
     assert find(cluster, Pod, "db").status.phase == "Running"
+
+
+def messages_of(cluster: Cluster, name: str) -> list[str]:
+    """What Events say about an object."""
+    return [event.message for event in cluster.list(Event) if event.involved_object.name == name]
+
+
+def test_a_volume_for_one_pod_is_not_mounted_by_another_of_its_node(cluster: Cluster) -> None:
+    """ReadWriteOncePod holds also for a pod that no scheduler looked at."""
+    cluster.apply(claim("disk", "local", "1Gi", "ReadWriteOncePod"), pod("first", "disk"))
+    cluster.run_for(20.0)
+    node = find(cluster, Pod, "first").spec.node_name
+
+    cluster.apply(pod("second", "disk", nodeName=node))
+    cluster.run_for(20.0)
+
+    name = find(cluster, PersistentVolumeClaim, "disk").spec.volume_name
+    why = "volume uses the ReadWriteOncePod access mode and is already in use by another pod"
+    said = messages_of(cluster, "second")
+    assert f'MountVolume.SetUp failed for volume "{name}" : {why}' in said
+
+    cluster.admin.delete(Pod, "first", namespace="default")
+    cluster.run_for(60.0)
+
+    assert find(cluster, Pod, "second").status.phase == "Running"
+
+
+def test_a_claim_of_somebody_else_is_not_taken_for_an_ephemeral_one(cluster: Cluster) -> None:
+    """The pod gets no node until the claim in its way is deleted, which it does not hold."""
+    template = {
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    }
+    volume = {"name": "data", "ephemeral": {"volumeClaimTemplate": template}}
+    cluster.apply(claim("user-data", "network"), pod("user", "", volumes=[volume]))
+    cluster.run_for(10.0)
+
+    why = 'PVC "default/user-data" was not created for pod "default/user" (pod is not owner)'
+    assert find(cluster, Pod, "user").spec.node_name == ""
+    said = messages_of(cluster, "user")
+    assert f"ephemeral volume data: {why}" in said
+    assert any(f"nodes are available: {why}" in message for message in said)
+
+    cluster.admin.delete(PersistentVolumeClaim, "user-data", namespace="default")
+    cluster.run_for(60.0)
+
+    assert find(cluster, Pod, "user").status.phase == "Running"
