@@ -26,7 +26,7 @@ class Change:
     raw: Mapping[str, Scores]
 
 
-def _small(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
+def _small(column: Ints | Scores) -> NDArray[np.generic] | None:
     """The column in as few bytes as it takes; None if it is all zeros."""
     if not column.any():
         return None
