@@ -68,7 +68,10 @@ class Subresources:
             why = f'pod {pod_name} is already assigned to node "{old.spec.node_name}"'
             raise ConflictError.of("pods/binding", pod_name, why)
         scheduled = Condition(
-            type="PodScheduled", status="True", last_transition_time=self.around.now
+            type="PodScheduled",
+            status="True",
+            last_transition_time=self.around.now,
+            observed_generation=old.metadata.generation,
         )
         others = [item for item in old.status.conditions if item.type != scheduled.type]
         metadata = old.metadata

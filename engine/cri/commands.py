@@ -274,13 +274,17 @@ class UpdateResources:
 
 @attrs.frozen(kw_only=True)
 class HttpCheck:
-    """GET and expect a status from 200 to 399. *host* empty means the pod's address."""
+    """GET and expect a status from 200 to 399. *host* empty means the pod's address.
+
+    With *any_status* every answer will do: hooks tell something, and ask nothing.
+    """
 
     host: str
     port: int
     path: str = "/"
     scheme: str = "HTTP"
     headers: tuple[tuple[str, str], ...] = ()
+    any_status: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -129,12 +129,16 @@ class ContainerRemoved:
 
 @attrs.frozen(kw_only=True)
 class CheckFinished:
-    """One probe or hook ran. *message* is its output or why it failed."""
+    """One probe or hook ran. *message* is its output or why it failed.
+
+    With *warns* it succeeded, and *message* says what is odd about that.
+    """
 
     token: str
     container_id: str
     success: bool
     message: str = ""
+    warns: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ from engine.api.container import (
     Container,
     ExecAction,
     HTTPGetAction,
+    LifecycleHandler,
     TCPSocketAction,
 )
 from engine.api.wire import IntOrString
@@ -63,6 +64,7 @@ def make_check(
     http_get: HTTPGetAction | None,
     tcp_socket: TCPSocketAction | None,
     grpc: Mapping[str, Any] | None = None,
+    any_status: bool = False,
 ) -> Check | None:
     """The check that a probe or hook describes, or None if it describes none we can run."""
     if command is not None:
@@ -77,6 +79,7 @@ def make_check(
             path=http_get.path or "/",
             scheme=http_get.scheme or "HTTP",
             headers=tuple((header.name, header.value) for header in http_get.http_headers),
+            any_status=any_status,
         )
     if tcp_socket is not None:
         port = port_number(container, tcp_socket.port)
@@ -84,6 +87,16 @@ def make_check(
     if grpc is not None:
         return GrpcCheck(port=int(grpc["port"]), service=str(grpc.get("service") or ""))
     return None
+
+
+def make_hook_check(container: Container, hook: LifecycleHandler) -> Check | None:
+    """The check that runs *hook*; None for one that cannot be run, as every tcpSocket.
+
+    Source: handlerRunner.Run, kubelet lifecycle/handlers.go, kubernetes v1.34.
+    """
+    return make_check(
+        container, command=hook.exec, http_get=hook.http_get, tcp_socket=None, any_status=True
+    )
 
 
 def port_number(container: Container, port: IntOrString) -> int | None:

@@ -18,7 +18,7 @@ from engine.api.container import (
 from engine.api.frozen import EMPTY, FrozenDict, freeze
 from engine.api.pod import Pod
 from engine.api.wire import Json, Time
-from engine.kubelet.pod_actions import must_end
+from engine.kubelet.pod_actions import must_end, restart_policy, should_restart
 from engine.kubelet.pod_state import ContainerRecord, ContainerWork, PodState, is_sidecar
 from engine.kubelet.security import identity_of_process
 
@@ -48,12 +48,13 @@ def container_status(
     """The status of one container."""
     work = state.containers.get(container.name) or ContainerWork(name=container.name)
     record, last = work.current, work.previous
-    if record is None:
+    is_told = record is not None and (not work.is_hooked or must_end(pod, state))
+    if record is None or not is_told:
         shown = ContainerState(waiting=_waiting(work, has_init=has_init))
     elif record.is_running:
         started_at = whole(record.started_at + record.started_skew)
         shown = ContainerState(running=ContainerStateRunning(started_at=started_at))
-    elif work.waiting_reason and not must_end(pod, state):
+    elif work.waiting_reason and not must_end(pod, state) and _starts_again(pod, container, work):
         shown = ContainerState(waiting=_waiting(work, has_init=has_init))
         last = record
     else:
@@ -77,6 +78,11 @@ def container_status(
         resources=_resources(work) if is_running else None,
         extra=_details(pod, container, work) if record is not None else EMPTY,
     )
+
+
+def _starts_again(pod: Pod, container: Container, work: ContainerWork) -> bool:
+    """Whether a container that has ended is one that waits."""
+    return should_restart(work, restart_policy(pod, container), container)
 
 
 def _resources(work: ContainerWork) -> ResourceRequirements | None:

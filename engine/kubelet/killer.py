@@ -12,7 +12,7 @@ from engine.cri.commands import StopContainer
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Runtime
 from engine.kernel.loop import Loop
-from engine.kubelet.checks import CheckRunner, make_check
+from engine.kubelet.checks import CheckRunner, make_hook_check
 from engine.kubelet.images import field_path
 from engine.kubelet.pod_state import ContainerWork, PodState, Step, find_container
 from engine.kubelet.static_pods import is_static
@@ -59,7 +59,7 @@ class Killer:
     ) -> None:
         """Stop a running container within *grace* seconds."""
         record = work.current
-        if record is None or work.step is Step.STOPPING:
+        if record is None or not record.is_running or work.step is Step.STOPPING:
             return
         work.step = Step.STOPPING
         work.stop_deadline = self.loop.now + grace
@@ -93,22 +93,22 @@ class Killer:
             seconds = min(float(hook.sleep.seconds), grace)
             self.loop.call_later(seconds, self._stop, work, container_id)
             return
-        check = make_check(
-            container, command=hook.exec, http_get=hook.http_get, tcp_socket=hook.tcp_socket
-        )
+        check = make_hook_check(container, hook)
         if check is None:
+            self._tell_failed(pod, work)
             self._stop(work, container_id)
             return
 
         def answer(event: CheckFinished) -> None:
             if not event.success:
-                path = field_path(pod, work.name)
-                self.recorder.warning(
-                    pod, "FailedPreStopHook", "PreStopHook failed", field_path=path
-                )
+                self._tell_failed(pod, work)
             self._stop(work, container_id)
 
         self.checks.run(container_id, check, timeout=grace, answer=answer)
+
+    def _tell_failed(self, pod: Pod, work: ContainerWork) -> None:
+        path = field_path(pod, work.name)
+        self.recorder.warning(pod, "FailedPreStopHook", "PreStopHook failed", field_path=path)
 
     def _stop(self, work: ContainerWork, container_id: str) -> None:
         record = work.current

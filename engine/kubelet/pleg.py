@@ -221,9 +221,10 @@ class Pleg:
         if state.sandbox is not SandboxStep.READY:  # it went meanwhile: there will be another
             self.sync(event.pod.uid, 0.0)
             return
+        is_made = event.reason == RUN_ERROR
         if pod is not None:
-            self.starter.refuse(pod, work, event.reason, event.message)
-        if event.reason == RUN_ERROR:
+            self.starter.refuse(pod, work, event.reason, event.message, is_made=is_made)
+        if is_made:
             self._count_as_run(work, event)
         self.sync(event.pod.uid, 0.0)
 
@@ -280,6 +281,6 @@ class Pleg:
             message=event.message,
         )
         work.step = Step.NONE
-        work.has_started = work.is_ready = False
+        work.has_started = work.is_ready = work.is_hooked = False
         work.is_backing_off = False
         work.retry_at = 0.0

@@ -68,6 +68,8 @@ def compute_pod_actions(pod: Pod, state: PodState, *, now: float) -> PodActions:
     if plan.is_initialized:
         for container in pod.spec.containers:
             plan.keep_running(container, restart_policy(pod, container))
+            if plan.has_hook_ahead(container):
+                break
         if _is_complete(pod, state):
             kill = (*_kill_ephemeral(pod, state), *_kill_sidecars(pod, state))
             return PodActions(kill=kill, is_initialized=True)
@@ -229,6 +231,14 @@ class _Plan:
         if work.current is not None and not should_restart(work, policy, container):
             return
         self._start_in_time(work)
+
+    def has_hook_ahead(self, container: Container) -> bool:
+        """Whether a post-start hook has yet to be done, for which the next containers wait."""
+        if container.lifecycle is None or container.lifecycle.post_start is None:
+            return False
+        work = self.state.work(container.name)
+        is_coming = work.name in self.start or work.step in {Step.PULLING, Step.STARTING}
+        return is_coming or work.is_hooked
 
     def _has_run(self, container: Container, work: ContainerWork, policy: str) -> bool:
         if work.is_running or work.step is not Step.NONE:

@@ -64,6 +64,7 @@ class ContainerWork:
         crash_delay: seconds of the present crash back-off; 0 before the first restart.
         crash_updated: when `crash_delay` was last set.
         has_started: its start-up probe has passed and its post-start hook is done.
+        is_hooked: its post-start hook is not done: until then nothing is told of this run.
         is_ready: its readiness probe passes, or it has none and has started.
         wanted_image: the image the specification named when it was last started.
         allocated: the resources it has been granted; None before its first start here.
@@ -87,6 +88,7 @@ class ContainerWork:
     crash_updated: float = 0.0
     is_backing_off: bool = False
     has_started: bool = False
+    is_hooked: bool = False
     is_ready: bool = False
     wanted_image: str = ""
     image_user: str = ""

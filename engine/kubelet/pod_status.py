@@ -114,6 +114,7 @@ def _running_phase(pod: Pod, state: PodState, mains: tuple[ContainerStatus, ...]
         return "Running"
     is_over = all(
         state.work(item.name).step is Step.NONE
+        and not state.work(item.name).is_running
         and not should_restart(state.work(item.name), restart_policy(pod, item), item)
         for item in pod.spec.containers
     )
@@ -144,7 +145,11 @@ def _conditions(
     old = pod.status.conditions
     containers_ready = _containers_ready(pod, phase, mains)
     wanted = (
-        _claim("PodReadyToStartContainers", state.sandbox is SandboxStep.READY),
+        # The node of a pod that has ended needs its sandbox no more.
+        _claim(
+            "PodReadyToStartContainers",
+            state.sandbox is SandboxStep.READY and phase not in TERMINAL,
+        ),
         _initialized(pod, state, phase, inits),
         _ready(pod, containers_ready),
         containers_ready,

@@ -114,6 +114,7 @@ class PodWorkers:
             random=self.random,
             verdict=results.decided,
             complaint=results.failed,
+            warning=results.warned,
         )
         self._images = ImageManager(
             self.loop,

@@ -49,11 +49,17 @@ class ProbeResults:
 
     def failed(self, target: ProbeTarget, kind: str, message: str) -> None:
         """One check has failed, which its pod's Events tell."""
+        self._tell(target, "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
+
+    def warned(self, target: ProbeTarget, kind: str, message: str) -> None:
+        """One check has succeeded in an odd way."""
+        self._tell(target, "ProbeWarning", f"{kind.capitalize()} probe warning: {message}")
+
+    def _tell(self, target: ProbeTarget, reason: str, said: str) -> None:
         found = self._find(target)
         if found is not None:
             pod, _, work = found
-            said = f"{kind.capitalize()} probe failed: {message}"
-            self.recorder.warning(pod, "Unhealthy", said, field_path=field_path(pod, work.name))
+            self.recorder.warning(pod, reason, said, field_path=field_path(pod, work.name))
 
     def _find(self, target: ProbeTarget) -> tuple[Pod, PodState, ContainerWork] | None:
         """The pod and the container of *target*, if that run is the present one."""

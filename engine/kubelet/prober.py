@@ -40,7 +40,7 @@ Verdict = Callable[[ProbeTarget, str, bool], None]
 """Called with (target, kind, success) when a threshold has been reached."""
 
 Complaint = Callable[[ProbeTarget, str, str], None]
-"""Called with (target, kind, message) for every failed check."""
+"""Called with (target, kind, message) for every failed check, or every one that is odd."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -69,6 +69,7 @@ class Prober:
     random: Chance
     verdict: Verdict
     complaint: Complaint
+    warning: Complaint
     _workers: dict[str, list[_Worker]] = attrs.field(factory=dict, init=False)
 
     def start(self, target: ProbeTarget, *, has_started: bool = False) -> None:
@@ -127,6 +128,8 @@ class Prober:
 
         def answer(event: CheckFinished) -> None:
             worker.token = ""
+            if event.warns:
+                self.warning(target, worker.kind, event.message)
             self._count(worker, success=event.success, message=event.message)
 
         worker.token = self.checks.run(

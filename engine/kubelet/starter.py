@@ -14,7 +14,7 @@ from engine.client.recorder import EventRecorder
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Runtime
 from engine.kernel.loop import Loop
-from engine.kubelet.checks import CheckRunner, make_check
+from engine.kubelet.checks import CheckRunner, make_hook_check
 from engine.kubelet.config_source import ConfigSource, MissingConfigError
 from engine.kubelet.crash_backoff import next_delay
 from engine.kubelet.downward import PodFacts
@@ -26,7 +26,7 @@ from engine.kubelet.specs import start_command
 from engine.kubelet.volumes.manager import VolumeManager
 
 CONFIG_RETRY_SECONDS = 10.0
-HOOK_SECONDS = 60.0
+HOOK_SECONDS = 86_400.0  # in Kubernetes a hook may take any time
 FAILED_MOUNT = "FailedMount"
 CONFIG_ERROR = "CreateContainerConfigError"
 
@@ -110,8 +110,10 @@ class Starter:
         work.is_backing_off = False
         self.runtime.submit(command)
 
-    def refuse(self, pod: Pod, work: ContainerWork, reason: str, message: str) -> None:
-        """The container cannot be started now; try again later."""
+    def refuse(
+        self, pod: Pod, work: ContainerWork, reason: str, message: str, *, is_made: bool = False
+    ) -> None:
+        """The container cannot be started now; try again later. It may have been made already."""
         work.step = Step.NONE
         work.retry_at = self.loop.now + CONFIG_RETRY_SECONDS
         if reason == FAILED_MOUNT:
@@ -120,12 +122,14 @@ class Starter:
             return
         work.waiting_reason, work.waiting_message = reason, message
         path = field_path(pod, work.name)
+        if is_made:
+            self._tell_created(pod, work)
         self.recorder.warning(pod, "Failed", f"Error: {message}", field_path=path)
 
     def started(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
         """The container runs: run its hook, then its probes."""
         path = field_path(pod, work.name)
-        self.recorder.normal(pod, "Created", f"Created container: {work.name}", field_path=path)
+        self._tell_created(pod, work)
         self.recorder.normal(pod, "Started", f"Started container {work.name}", field_path=path)
         container = find_container(pod, work.name)
         record = work.current
@@ -135,39 +139,43 @@ class Starter:
         if hook is None:
             self.begin_probes(pod, container, work)
             return
+        work.is_hooked = True
         if hook.sleep is not None:
+            seconds = float(hook.sleep.seconds)
             self.loop.call_later(
-                float(hook.sleep.seconds),
-                self._after_hook,
-                pod,
-                container,
-                work,
-                record.container_id,
+                seconds, self._after_hook, pod, container, work, record.container_id
             )
             return
-        check = make_check(
-            container, command=hook.exec, http_get=hook.http_get, tcp_socket=hook.tcp_socket
-        )
+        check = make_hook_check(container, hook)
         if check is None:
-            self.begin_probes(pod, container, work)
+            self._hook_failed(pod, state, work, f"Cannot run handler: invalid handler: {hook}")
             return
 
         def answer(event: CheckFinished) -> None:
             if event.success:
                 self._after_hook(pod, container, work, record.container_id)
-                return
-            self.recorder.warning(
-                pod, "FailedPostStartHook", "PostStartHook failed", field_path=path
-            )
-            self.kill(pod, state, work, "FailedPostStartHook")
+            elif work.current is not None and work.current.container_id == record.container_id:
+                self._hook_failed(pod, state, work, event.message)
 
         self.checks.run(record.container_id, check, timeout=HOOK_SECONDS, answer=answer)
+
+    def _hook_failed(self, pod: Pod, state: PodState, work: ContainerWork, why: str) -> None:
+        """The container is killed; until it is tried again its status says why."""
+        path = field_path(pod, work.name)
+        self.recorder.warning(pod, "FailedPostStartHook", "PostStartHook failed", field_path=path)
+        work.waiting_reason, work.waiting_message = "PostStartHookError", why
+        self.kill(pod, state, work, "FailedPostStartHook")
+
+    def _tell_created(self, pod: Pod, work: ContainerWork) -> None:
+        message = f"Created container: {work.name}"
+        self.recorder.normal(pod, "Created", message, field_path=field_path(pod, work.name))
 
     def begin_probes(
         self, pod: Pod, container: Container, work: ContainerWork, *, has_started: bool = False
     ) -> None:
         """Probe the container; what is not probed for is taken as given."""
         assert work.current is not None
+        work.is_hooked = False
         work.has_started = has_started or container.startup_probe is None
         if container.readiness_probe is None:
             work.is_ready = True

@@ -59,6 +59,7 @@ class Reporter:
                 reason=reason,
                 message=message,
                 last_transition_time=since,
+                observed_generation=pod.metadata.generation,
             )
             status["conditions"] = [encode_part(condition)]
         if nominee is not None and nominee != pod.status.nominated_node_name:

@@ -22,7 +22,7 @@ import attrs
 from engine.api.quantity import parse_int, parse_millis
 from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, StartContainer
 from engine.simulation.images import DEMO, split_reference
-from engine.simulation.modelled import is_modelled
+from engine.simulation.modelled import is_known, is_modelled
 from engine.simulation.shell import Course, course_of
 
 PREFIX = "simulation.kubarium.dev/"
@@ -59,6 +59,7 @@ class Behavior:
         cpu: millicores it uses; None for a model's guess.
         memory: bytes it uses; None for a model's guess.
         is_modelled: the shell of the simulation runs its command.
+        listens: something answers at its ports: its command may be a server.
         output: (seconds since the start, line).
     """
 
@@ -76,6 +77,7 @@ class Behavior:
     check_fails_until: float = inf
     is_demo: bool = False
     is_modelled: bool = False
+    listens: bool = True
     cpu: int | None = None
     memory: int | None = None
     output: tuple[tuple[float, str], ...] = ()
@@ -83,10 +85,11 @@ class Behavior:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What a check finds."""
+    """What a check finds, and how long it takes to."""
 
     success: bool
     message: str = ""
+    seconds: float = 0.0
 
 
 def behavior_of(command: StartContainer, annotations: Mapping[str, str]) -> Behavior:
@@ -115,10 +118,17 @@ def behavior_of(command: StartContainer, annotations: Mapping[str, str]) -> Beha
             exit_code=course.exit_code,
             stop_seconds=inf,
             output=course.output,
+            listens=not is_known(argv),
         )
     if is_modelled(command):
         found = attrs.evolve(
-            found, exit_after=None, exit_code=0, stop_seconds=inf, output=(), is_modelled=True
+            found,
+            exit_after=None,
+            exit_code=0,
+            stop_seconds=inf,
+            output=(),
+            is_modelled=True,
+            listens=False,
         )
     return _with_oom(_annotated(found, command, annotations), command)
 
@@ -127,21 +137,22 @@ def check_outcome(  # noqa: C901 - one case a kind of check
     command: RunCheck, behavior: Behavior, *, age: float
 ) -> Outcome:
     """What *command* finds in a container that has run for *age* seconds."""
-    check = command.check
+    check, took = command.check, 0.0
     if isinstance(check, ExecCheck):
         what = " ".join(check.command)
-        course = course_of(check.command)
-        if course is not None:
-            if course.seconds is None or course.seconds > command.timeout:
-                message = f'command "{what}" timed out'
-                return Outcome(success=False, message=message)
-            if course.exit_code:
-                return Outcome(success=False, message=f"exit code {course.exit_code}")
+        known = _outcome_of(check, command.timeout)
+        if not known.success:
+            return known
+        took = known.seconds
         refusal = f"{check.command[0] if check.command else ''}: failed"
+    elif not behavior.listens:
+        return _refused(check.port)
     elif isinstance(check, HttpCheck):
         what = check.path.partition("?")[0] or "/"
         if behavior.is_demo and check.port != DEMO_PORT:
             return _refused(check.port)
+        if check.any_status:
+            return Outcome(success=True)
         if behavior.is_demo and what not in _DEMO_PATHS:
             return Outcome(success=False, message="HTTP probe failed with statuscode: 404")
         refusal = "HTTP probe failed with statuscode: 500"
@@ -162,7 +173,24 @@ def check_outcome(  # noqa: C901 - one case a kind of check
     is_due = behavior.check_fails_after <= age < behavior.check_fails_until
     if is_due and behavior.check_fails in {"*", what}:
         return Outcome(success=False, message=refusal)
-    return Outcome(success=True, message="ok")
+    return Outcome(success=True, message="ok", seconds=took)
+
+
+def _outcome_of(check: ExecCheck, timeout: float) -> Outcome:
+    """What a command finds that does the same everywhere; nothing bad for others."""
+    course = course_of(check.command)
+    if course is None:
+        return Outcome(success=True)
+    if course.seconds is None or course.seconds > timeout:
+        return timed_out(check, timeout)
+    return Outcome(success=not course.exit_code, seconds=course.seconds)
+
+
+def timed_out(check: ExecCheck, seconds: float) -> Outcome:
+    """What comes of a command that has not ended after *seconds*."""
+    what = " ".join(check.command)
+    message = f'command timed out: "{what}" timed out after {seconds:g}s'
+    return Outcome(success=False, message=message, seconds=seconds)
 
 
 def _refused(port: int) -> Outcome:

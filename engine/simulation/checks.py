@@ -5,7 +5,7 @@ import attrs
 from engine.cri.commands import ExecCheck, RunCheck
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Emit
-from engine.simulation.behaviors import Outcome, check_outcome
+from engine.simulation.behaviors import Outcome, check_outcome, timed_out
 from engine.simulation.containers import SimulatedContainer
 from engine.simulation.disturbances import Disturbances
 from engine.simulation.interiors import Interiors
@@ -69,13 +69,22 @@ class Checks:
 
     def _check(self, command: RunCheck) -> None:
         container = self.inventory.running(command.container_id)
-        success, message = False, "container is not running"
+        outcome = Outcome(success=False, message="container is not running")
         if container is not None:
             age = self.turns.now - container.started_at
             outcome = self._found_inside(command, container) or check_outcome(
                 command, container.behavior, age=age
             )
-            success, message = outcome.success, outcome.message
+        success, message = outcome.success, outcome.message
+        if outcome.seconds:
+            self.turns.later(outcome.seconds, self._come_back, command, success, message)
+        else:
+            self._answer(command, success=success, message=message)
+
+    def _come_back(self, command: RunCheck, success: bool, message: str) -> None:  # noqa: FBT001 - a callback
+        """What was asked for has taken its time; its container may have ended meanwhile."""
+        if self.inventory.running(command.container_id) is None:
+            success, message = False, "container is not running"
         self._answer(command, success=success, message=message)
 
     def _found_inside(self, command: RunCheck, container: SimulatedContainer) -> Outcome | None:
@@ -88,9 +97,8 @@ class Checks:
         machine = self.interiors.machine(sandbox, container, sleep=_no_time, kill=bool)
         code, seconds, said = run_now(machine, check.command)
         if seconds > command.timeout:
-            what = " ".join(check.command)
-            return Outcome(success=False, message=f'command "{what}" timed out')
-        return Outcome(success=code == 0, message=said.strip() or f"exit code {code}")
+            return timed_out(check, command.timeout)
+        return Outcome(success=code == 0, message=said.strip(), seconds=seconds)
 
     def _answer(self, command: RunCheck, *, success: bool, message: str) -> None:
         self.emit(

@@ -6,11 +6,13 @@ It knows how to ask; how often, and what an answer means, the kubelet knows.
 import asyncio
 import os
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
 import attrs
+from yarl import URL
 
 from engine.adapters.podman import http, processes
 from engine.adapters.podman.client import PLAIN, PodmanClient
@@ -21,6 +23,8 @@ from engine.errors import AdapterError
 
 USER_AGENT = "kube-probe/1.34"
 KEPT_BODY = 10 * 1024
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+MOST_REDIRECTS = 10
 ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec nsenter "$@"'
 
 
@@ -30,6 +34,7 @@ class Verdict:
 
     success: bool
     message: str = ""
+    warns: bool = False
 
 
 @attrs.define(eq=False)
@@ -75,7 +80,9 @@ class Checker:
         if self._is_closed:
             return Verdict(success=False, message="the node is being stopped")
         if check.scheme.upper() == "HTTP":
-            return _verdict(await _get(check, container))
+            answer = await _get(check, container)
+            if answer.status not in REDIRECTS:
+                return _verdict(check, answer)
         if self._session is None:
             connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_unverified())
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
@@ -83,9 +90,7 @@ class Checker:
         path = check.path if check.path.startswith("/") else f"/{check.path}"
         url = f"{check.scheme.lower()}://{host}:{check.port}{path}"
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*", **dict(check.headers)}
-        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-            body = await response.content.read(KEPT_BODY)
-            return _verdict(http.Answer(status=response.status, body=body))
+        return _verdict(check, await _follow(self._session, URL(url), headers))
 
     async def _tcp(self, check: TcpCheck, container: Container) -> Verdict:
         host = check.host or container.sandbox.ip or "127.0.0.1"
@@ -101,9 +106,7 @@ class Checker:
         else:
             code, raw = await self.client.exec(container.id, list(check.command))
             output = raw.decode(errors="replace")
-        return Verdict(
-            success=code == 0, message=output or ("" if code == 0 else f"exit code {code}")
-        )
+        return Verdict(success=code == 0, message=output)
 
 
 async def _get(check: HttpCheck, container: Container) -> http.Answer:
@@ -120,9 +123,33 @@ async def _get(check: HttpCheck, container: Container) -> http.Answer:
     )
 
 
-def _verdict(answer: http.Answer) -> Verdict:
+async def _follow(
+    session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str]
+) -> http.Answer:
+    """The answer to GET *url*, or to where it leads as long as that is the same host.
+
+    Raises:
+        AdapterError: it leads ever on.
+    """
+    host = url.host
+    for _ in range(MOST_REDIRECTS):
+        async with session.get(url, headers=headers, allow_redirects=False) as response:
+            body = await response.content.read(KEPT_BODY)
+            location = response.headers.get("Location", "")
+            target = response.url.join(URL(location))
+            if not location or response.status not in REDIRECTS or target.host != host:
+                return http.Answer(status=response.status, body=body)
+            url = target
+    raise AdapterError(f'Get "{url}": stopped after {MOST_REDIRECTS} redirects')
+
+
+def _verdict(check: HttpCheck, answer: http.Answer) -> Verdict:
+    body = answer.body[:KEPT_BODY].decode(errors="replace")
+    if check.any_status or answer.status < 300:
+        return Verdict(success=True, message=body)
     if answer.status < 400:
-        return Verdict(success=True, message=answer.body[:KEPT_BODY].decode(errors="replace"))
+        message = f"Probe terminated redirects, Response body: {body}"
+        return Verdict(success=True, message=message, warns=True)
     message = f"HTTP probe failed with statuscode: {answer.status}"
     return Verdict(success=False, message=message)
 
@@ -200,13 +227,13 @@ def _environment(pid: int) -> dict[str, str]:
     return dict(item.split("=", 1) for item in raw.split("\0") if "=" in item)
 
 
-def _ids(pid: int) -> tuple[str, str]:
-    """The effective user and group of process *pid*."""
+def _ids(pid: int, first: int) -> tuple[str, str]:
+    """The effective user and group of process *pid*, whose root is *first* to the host."""
     found = {"Uid:": "0", "Gid:": "0"}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         words = line.split()
         if words and words[0] in found:
-            found[words[0]] = words[2]
+            found[words[0]] = str(int(words[2]) - first)
     return found["Uid:"], found["Gid:"]
 
 

@@ -15,7 +15,7 @@ import attrs
 
 from engine.adapters.podman import images, processes, specs
 from engine.adapters.podman.addresses import Addresses
-from engine.adapters.podman.checks import Checker
+from engine.adapters.podman.checks import Checker, Verdict
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
 from engine.adapters.podman.containers import Containers
 from engine.adapters.podman.disturbing.disturber import Disturber
@@ -363,16 +363,16 @@ class Machine:
     async def _check(self, command: cri.RunCheck) -> None:
         container = self.containers.by_id.get(command.container_id)
         if container is None or not container.is_running:
-            success, message = False, "the container is not running"
+            verdict = Verdict(success=False, message="the container is not running")
         else:
             verdict = await self.around.checker.run(command, container)
-            success, message = verdict.success, verdict.message
         self.report(
             events.CheckFinished(
                 token=command.token,
                 container_id=command.container_id,
-                success=success,
-                message=message,
+                success=verdict.success,
+                message=verdict.message,
+                warns=verdict.warns,
             )
         )
 

@@ -32,7 +32,7 @@ WRITERS: dict[str, Writers] = {
     "Node": {
         ANY: (OWN_KUBELET,),
         "conditions/*": (OWN_KUBELET, "node-controller"),
-        "volumes_attached": ("attachdetach-controller",),
+        "volumesAttached": ("attachdetach-controller",),
     },
     "PersistentVolume": {ANY: ("persistent-volume-binder",)},
     "PersistentVolumeClaim": {
@@ -42,7 +42,7 @@ WRITERS: dict[str, Writers] = {
     "Pod": {
         ANY: (OWN_KUBELET,),
         # The scheduler's binding says it; garbage collection ends pods whose node is gone.
-        "conditions/PodScheduled": ("scheduler",),
+        "conditions/PodScheduled": ("scheduler", OWN_KUBELET),
         "conditions/Ready": (OWN_KUBELET, "node-controller"),
         "conditions/DisruptionTarget": (ANY,),
         "nominated_node_name": ("scheduler",),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import attrs
 
 from engine.simulation.console.script import (
+    DUPLICATIONS,
     ENDS,
     REDIRECTIONS,
     Item,
@@ -210,7 +211,7 @@ class _Parser:
             if not isinstance(item, str):
                 words.append(item)
                 self.at += 1
-            elif item == "2>&1":
+            elif item in DUPLICATIONS:
                 redirections.append((item, ()))
                 self.at += 1
             elif item in REDIRECTIONS:

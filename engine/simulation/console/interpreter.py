@@ -144,7 +144,9 @@ class Interpreter:
     async def _command(self, command: Command, read: Read, out: Write) -> int:
         match command:
             case Simple():
-                return await self._simple(command, read, out)
+                signs = {sign for sign, _ in command.redirections}
+                speaks_up = not signs.isdisjoint(("1>&2", ">&2"))
+                return await self._simple(command, read, self.say_error if speaks_up else out)
             case Loop():
                 return await self._loop(command, read, out)
             case Each(name=name, words=words, body=body):

@@ -7,9 +7,10 @@ import attrs
 
 from engine.errors import EngineError
 
-_OPERATORS = ("&&", "||", ">>", "2>&1", "2>", ";", "|", ">", "<", "&", "\n")
+_OPERATORS = ("&&", "||", ">>", "2>&1", "1>&2", ">&2", "2>", ";", "|", ">", "<", "&", "\n")
 ENDS = ("&&", "||", ";", "&", "\n")
-REDIRECTIONS = (">>", ">", "<", "2>", "2>&1")
+DUPLICATIONS = ("2>&1", "1>&2", ">&2")
+REDIRECTIONS = (">>", ">", "<", "2>", *DUPLICATIONS)
 _BACKTICKS = re.compile(r"`([^`]*)`")
 _VARIABLE = re.compile(r"\$(?:\{(\w+|[?$!#])(?::?-([^}]*))?\}|(\w+|[?$!#]))")
 
@@ -111,7 +112,7 @@ def tokens(text: str) -> list[Item]:  # noqa: C901, PLR0915 - one case a kind of
             at = (text.find("\n", at) + len(text) + 1) % (len(text) + 1)
             continue
         operator = next((each for each in _OPERATORS if text.startswith(each, at)), "")
-        if operator and not (operator[0] == "2" and has_word):
+        if operator and not (operator[0] in "12" and has_word):
             end_word()
             found.append(operator)
             at += len(operator)

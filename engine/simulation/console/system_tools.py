@@ -8,6 +8,8 @@ from engine.simulation.console.program import Desk
 async def env(argv: list[str], desk: Desk) -> int:
     """Every variable, or those named."""
     for name, value in desk.env.items():
+        if name.isdigit():  # a script's argument, no variable
+            continue
         if len(argv) == 1 or name in argv[1:]:
             await desk.out(f"{value}\n" if len(argv) > 1 else f"{name}={value}\n")
     return 0 if len(argv) == 1 or any(name in desk.env for name in argv[1:]) else 1

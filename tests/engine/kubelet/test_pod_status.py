@@ -55,7 +55,7 @@ def test_what_others_wrote_stays() -> None:
 
     status = compute_status(pod, state, node=NodeFacts(), now=100.7)
 
-    assert [item.type for item in status.conditions][-1] == "PodScheduled"
+    assert status.conditions[-1].type == "PodScheduled"
     assert status.nominated_node_name == "other"
 
 

@@ -73,6 +73,71 @@ def test_container_is_not_ready_before_its_post_start_hook_is_done(station: Stat
     assert station.condition("Ready") == "True"
 
 
+def test_nothing_is_told_of_a_container_before_its_post_start_hook_is_done(
+    station: Station,
+) -> None:
+    """It waits as if it were not there, and the containers after it wait for it."""
+    second = {"name": "second", "image": DEMO}
+    main = {"name": "main", "image": DEMO}
+    main["lifecycle"] = {"postStart": {"exec": {"command": ["sleep", "20"]}}}  # type: ignore[assignment]
+    station.pod(spec={"containers": [main, second]})
+
+    station.run(15.0)
+    assert station.get().status.phase == "Pending"
+    assert station.waiting() == station.waiting(container="second") == "ContainerCreating"
+    assert station.told("Started") == ["Started container main"]
+    station.run(10.0)
+
+    assert station.condition("Ready") == "True"
+
+
+def test_failed_post_start_hook_is_why_the_container_waits(station: Station) -> None:
+    """Until it is tried again, or for good if it has ended for good."""
+    hook = {"postStart": {"tcpSocket": {"port": 8080}}}
+    station.pod(image=BUSYBOX, command=["sleep", "99"], lifecycle=hook)
+    station.run(20.0)
+
+    assert station.told("Killing") == ["FailedPostStartHook"]
+    assert station.waiting() == "PostStartHookError"
+
+
+def test_an_http_hook_takes_any_answer(station: Station) -> None:
+    """What the server answers to a hook is not asked."""
+    station.pod(lifecycle={"postStart": {"httpGet": {"path": "/fail", "port": 8080}}})
+
+    station.run(5.0)
+
+    assert station.condition("Ready") == "True"
+
+
+def test_a_container_that_cannot_be_run_has_ended_if_it_is_never_restarted(
+    station: Station,
+) -> None:
+    """It was made, it failed, and it does not wait for anything."""
+    station.pod(
+        spec={"restartPolicy": "Never"},
+        annotations={"simulation.kubarium.dev/start-fails": "no such file"},
+    )
+
+    station.run(5.0)
+
+    ended = station.status().state.terminated
+    assert ended is not None
+    assert (ended.reason, ended.exit_code, ended.message) == ("StartError", 128, "no such file")
+    assert station.told("Created") == ["Created container: main"]
+
+
+def test_a_process_that_does_not_listen_refuses_probes(station: Station) -> None:
+    """A command that only waits is no server."""
+    probe = {"tcpSocket": {"port": 80}, "periodSeconds": 1}
+    station.pod(image=BUSYBOX, command=["sleep", "99"], readinessProbe=probe)
+
+    station.run(5.0)
+
+    assert station.condition("Ready") == "False"
+    assert station.told("Unhealthy")[0].endswith("connect: connection refused")
+
+
 def test_pod_waits_for_a_volume_that_is_missing(station: Station) -> None:
     """Nothing starts, an Event says what is missing, and the pod starts when it is there."""
     station.pod(

@@ -95,6 +95,8 @@ def make_session(client: Client, *command: str, tty: bool = False) -> Session:
         ("echo hi > /tmp/f; chmod 600 /tmp/f; stat -c '%a %u' /tmp/f", 0, "600 0\n"),
         ("cat /none 2>/dev/null || echo gone", 0, "gone\n"),
         ("ls /config/*", 0, "/config/key\n"),
+        ("echo bad >&2; echo worse 1>&2; echo good", 0, "good\n"),
+        ("env | grep -c sh", 1, "0\n"),
         ("case x in x) echo;; esac", 2, ""),
     ],
 )
