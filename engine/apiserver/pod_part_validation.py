@@ -1,7 +1,7 @@
-"""Checks ephemeral containers and changes of resources. All faults are found, none is raised.
+"""Checks ephemeral containers, changes of resources, users. All faults are found, none is raised.
 
-Source: ValidatePodEphemeralContainersUpdate and ValidatePodResize, pkg/apis/core/validation,
-kubernetes v1.34.
+Source: ValidatePodEphemeralContainersUpdate, ValidatePodResize and validateHostUsers,
+pkg/apis/core/validation, kubernetes v1.34.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from engine.apiserver.validation import forbidden, invalid
 
 _RESIZABLE = ("cpu", "memory")
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
+_NOT_WITH_OWN_USERS = "when `hostUsers` is false"
 _STATIC = "kubernetes.io/config.source"
 
 
@@ -48,6 +49,30 @@ def validate_ephemeral_containers(spec: PodSpec, path: str) -> list[Cause]:
                     reason="FieldValueNotFound",
                 )
             )
+    return causes
+
+
+def validate_own_users(spec: PodSpec, path: str) -> list[Cause]:
+    """What a pod whose users are not the host's (hostUsers: false) cannot have."""
+    causes = [
+        forbidden(f"{path}.{field}", _NOT_WITH_OWN_USERS)
+        for field, is_set in (
+            ("hostPID", spec.extra.get("hostPID")),
+            ("hostIPC", spec.extra.get("hostIPC")),
+            ("hostNetwork", spec.host_network),
+        )
+        if is_set
+    ]
+    for field, containers in (
+        ("containers", spec.containers),
+        ("initContainers", spec.init_containers),
+        ("ephemeralContainers", spec.ephemeral_containers),
+    ):
+        causes += [
+            forbidden(f"{path}.{field}[{index}].volumeDevices", _NOT_WITH_OWN_USERS)
+            for index, container in enumerate(containers)
+            if container.extra.get("volumeDevices")
+        ]
     return causes
 
 

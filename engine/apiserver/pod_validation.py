@@ -17,7 +17,7 @@ from engine.apiserver.container_validation import (
 )
 from engine.apiserver.errors import Cause
 from engine.apiserver.placement_validation import validate_placement
-from engine.apiserver.pod_part_validation import validate_ephemeral_containers
+from engine.apiserver.pod_part_validation import validate_ephemeral_containers, validate_own_users
 from engine.apiserver.probe_validation import (
     validate_init_container,
     validate_running_container,
@@ -88,6 +88,8 @@ def validate_pod_spec(spec: PodSpec, path: str) -> list[Cause]:
     if spec.security_context is not None:
         causes += _security(spec, spec.security_context, f"{path}.securityContext")
     causes += _names(spec, path)
+    if spec.extra.get("hostUsers") is False:
+        causes += validate_own_users(spec, path)
     if spec.overhead:
         causes += validate_resources(spec.overhead, f"{path}.overhead")
     return causes + validate_placement(spec, path)

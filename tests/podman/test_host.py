@@ -33,7 +33,9 @@ async def main():
     await host.images_ready
     driver = Driver(host, "node-1", 1)
     for name in ("one", "two"):
-        sandbox, container = await driver.run(name)
+        pod = driver.pod(name)
+        sandbox = await driver.sandbox(pod, has_own_users=name == "two")
+        container = await driver.start(pod, sandbox.sandbox_id)
         await driver.http(container.container_id, "/")
     os.kill(os.getpid(), 9)
 
@@ -42,7 +44,7 @@ asyncio.run(main())
 
 
 def run_and_kill(instance: str, state: Path, *, keeps: bool) -> None:
-    """Run two pods in a process that then dies of SIGKILL."""
+    """Run two pods, one with users of its own, in a process that then dies of SIGKILL."""
     command = [sys.executable, "-c", textwrap.dedent(VICTIM), instance, str(state)]
     ended = subprocess.run([*command, "keep" if keeps else "drop"], check=False, timeout=60)
     assert ended.returncode == -signal.SIGKILL
@@ -106,7 +108,9 @@ async def test_kept_containers_survive_and_are_adopted(
     victim = listed[1].containers[0].container_id
     node.runtime.submit(cri.SignalContainer(container_id=victim))
     ended = await node.expect(events.ContainerExited)
-    fresh, _ = await node.run("three")
+    pod = node.pod("three")
+    fresh = await node.sandbox(pod, has_own_users=True)
+    users = [sandbox.users for sandbox in node.runtime.machine.sandboxes.values()]
     host.keeps = False
     await host.stop()
 
@@ -115,6 +119,7 @@ async def test_kept_containers_survive_and_are_adopted(
     assert answer.success
     assert ended.container_id == victim
     assert fresh.ip not in {sandbox.ip for sandbox in listed}
+    assert len({first for first in users if first}) == 2
     assert pauses(state) == []
 
 

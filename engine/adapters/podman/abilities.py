@@ -12,22 +12,25 @@ from pathlib import Path
 from engine.adapters.packages import install
 from engine.adapters.podman.facts import APPARMOR, host_file
 from engine.adapters.podman.finding import Finding, Verdict
-from engine.adapters.podman.preflight import find_tool
+from engine.adapters.podman.own_users import USER_SPACES, lacking
+from engine.adapters.podman.preflight import Preflight, find_tool
 from engine.adapters.volumes.images import missing_tools
 from engine.adapters.volumes.sharing import file_server
 
 DISK_PACKAGES = {"losetup": "mount", "mount": "mount", "umount": "mount"}
 FUSE = Path("/dev/fuse")
 LOOP = Path("/dev/loop-control")
-USER_SPACES = Path("/proc/sys/user/max_user_namespaces")
 
 
-def abilities() -> Iterator[Finding]:
-    """Storage, users, security modules, faults of the network; in the order of a reader."""
+def abilities(found: Preflight) -> Iterator[Finding]:
+    """Storage, users, security modules, faults of the network; in the order of a reader.
+
+    *found* says how containers are run here.
+    """
     yield _disks()
     yield _shares()
     yield _nfs()
-    yield _users()
+    yield _users(found)
     yield _profiles()
     yield from _network_faults()
 
@@ -74,16 +77,15 @@ def _nfs() -> Finding:
     return _found("nfs", "volumes of NFS servers can be mounted")
 
 
-def _users() -> Finding:
-    most = host_file(USER_SPACES).strip()
-    if most == "0":
-        text = "the kernel allows none: Podman cannot run without root"
+def _users(found: Preflight) -> Finding:
+    if host_file(USER_SPACES).strip() == "0":
+        text = "the kernel allows none: neither Podman without root nor hostUsers: false"
         return _lacks("user namespaces", text, "sudo sysctl user.max_user_namespaces=28633")
-    return _found(
-        "user namespaces",
-        "for Podman without root; pods with hostUsers: false wait and say so, because the network"
-        " that we give a pod belongs to the host's users",
-    )
+    why, mend = lacking(found, platform.release())
+    if why:
+        text = f"for Podman without root; pods with hostUsers: false wait and say so, because {why}"
+        return _lacks("user namespaces", text, mend)
+    return _found("user namespaces", "pods with hostUsers: false have 65,536 users of their own")
 
 
 def _profiles() -> Finding:

@@ -211,9 +211,12 @@ async def enter(
     """
     pid = container.pid
     variables = _environment(pid)
-    user = _ids(pid)
+    users = container.sandbox.users
+    user = _ids(pid, users)
     files = sorted({str(folder / "cgroup.procs") for folder in container.cgroup.values()})
     options = ["-t", str(pid), "-m", "-n", "-p", "-i", "-u", f"--wd=/proc/{pid}/cwd"]
+    if users:
+        options.append("-U")
     if user != ("0", "0"):
         options += ["-S", user[0], "-G", user[1]]
     argv = ["/bin/sh", "-c", ENTER, "sh", *files, "--", *options, "--", *command]

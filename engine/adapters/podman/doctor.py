@@ -43,7 +43,7 @@ async def examine(address: str = "") -> list[Finding]:
     findings = [*_podman(found, address), *_privileges(found, address), *_cgroups(found)]
     findings += [*_network(found), *_machine(), *_clusters()]
     if not address:
-        findings += abilities()
+        findings += abilities(found)
     if found.usable and not address:
         findings.append(await _service(found))
     return findings

@@ -5,6 +5,8 @@ import platform
 from pathlib import Path
 
 from engine.adapters.places import is_inside
+from engine.adapters.podman.own_users import lacking
+from engine.adapters.podman.preflight import Preflight
 from engine.adapters.rootless.requirements import unlimited
 from engine.api.quantity import format_bytes
 from engine.cri.status import RuntimeInfo
@@ -14,14 +16,14 @@ APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def machine_facts(state: Path, *, version: str) -> RuntimeInfo:
-    """The size and make of this machine, with Podman *version* and its files in *state*."""
+def machine_facts(state: Path, found: Preflight) -> RuntimeInfo:
+    """The size and make of this machine, with Podman as *found* and its files in *state*."""
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     disk = os.statvfs(state)
     machine = platform.machine()
     return RuntimeInfo(
         name="podman",
-        version=version,
+        version=found.version,
         cpu=(os.cpu_count() or 1) * 1000,
         memory=pages * page,
         ephemeral_storage=disk.f_blocks * disk.f_frsize,
@@ -29,7 +31,7 @@ def machine_facts(state: Path, *, version: str) -> RuntimeInfo:
         kernel_version=platform.release(),
         architecture=_ARCHITECTURES.get(machine, machine),
         has_apparmor=host_file(APPARMOR).startswith("Y"),
-        has_user_namespaces=False,  # our sandboxes' networks belong to the host's users
+        has_user_namespaces=not lacking(found, platform.release())[0],
         huge_pages=huge_pages(HUGE_PAGES),
         unlimited=unlimited() if is_inside() else "",
     )

@@ -151,7 +151,7 @@ class PodmanHost:
         )
         self._slot = acquire(record, folder=self.slots)
         self._strategy = (
-            Routed(self.client, self.slot.veth_prefix, places.network())
+            Routed(self.client, self._slot, places.network())
             if self.preflight.is_routed
             else Plain(self.client)
         )
@@ -397,4 +397,4 @@ class PodmanHost:
 
     def facts(self) -> RuntimeInfo:
         """What every node says of itself: the size and make of this machine."""
-        return machine_facts(self.state, version=self.preflight.version)
+        return machine_facts(self.state, self.preflight)

@@ -18,6 +18,7 @@ from engine.cri.image_name import fault_of, full_name
 from engine.cri.status import NodeImage
 
 OURS = "localhost/kubarium/"
+INFRA = "localhost/podman-pause"  # Podman makes it when the first pod needs it
 PROGRESS_SECONDS = 1.0
 FRESH_SECONDS = 1.0
 
@@ -236,7 +237,7 @@ async def list_images(client: PodmanClient) -> tuple[NodeImage, ...]:
                 id=f"sha256:{image['Id']}",
                 names=(*digests, *tags),
                 size=int(image.get("Size", 0)),
-                is_pinned=any(tag.startswith(OURS) for tag in tags),
+                is_pinned=any(tag.startswith((OURS, INFRA)) for tag in tags),
             )
         )
     return tuple(found)

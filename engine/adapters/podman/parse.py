@@ -18,6 +18,7 @@ from engine.adapters.podman.records import (
     NAMESPACES,
     PORTS,
     SANDBOX_ATTEMPT,
+    USERS,
     Container,
     Owner,
     Sandbox,
@@ -88,5 +89,6 @@ def sandbox(pod: Mapping[str, Any], owner: Owner) -> Sandbox:
         share_process_namespace="share_process_namespace" in shared and "host_pid" not in shared,
         host_pid="host_pid" in shared,
         host_ipc="host_ipc" in shared,
+        users=int(labels.get(USERS, 0)),
         ports=tuple(PortMapping(**port) for port in json.loads(labels.get(PORTS, "[]"))),
     )

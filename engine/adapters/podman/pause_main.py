@@ -66,6 +66,10 @@ def serve(channel: socket.socket, request: dict, host: int) -> None:  # type: ig
     answer: dict[str, object] = {"id": request["id"]}
     try:
         make(request, host)
+        if holder := request.get("inside"):
+            answer["pid"] = holder
+            channel.send(json.dumps(answer).encode())
+            os._exit(0)
         if "pid" in request["kinds"] and (first := os.fork()):
             answer["pid"] = first
             channel.send(json.dumps(answer).encode())
@@ -88,20 +92,36 @@ def make(request: dict, host: int) -> None:  # type: ignore[type-arg] # JSON
     """Go into new namespaces, with the pod's name, kernel settings and network in them."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as outside:
         outside.bind((0, 0))
-        if libc.unshare(sum(FLAGS[kind] for kind in request["kinds"])) != 0:
+        if holder := request.get("inside"):
+            join(holder)
+        elif libc.unshare(sum(FLAGS[kind] for kind in request["kinds"])) != 0:
             number = ctypes.get_errno()
             raise OSError(number, f"new namespaces: {os.strerror(number)}")
         if "net" not in request["kinds"]:
             return
-        socket.sethostname(request["hostname"])
+        if not holder:
+            socket.sethostname(request["hostname"])
         for key, value in request["sysctls"].items():
             try:
+                if not key.startswith("net."):  # only the namespace's own root may set it
+                    os.seteuid(request.get("users", 0))
                 setting = os.open(f"/proc/sys/{key.replace('.', '/')}", os.O_WRONLY)
                 os.write(setting, value.encode())
                 os.close(setting)
+                os.seteuid(0)
             except OSError as error:
                 raise OSError(error.errno, f"sysctl {key}={value}: {error.strerror}") from error
         wire(request["ip"], request["interface"], host, outside)
+
+
+def join(pid: int) -> None:
+    """Go into the namespaces that process *pid* has for its pod, with the host's rights."""
+    for kind in ("net", "ipc"):
+        namespace = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+        if libc.setns(namespace, FLAGS[kind]) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"namespace of process {pid}: {os.strerror(number)}")
+        os.close(namespace)
 
 
 def wire(ip: str, interface: str, host: int, outside: socket.socket) -> None:

@@ -44,7 +44,9 @@ class PauseMaker:
         """The process that holds the namespaces which *request* asks for.
 
         It has *kinds* (of ``net``, ``uts``, ``ipc``, ``pid``), *environment*, and with ``net``
-        also *hostname*, *sysctls*, *ip* and *interface*.
+        also *hostname*, *sysctls*, *ip* and *interface*. With *inside* that process holds them
+        already, and is the answer: only the settings and the network are made. *users* is the id
+        of who is root in them, 0 for the host's.
 
         Raises:
             AdapterError: the kernel refused something; nothing is left of it.

@@ -27,6 +27,7 @@ IP = PREFIX + "ip"
 PORTS = PREFIX + "ports"
 NAMESPACES = PREFIX + "namespaces"
 BOOT = PREFIX + "boot"
+USERS = PREFIX + "users"
 CONTAINER = PREFIX + "container"
 ATTEMPT = PREFIX + "attempt"
 MESSAGE_FILE = PREFIX + "termination-message"
@@ -96,7 +97,8 @@ class Owner:
 class Sandbox:
     """The namespaces of one pod, whose small files are in *folder*.
 
-    *pause* is the process that holds them (0 if Podman's own does).
+    *pause* is the process that holds them (0 if Podman's own does). *users* is the first of the
+    host's ids that are its own, 0 if its users are the host's.
     """
 
     id: str
@@ -111,6 +113,7 @@ class Sandbox:
     host_ipc: bool = False
     resources: Resources | None = None
     interface: str = ""
+    users: int = 0
     ports: tuple[PortMapping, ...] = ()
     containers: dict[str, "Container"] = attrs.field(factory=dict)
     exit: Exit | None = None

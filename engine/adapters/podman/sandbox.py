@@ -12,11 +12,21 @@ from typing import Any, Protocol
 
 import attrs
 
+from engine.adapters.network.slots import Slot
 from engine.adapters.places import largest_group
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.own_users import UserRanges, infra_pid, pod_settings, start_infra
 from engine.adapters.podman.pausing import PauseMaker
-from engine.adapters.podman.records import IP, NAMESPACES, PORTS, SANDBOX_ATTEMPT, Owner, Sandbox
+from engine.adapters.podman.records import (
+    IP,
+    NAMESPACES,
+    PORTS,
+    SANDBOX_ATTEMPT,
+    USERS,
+    Owner,
+    Sandbox,
+)
 from engine.cri.commands import CreateSandbox
 from engine.errors import AdapterError
 
@@ -60,14 +70,18 @@ class Routed:
     """Our own pause process and a routed veth pair: no bridge, no infra container.
 
     Needs root and a Podman on this machine. The pause process outlives us; its environment says
-    whose it is.
+    whose it is. For pods with users of their own it is the process of an infra container.
     """
 
     client: PodmanClient
-    interface_prefix: str
+    slot: Slot
     host_network: str = ""
     """What pods of the host's network get, by path, where Podman itself has another one."""
+    _ranges: UserRanges = attrs.field(init=False)
     _pauses: PauseMaker = attrs.field(factory=PauseMaker, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ranges = UserRanges(self.slot.number)
 
     async def create(self, command: CreateSandbox, owner: Owner, *, ip: str) -> Sandbox:
         """Start the pause process, wire it up, and make the Podman pod meanwhile."""
@@ -83,11 +97,20 @@ class Routed:
             host_ipc=command.host_ipc,
         )
         if not command.host_network:
-            sandbox.interface = self.interface_prefix + "".join(
+            sandbox.interface = self.slot.veth_prefix + "".join(
                 f"{int(part):02x}" for part in ip.split(".")[2:]
             )
-        created = asyncio.ensure_future(make_pod(self.client, command, owner, ip=sandbox.ip))
+        settings = {}
+        if command.has_own_users:
+            sandbox.users = self._ranges.take()
+            settings = pod_settings(command, sandbox.users)
+        created = asyncio.ensure_future(
+            make_pod(self.client, command, owner, ip=sandbox.ip, users=sandbox.users, **settings)
+        )
         try:
+            if sandbox.users:
+                sandbox.id = await asyncio.shield(created)
+                sandbox.pause = await start_infra(self.client, sandbox.id, sandbox.users)
             await self._hold(command, sandbox, owner)
             sandbox.id = await asyncio.shield(created)
         except (AdapterError, OSError, TimeoutError) as error:
@@ -106,7 +129,9 @@ class Routed:
         self._release(sandbox, owner)
 
     def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:
-        """The namespaces of the pause process, by path."""
+        """The namespaces of the pause process, by path; those of an infra container are given."""
+        if sandbox.users:
+            return {}
         kinds = {"netns": "net", "ipcns": "ipc", "utsns": "uts"}
         of_host = {"netns", "utsns"} if sandbox.host_network else set()
         if sandbox.host_ipc:
@@ -127,6 +152,10 @@ class Routed:
 
     async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
         """Find the pause process again by its number and the mark in its environment."""
+        if sandbox.users:
+            self._ranges.claim(sandbox.users)
+            sandbox.pause = await infra_pid(self.client, sandbox.id)
+            return bool(sandbox.pause)
         try:
             sandbox.pause = int((sandbox.folder / f"pause.{sandbox.attempt}").read_text())
         except (OSError, ValueError):
@@ -156,6 +185,8 @@ class Routed:
                 "sysctls": {**SYSCTLS, **command.sysctls},
                 "ip": sandbox.ip,
                 "interface": sandbox.interface,
+                "inside": sandbox.pause,
+                "users": sandbox.users,
                 "environment": {"KUBARIUM_SANDBOX": sandbox_name(command, owner)},
             }
         )
@@ -167,6 +198,7 @@ class Routed:
             processes.kill(sandbox.pause, marker=owner.marker)
             sandbox.pause = 0
         (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
+        self._ranges.release(sandbox.users)
 
 
 def sandbox_name(command: CreateSandbox, owner: Owner) -> str:
@@ -175,7 +207,13 @@ def sandbox_name(command: CreateSandbox, owner: Owner) -> str:
 
 
 async def make_pod(
-    client: PodmanClient, command: CreateSandbox, owner: Owner, *, ip: str, **settings: object
+    client: PodmanClient,
+    command: CreateSandbox,
+    owner: Owner,
+    *,
+    ip: str,
+    users: int = 0,
+    **settings: object,
 ) -> str:
     """Make the Podman pod, or find the one made before; its id."""
     name = sandbox_name(command, owner)
@@ -185,6 +223,8 @@ async def make_pod(
         NAMESPACES: " ".join(name for name in SHARED if getattr(command, name)),
         PORTS: json.dumps([attrs.asdict(port) for port in command.ports]),
     }
+    if users:
+        labels[USERS] = str(users)
     body: dict[str, object] = {"name": name, "labels": {**command.labels, **labels}}
     body |= {"no_infra": True, **settings}
     try:

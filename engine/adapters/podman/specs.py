@@ -22,6 +22,7 @@ MIN_CPU_QUOTA = 1_000
 MIN_SHARES = 2
 MAX_SHARES = 262_144
 MIN_MEMORY = 6 << 20  # runc needs as much to start a container at all
+IDS = 65_536  # users of a pod that has its own
 PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 HOSTS = (
     "# Kubernetes-managed hosts file.",
@@ -84,6 +85,9 @@ def container_spec(
         **security_settings(security),
         **namespaces,
     }
+    if sandbox.users:  # files of the host's users appear as those of the pod's
+        for mount in spec["mounts"]:
+            mount["options"].append(ids_option(sandbox.users))
     if sandbox.resources is not None and not has_slices():
         spec["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
     if devices:
@@ -126,6 +130,16 @@ def bind(
         "destination": destination,
         "options": options,
     }
+
+
+def ids_option(first: int) -> str:
+    """The option of a mount whose files seem to belong to the users from the host's *first* on.
+
+    Without numbers crun takes those of the container's process, which in a shared process
+    namespace it may look for too early (1.8.1).
+    """
+    ids = f"0-{first}-{IDS}"
+    return f"idmap=uids={ids};gids={ids}"
 
 
 def device(source: Path, destination: str) -> dict[str, Any]:

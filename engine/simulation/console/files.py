@@ -144,7 +144,7 @@ def files_of(
                 found.rights[path] = Rights(0o777)
             continue
         write_content(found, path, mount.sub_path, volume.files, group=volume.group)
-    for path, text in proc_files(command, sandbox).items():
+    for path, text in proc_files(command, sandbox, ip).items():
         found.write(path, text.encode())
     found.writable = ("/dev", *(mount.container_path.rstrip("/") for mount in command.mounts))
     found.writable = tuple(path for path in found.writable if path not in read_only)

@@ -1,6 +1,7 @@
 """What a simulated container reads below /proc: its mounts, its rights, the pod's settings."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from engine.cri.commands import CreateSandbox, Security, StartContainer
 
@@ -20,17 +21,17 @@ USUAL = (
 )  # fmt: skip
 """Those a container has unless its security context says otherwise."""
 
-FIRST_USER = 65_536
+USERS = 65_536
 
 
-def proc_files(command: StartContainer, sandbox: CreateSandbox) -> dict[str, str]:
-    """Files below /proc and what is in them."""
+def proc_files(command: StartContainer, sandbox: CreateSandbox, ip: str) -> dict[str, str]:
+    """Files below /proc and what is in them; *ip* is the pod's address."""
     security = command.security
     found = {
         "/proc/mounts": _mounts(command),
         "/proc/self/status": _status(security),
-        "/proc/self/uid_map": _ids(has_own=sandbox.has_own_users),
-        "/proc/self/gid_map": _ids(has_own=sandbox.has_own_users),
+        "/proc/self/uid_map": _ids(ip if sandbox.has_own_users else ""),
+        "/proc/self/gid_map": _ids(ip if sandbox.has_own_users else ""),
     }
     for name, value in sandbox.sysctls.items():
         found[f"/proc/sys/{name.replace('.', '/')}"] = f"{value}\n"
@@ -88,6 +89,9 @@ def _mask(names: Iterable[str]) -> int:
     return sum(1 << CAPABILITIES.index(name) for name in names if name in CAPABILITIES)
 
 
-def _ids(*, has_own: bool) -> str:
-    start, count = (FIRST_USER, 65_536) if has_own else (0, 4_294_967_295)
+def _ids(ip: str) -> str:
+    """Who is who on the node: a range for each address, or the node's own users without one."""
+    start, count = (0, 4_294_967_295)
+    if ip:
+        start, count = (int(ip_address(ip)) & 0xFFFF) * USERS, USERS
     return f"{0:10d} {start:10d} {count:10d}\n"

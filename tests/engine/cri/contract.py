@@ -7,6 +7,8 @@ that runs until stopped, ends on SIGTERM and serves HTTP on 8080; `shell` one th
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+import attrs
+
 from engine.cri import commands, events
 from engine.cri.commands import Command, PodIdentity
 from engine.cri.runtime import Runtime
@@ -222,6 +224,28 @@ def a_check_is_answered_under_its_token(harness: Harness) -> None:
     assert {item.token: item.success for item in answers} == {"yes": True, "no": False}
 
 
+def pods_can_have_users_of_their_own(harness: Harness) -> None:
+    """Root in such a pod is nobody on the host, and nobody in another such pod."""
+    if not harness.runtime.info().has_user_namespaces:
+        return
+    firsts = []
+    for number in (1, 2):
+        pod = attrs.evolve(POD, name=f"own-{number}", uid=f"{number}{POD.uid[1:]}")
+        command = commands.CreateSandbox(pod=pod, hostname=pod.name, has_own_users=True)
+        harness.submit(command)
+        started = start(harness, harness.wait_for(events.SandboxReady), "sleep", "300")
+        look = commands.ExecCheck(command=("cat", "/proc/self/uid_map"))
+        container = started.container_id
+        harness.submit(
+            commands.RunCheck(token=pod.name, container_id=container, check=look, timeout=10.0)
+        )
+        zero, first, count = harness.wait_for(events.CheckFinished).message.split()
+        firsts.append(int(first))
+        assert (zero, count) == ("0", "65536")
+
+    assert len({first // 65_536 for first in firsts} - {0}) == 2
+
+
 def a_power_cut_leaves_nothing(harness: Harness) -> None:
     """After a power cut the node is empty and usable, and has reported nothing."""
     start(harness, make_sandbox(harness))
@@ -283,6 +307,7 @@ CONTRACT: tuple[Callable[[Harness], None], ...] = (
     a_check_is_answered_under_its_token,
     a_failed_containers_last_words_are_its_message,
     a_foreign_runtime_handler_is_refused,
+    pods_can_have_users_of_their_own,
     a_power_cut_leaves_nothing,
 )
 """Every promise, to be run against every runtime."""

@@ -36,6 +36,7 @@ def main() -> None:
     spec = json.loads(channel.recv(size, socket.MSG_WAITALL))
     pid = spec["pid"]
     status = read_status(pid)
+    first = first_user(pid)
     cwd = os.readlink(f"/proc/{pid}/cwd")
     for path in spec["cgroups"]:
         with contextlib.suppress(OSError), open(path, "w") as file:
@@ -49,7 +50,7 @@ def main() -> None:
     channel.close()
     child = os.fork()
     if child == 0:
-        become(spec, status, cwd, slave)
+        become(spec, status, first, cwd, slave)
     for descriptor in (0, 1, 2, slave):
         if descriptor >= 0:
             os.close(descriptor)
@@ -66,6 +67,14 @@ def read_status(pid: int) -> dict[str, str]:
         }
 
 
+def first_user(pid: int) -> int:
+    """As which user we know the container's root: 0 unless it has users of its own."""
+    if os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user"):
+        return 0
+    with open(f"/proc/{pid}/uid_map") as file:
+        return int(file.read().split()[1])
+
+
 def join(pid: int) -> None:
     """Go into every namespace of process *pid* that is not ours already."""
     descriptors = []
@@ -80,7 +89,13 @@ def join(pid: int) -> None:
         os.close(descriptor)
 
 
-def become(spec: dict, status: dict[str, str], cwd: str, slave: int) -> None:  # type: ignore[type-arg] # JSON
+def become(
+    spec: dict,  # type: ignore[type-arg] # JSON
+    status: dict[str, str],
+    first: int,
+    cwd: str,
+    slave: int,
+) -> None:
     """Turn into the command; never comes back."""
     try:
         os.setsid()
@@ -92,7 +107,7 @@ def become(spec: dict, status: dict[str, str], cwd: str, slave: int) -> None:  #
                 os.close(slave)
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
-        take_rights(status)
+        take_rights(status, first)
         check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
         try:
             os.chdir(cwd)
@@ -104,17 +119,20 @@ def become(spec: dict, status: dict[str, str], cwd: str, slave: int) -> None:  #
     os._exit(NOT_EXECUTABLE)
 
 
-def take_rights(status: dict[str, str]) -> None:
-    """Have the user, groups and capabilities of the container's first process, and no more."""
+def take_rights(status: dict[str, str], first: int) -> None:
+    """Have the user, groups and capabilities of the container's first process, and no more.
+
+    The numbers of users and groups in *status* are ours; its root is our *first*.
+    """
     bounding, effective = int(status["CapBnd"], 16), int(status["CapEff"], 16)
     permitted, inheritable = int(status["CapPrm"], 16), int(status["CapInh"], 16)
     for number in range(64):
         if not bounding >> number & 1 and libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
             break
-    user, group = (int(status[name].split()[1]) for name in ("Uid", "Gid"))
+    user, group = (int(status[name].split()[1]) - first for name in ("Uid", "Gid"))
     if permitted:
         libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
-    os.setgroups([int(word) for word in status["Groups"].split()])
+    os.setgroups([int(word) - first for word in status["Groups"].split()])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)

@@ -16,6 +16,21 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("nothing is wrong", pod(), []),
     ("no image", container(image=""), [f"{AT}.image: Required value"]),
     (
+        "users of its own and namespaces of the host's",
+        pod(
+            hostUsers=False,
+            hostPID=True,
+            hostNetwork=True,
+            containers=[CONTAINER | {"volumeDevices": [{"name": "d", "devicePath": "/dev/d"}]}],
+            volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "d"}}],
+        ),
+        [
+            "spec.hostPID: Forbidden: when `hostUsers` is false",
+            "spec.hostNetwork: Forbidden: when `hostUsers` is false",
+            f"{AT}.volumeDevices: Forbidden: when `hostUsers` is false",
+        ],
+    ),
+    (
         "a port too high",
         container(ports=[{"containerPort": 70000}]),
         [
