@@ -230,13 +230,13 @@ def _environment(pid: int) -> dict[str, str]:
     return dict(item.split("=", 1) for item in raw.split("\0") if "=" in item)
 
 
-def _ids(pid: int) -> tuple[str, str]:
-    """The effective user and group of process *pid*."""
+def _ids(pid: int, first: int) -> tuple[str, str]:
+    """The effective user and group of process *pid*, whose root is *first* to the host."""
     found = {"Uid:": "0", "Gid:": "0"}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         words = line.split()
         if words and words[0] in found:
-            found[words[0]] = words[2]
+            found[words[0]] = str(int(words[2]) - first)
     return found["Uid:"], found["Gid:"]
 
 

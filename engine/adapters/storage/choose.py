@@ -6,10 +6,11 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 import attrs
 
+from engine.adapters.storage import sqlite_file
 from engine.adapters.storage.etcd import LOST, EtcdLog
 from engine.adapters.storage.etcd_election import Election
 from engine.adapters.storage.etcd_gateway import EtcdAddress, parse_address
@@ -20,6 +21,7 @@ from engine.store.log import ChangeLog, Codec
 V = TypeVar("V")
 
 DEFAULT_PREFIX = "/kubarium/"
+FILE = "store.db"
 
 
 class LeadershipLostError(AdapterError):
@@ -98,6 +100,7 @@ class Storage(Generic[V]):
     data: Path | None = None
     etcd: StoreOptions | None = None
     _election: Election | None = attrs.field(default=None, init=False)
+    _lock: BinaryIO | None = attrs.field(default=None, init=False)
     _sqlite: SqliteLog[V] | None = attrs.field(default=None, init=False)
     _etcd: EtcdLog[V] | None = attrs.field(default=None, init=False)
 
@@ -114,10 +117,15 @@ class Storage(Generic[V]):
     async def lead(self, on_waiting: Callable[[str], object]) -> None:
         """Wait until the store is ours to write; *on_waiting* hears why not yet.
 
+        A file is ours from now on: nothing of another process that has it is touched before.
+
         Raises:
             ConfigError: the address cannot be used.
             EtcdRefusedError: etcd does not let us in.
+            StoreError: the file is in use.
         """
+        if self.data is not None and self._lock is None:
+            self._lock = sqlite_file.lock(self.data / FILE)
         if self.etcd is None or self._election is not None:
             return
         identity = f"{socket.gethostname()} (process {os.getpid()})"
@@ -153,7 +161,8 @@ class Storage(Generic[V]):
             StoreError: the file is in use, damaged or newer than we are.
         """
         if self.data is not None:
-            self._sqlite = SqliteLog(self.data / "store.db", self.codec, post, soon=soon)
+            path, held = self.data / FILE, self._lock
+            self._sqlite = SqliteLog(path, self.codec, post, soon=soon, held=held)
             return self._sqlite
         if self.etcd is None:
             return None
@@ -164,7 +173,9 @@ class Storage(Generic[V]):
         return self._etcd
 
     def release(self) -> None:
-        """Let somebody else lead, if we did. Twice is once."""
+        """Let somebody else have the store, if we had it. Twice is once."""
+        if self._lock is not None:
+            self._lock.close()
         if self._election is not None:
             self._election.resign()
 

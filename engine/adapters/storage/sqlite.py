@@ -54,7 +54,8 @@ class SqliteLog(Generic[V]):
     Whatever waits when the writer thread is ready for it goes to disk as one SQLite transaction:
     one writer pays one fsync a put, a hundred share it. *post* brings a callback to the loop's own
     thread (``asyncio_loop.call_soon_threadsafe``); for *soon* see `GroupWriter`. *failpoint* is
-    told the name of each place a crash test may want to die at.
+    told the name of each place a crash test may want to die at. *held* is the file's lock, if it
+    was taken before.
     """
 
     path: Path
@@ -63,12 +64,13 @@ class SqliteLog(Generic[V]):
     retry_interval: float = attrs.field(default=1.0, kw_only=True)
     soon: Callable[[Callable[[], object]], object] | None = attrs.field(default=None, kw_only=True)
     failpoint: Callable[[str], None] = attrs.field(default=_no_failpoint, kw_only=True)
+    held: BinaryIO | None = attrs.field(default=None, kw_only=True)
     _db: sqlite3.Connection = attrs.field(init=False)
     _lock: BinaryIO = attrs.field(init=False)
     _writer: GroupWriter[V] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._lock = sqlite_file.lock(self.path)
+        self._lock = self.held or sqlite_file.lock(self.path)
         try:
             self.resume()
         except BaseException:

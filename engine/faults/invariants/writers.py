@@ -1,6 +1,7 @@
 """The invariant of statuses: each field has one part of the cluster that writes it."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -122,7 +123,9 @@ def _status(obj: Any) -> Any:
 def _changed(before: Any, after: Any) -> Iterator[str]:
     old, new = _fields(before), _fields(after)
     for field in {**old, **new}:
-        if old.get(field) != new.get(field):
+        mine, theirs = old.get(field), new.get(field)
+        # Most fields of a new status are those of the old one: to compare them costs the most here.
+        if mine is not theirs and mine != theirs:
             yield field
 
 
@@ -131,7 +134,7 @@ def _fields(status: Any) -> dict[str, Any]:
     if status is None:
         return {}
     if attrs.has(type(status)):
-        found = {one.name: getattr(status, one.name) for one in attrs.fields(type(status))}
+        found = {name: getattr(status, name) for name in _names_of(type(status))}
         found |= found.pop("extra", None) or {}
     else:
         found = dict(status)
@@ -140,6 +143,11 @@ def _fields(status: Any) -> dict[str, Any]:
         type_ = condition.get("type", "") if is_plain else condition.type
         found[f"conditions/{type_}"] = condition
     return found
+
+
+@lru_cache(maxsize=256)
+def _names_of(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls))
 
 
 def _node_of(obj: Any) -> str:

@@ -9,6 +9,7 @@ import pytest
 from engine.adapters.storage.choose import Storage, StoreOptions
 from engine.adapters.storage.etcd_election import Election
 from engine.adapters.storage.etcd_gateway import EtcdRefusedError, parse_address
+from engine.adapters.storage.sqlite_file import FileInUseError
 from engine.errors import ConfigError
 from engine.store.log import BYTES
 from tests.engine.store.etcd_process import EtcdProcess, b64
@@ -65,9 +66,27 @@ async def test_who_is_kept_in_no_etcd_leads_at_once(tmp_path: Path) -> None:
     """There is nobody to wait for."""
     heard: list[str] = []
 
-    await Storage(BYTES, tmp_path).lead(heard.append)
+    storage = Storage(BYTES, tmp_path)
+    await storage.lead(heard.append)
 
     assert heard == []
+    storage.release()
+
+
+async def test_a_file_is_ours_before_anything_else_is_touched(tmp_path: Path) -> None:
+    """Who starts a second time on the same data is refused while it leads, not when it opens."""
+    first, second = Storage(BYTES, tmp_path), Storage(BYTES, tmp_path)
+    await first.lead(print)
+
+    with pytest.raises(FileInUseError, match="in use by another Kubarium"):
+        await second.lead(print)
+
+    first.release()
+    await second.lead(print)
+    log = second.open(lambda callback: callback())
+    assert log is not None
+    log.close()
+    second.release()
 
 
 @pytest.mark.etcd
