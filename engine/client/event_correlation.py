@@ -73,6 +73,7 @@ class EventCorrelator:
 
     def is_spam(self, about: Hashable, *, now: float) -> bool:
         """Whether the object *about* has had its share of Events for now."""
+        self._forget_full(now)
         bucket = self._buckets.get(about)
         if bucket is None:
             bucket = self._buckets[about] = _Bucket(float(BURST), now)
@@ -84,6 +85,15 @@ class EventCorrelator:
             return True
         bucket.tokens -= 1.0
         return False
+
+    def _forget_full(self, now: float) -> None:
+        """A bucket that is full again says as little as none."""
+        buckets = self._buckets
+        while buckets:
+            bucket = next(iter(buckets.values()))
+            if bucket.tokens + (now - bucket.since) * REFILL < BURST:
+                return
+            buckets.popitem(last=False)
 
 
 def _trim(kept: OrderedDict[Hashable, Any]) -> None:

@@ -92,6 +92,11 @@ class Link:
         self._on_cut.append(cut)
         self._on_heal.append(heal)
 
+    def forget(self, *, cut: Callable[[], None], heal: Callable[[], None]) -> None:
+        """Call *cut* and *heal*, given to `on_change` before, no longer."""
+        self._on_cut.remove(cut)
+        self._on_heal.remove(heal)
+
     def _loses(self) -> bool:
         """Whether a loss hits now; every one of them is asked, so that chance stays in step."""
         hits = [is_lost() for is_lost in self.losses.values()]

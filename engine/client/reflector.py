@@ -51,8 +51,11 @@ class Reflector(Generic[T]):
         self._connect()
 
     def stop(self) -> None:
-        """Neither list nor watch any more."""
+        """Neither list nor watch any more; nothing holds what was heard any longer."""
+        if not self._is_running:
+            return
         self._is_running = False
+        self.client.link.forget(cut=self._lose_watch, heal=self._reconnect)
         self._lose_watch()
 
     def _connect(self) -> None:

@@ -95,6 +95,8 @@ class Caches:
     def _on_namespace(self, key: str, _old: Namespace | None, new: Namespace | None) -> None:
         if new is not None:
             self.listener.table.counts.put_namespace(key, new.metadata.labels)
+        else:
+            self.listener.table.counts.forget_namespace(key)
 
     def _on_node(self, _key: str, old: Node | None, new: Node | None) -> None:
         table = self.listener.table

@@ -286,8 +286,13 @@ class NodeTable:
             taken[address] += sign
             if not +taken:
                 del self.ports[protocol, port][row]
+                if not self.ports[protocol, port]:
+                    del self.ports[protocol, port]
         for name in info.claims:
-            self.claim_users[f"{info.namespace}/{name}"] += sign
+            claim = f"{info.namespace}/{name}"
+            self.claim_users[claim] += sign
+            if not self.claim_users[claim]:
+                del self.claim_users[claim]
         self.counts.add(info, row, sign)
         self._log.append(row)
 

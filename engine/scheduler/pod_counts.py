@@ -74,6 +74,10 @@ class PodCounts:
                 if getattr(group, "namespace_selector", None) is not None:
                     self.forget(group)
 
+    def forget_namespace(self, name: str) -> None:
+        """A namespace is gone, and its pods with it."""
+        self._namespaces.pop(name, None)
+
     def add(self, info: PodInfo, row: int, sign: int) -> None:
         """Count a pod on a row, or (with -1) no longer."""
         if len(self._groups):

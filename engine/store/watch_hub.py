@@ -70,7 +70,7 @@ class WatchHub(WatcherOwner[V]):
         self.watchers[watcher.watcher_id] = watcher
         self._place(watcher)
         if progress:
-            self.loop.call_later(self.progress_interval, self._tick, watcher)
+            watcher.tick = self.loop.call_later(self.progress_interval, self._tick, watcher)
         return watcher
 
     def notify(self, changes: Sequence[Change[V]]) -> None:
@@ -99,6 +99,8 @@ class WatchHub(WatcherOwner[V]):
         if watcher.is_cancelled:
             return
         watcher.is_cancelled = True
+        if watcher.tick is not None:
+            watcher.tick.cancel()
         del self.watchers[watcher.watcher_id]
         self._wants_progress.pop(watcher.watcher_id, None)
         if watcher.is_synced:
@@ -229,12 +231,11 @@ class WatchHub(WatcherOwner[V]):
 
     def _tick(self, watcher: Watcher[V]) -> None:
         """Every interval: a progress mark for a synced watcher that got nothing meanwhile."""
-        if watcher.is_cancelled:
-            return
         if watcher.is_synced and not watcher.was_active:
             watcher.deliver(WatchBatch((), self.kv.revision))
         watcher.was_active = False
-        self.loop.call_later(self.progress_interval, self._tick, watcher)
+        if not watcher.is_cancelled:
+            watcher.tick = self.loop.call_later(self.progress_interval, self._tick, watcher)
 
 
 def _members(group: WatcherGroup[V], values: tuple[str, ...]) -> Iterable[Watcher[V]]:

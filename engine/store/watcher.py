@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from engine.kernel.loop import Timer
 from engine.store.kv import FROM_KEY, Change, ChangeType, prefix_end
 
 V = TypeVar("V")
@@ -49,6 +50,7 @@ class Watcher(Generic[V]):
     is_cancelled: bool = attrs.field(default=False, init=False)
     was_active: bool = attrs.field(default=False, init=False)
     delivered: int = attrs.field(default=0, init=False)
+    tick: Timer | None = attrs.field(default=None, init=False, repr=False)
     _owner: "WatcherOwner[V] | None" = attrs.field(default=None, init=False, repr=False)
 
     @property

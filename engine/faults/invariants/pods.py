@@ -51,6 +51,9 @@ class PodStays:
         """Nothing waits for quiet."""
 
 
+_AMOUNTS_KEPT = 1024
+
+
 @attrs.define(eq=False)
 class NodeFits:
     """The scheduler never gives a node more than it has."""
@@ -80,6 +83,8 @@ class NodeFits:
             return
         asked = {**pod_requests(new.spec), "pods": Decimal(1)}
         # Pods of one template ask for the same.
+        if len(self._amounts) > _AMOUNTS_KEPT:
+            self._amounts.clear()
         asked = self._amounts.setdefault(tuple(asked.items()), asked)
         node = new.spec.node_name
         self._pods[new.metadata.uid] = (node, asked)
@@ -111,6 +116,8 @@ class NodeFits:
             used = self._used[known[0]]
             for resource, amount in known[1].items():
                 used[resource] -= amount
+            if known[0] not in self._room and not any(used.values()):
+                del self._used[known[0]]
 
     def on_quiet(self, now: float, broken: Report) -> None:
         """Nothing waits for quiet."""
@@ -146,6 +153,8 @@ class QuotaHolds:
         counted = self._pods.setdefault(pod.metadata.namespace, {})
         if new is None or new.status.phase in ("Succeeded", "Failed"):
             counted.pop(pod.metadata.uid, None)
+            if not counted:
+                del self._pods[pod.metadata.namespace]
             return
         counted[pod.metadata.uid] = None
         if old is not None or MIRROR in new.metadata.annotations:
@@ -175,6 +184,9 @@ Running = Callable[[], Iterable[tuple[str, str, str, str]]]
 """What runs on nodes that can be reached: node, namespace/name, uid of each sandbox."""
 
 
+_FORCED_KEPT = 4096
+
+
 @attrs.define(eq=False)
 class OneOfEachOrdinal:
     """Two pods of one name never run at the same time, unless somebody forced the first away."""
@@ -194,8 +206,10 @@ class OneOfEachOrdinal:
         if new is None:
             origin = change.origin
             actor = origin.actor if isinstance(origin, Origin) else ""
-            if not actor.startswith("kubelet"):
+            if old.spec.node_name and not actor.startswith("kubelet"):
                 self._forced[old.metadata.uid] = None
+                if len(self._forced) > _FORCED_KEPT:
+                    del self._forced[next(iter(self._forced))]
             return
         if not new.spec.node_name or (old is not None and old.spec.node_name):
             return

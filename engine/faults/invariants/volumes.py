@@ -26,8 +26,11 @@ class OneMountNode:
         found = before_and_after(change, PersistentVolumeClaim)
         if found is not None:
             old, new = found
-            modes = (new or old).spec.access_modes
-            self._claims[(new or old).key] = set(modes) <= {"ReadWriteOnce", "ReadWriteOncePod"}
+            if new is None:
+                self._claims.pop(old.key, None)
+            else:
+                modes = set(new.spec.access_modes)
+                self._claims[new.key] = modes <= {"ReadWriteOnce", "ReadWriteOncePod"}
             return
         found = before_and_after(change, Pod)
         if found is None:
@@ -46,6 +49,8 @@ class OneMountNode:
                 status.state.running is not None for status in new.status.container_statuses
             )
             if not runs or not self._claims.get(claim, False):
+                if not users:
+                    del self._users[claim]
                 continue
             users[pod.metadata.uid] = pod.spec.node_name
             nodes = sorted(set(users.values()))

@@ -46,6 +46,8 @@ class RolloutBounds:
         sets = self._sets.setdefault(owner.uid, {})
         if new is None:
             sets.pop(old.metadata.uid, None)
+            if not sets:
+                del self._sets[owner.uid]
             return
         before = sets.get(new.metadata.uid, 0)
         wanted = sets[new.metadata.uid] = new.spec.replicas if new.spec.replicas is not None else 1

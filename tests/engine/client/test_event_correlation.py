@@ -33,3 +33,13 @@ def test_an_object_has_twenty_five_events_and_then_one_each_five_minutes() -> No
     assert correlator.is_spam("pod", now=299.0)
     assert not correlator.is_spam("pod", now=301.0)
     assert correlator.is_spam("pod", now=302.0)
+
+
+def test_who_may_say_everything_again_is_forgotten() -> None:
+    """Of a million pods that came and went, those of the last hours are kept at most."""
+    correlator = EventCorrelator()
+
+    for number in range(20_000):
+        correlator.is_spam(f"pod-{number}", now=number * 10.0)
+
+    assert len(correlator._buckets) <= 31

@@ -1,5 +1,8 @@
 """Who is told of what, and when."""
 
+import gc
+import weakref
+
 import pytest
 
 from engine.kernel.loop import Loop
@@ -104,3 +107,17 @@ def test_lag_is_counted_in_revisions(store: Store[bytes]) -> None:
     watcher.resume()
     store.loop.run_for(0.0)
     assert store.hub.lag(watcher) == 0
+
+
+def test_a_cancelled_watcher_is_held_by_nobody() -> None:
+    """Not even until its next progress mark would have been due."""
+    store = Store[bytes](Loop())
+    watcher = store.watch(b"", b"\0", deliver=lambda _batch: None, progress=True)
+    store.put(b"key", b"a")
+    held = weakref.ref(watcher)
+
+    watcher.cancel()
+    del watcher
+    gc.collect()
+
+    assert held() is None
