@@ -4,6 +4,7 @@ from typing import Any
 
 import attrs
 
+from engine.api.evolution import evolve
 from engine.api.scheme import Resource
 from engine.apiserver.admission.attributes import Attributes
 from engine.apiserver.admission.registry import Admission
@@ -72,25 +73,25 @@ class Deleter:
         if meta.deletion_timestamp is None:
             seconds = grace or 0
             held = [name for name in strategy.deletion_finalizers if name not in finalizers]
-            meta = attrs.evolve(
+            meta = evolve(
                 meta,
                 deletion_timestamp=now + seconds,
                 deletion_grace_period_seconds=seconds,
                 finalizers=(*finalizers, *held),
                 generation=meta.generation + 1 if meta.generation else 0,
             )
-            return attrs.evolve(strategy.mark_deleted(old), metadata=meta)
+            return evolve(strategy.mark_deleted(old), metadata=meta)
         current = meta.deletion_grace_period_seconds or 0
         if grace is not None and options.grace_period_seconds is not None and grace < current:
             # Shorter is allowed, longer is not: the pod counts on the promise made first.
             begun = meta.deletion_timestamp - current
-            meta = attrs.evolve(
+            meta = evolve(
                 meta,
                 deletion_timestamp=max(now, begun + grace) if grace else now,
                 deletion_grace_period_seconds=grace,
             )
-        meta = attrs.evolve(meta, finalizers=finalizers)
-        return old if meta == old.metadata else attrs.evolve(old, metadata=meta)
+        meta = evolve(meta, finalizers=finalizers)
+        return old if meta == old.metadata else evolve(old, metadata=meta)
 
 
 def finalizers_after(finalizers: tuple[str, ...], options: DeleteOptions) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from engine.api.codec import encode, encode_both, format_time
 from engine.api.evolution import evolve
 from engine.api.frozen import EMPTY, FrozenDict
 from engine.api.scheme import Resource
-from engine.apiserver.managed_fields import Manager, track_update
+from engine.apiserver.managed_fields import Manager, track_update, vouch_for
 from engine.apiserver.request import RequestInfo
 from engine.apiserver.resource_schema import node_of
 
@@ -63,7 +63,10 @@ def tracked(
     done = track_update(
         before, after, manager=manager, node=node_of(resource), now=format_time(now)
     )
-    return _with(new, tuple(_shared(entry) for entry in done["metadata"].get("managedFields", ())))
+    managed = tuple(_shared(entry) for entry in done["metadata"].get("managedFields", ()))
+    for entry in managed:
+        vouch_for(entry["fieldsV1"])
+    return _with(new, managed)
 
 
 def manager_of(request: RequestInfo) -> str:

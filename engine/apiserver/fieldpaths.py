@@ -70,12 +70,12 @@ def union(one: FieldSet, other: FieldSet) -> FieldSet:
         return one or other
     joined = dict(one)
     for element, entry in other.items():
-        if element in joined:
-            mine = joined[element]
+        mine = joined.get(element)
+        if mine is None:
+            joined[element] = entry
+        elif mine is not entry:
             both = union(_children(mine), _children(entry))
             joined[element] = _entry(both, is_member=_is_member(mine) or _is_member(entry))
-        else:
-            joined[element] = entry
     return joined
 
 

@@ -93,10 +93,15 @@ def _makes_sense(fields: dict[str, Any]) -> bool:
     if not is_fields(fields):
         return False
     if isinstance(fields, FrozenDict):
-        if len(_sound) >= _SOUND_KEPT:
-            del _sound[next(iter(_sound))]
-        _sound[id(fields)] = fields
+        vouch_for(fields)
     return True
+
+
+def vouch_for(fields: FrozenDict[str, Any]) -> None:
+    """*fields* was made here: it need not be looked through when it is read again."""
+    if id(fields) not in _sound and len(_sound) >= _SOUND_KEPT:
+        del _sound[next(iter(_sound))]
+    _sound[id(fields)] = fields
 
 
 def with_managers(document: Mapping[str, Any], managers: Managers) -> dict[str, Any]:
@@ -225,6 +230,8 @@ def _written(manager: Manager, owned: Owned) -> dict[str, Any]:
 
 def _capped(managers: Managers) -> Managers:
     """At most `MAX_UPDATERS` managers that update: the oldest ones are joined into one."""
+    if len(managers) <= MAX_UPDATERS:
+        return managers
     updaters = sorted(
         (manager for manager in managers if manager.operation == "Update"),
         key=lambda manager: (managers[manager].time, manager.name),

@@ -112,7 +112,8 @@ class Writer:
                 new = evolve(new, metadata=evolve(new.metadata, managed_fields=managed))
         elif is_spec:
             new = strategy.default(strategy.prepare_for_update(new, old, self.around))
-        if new == old and not subresource:
+        # In this order: a new status differs, but only after all of an equal spec was compared.
+        if not subresource and new == old:
             return old
         if not is_applied:
             new = tracked(

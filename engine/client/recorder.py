@@ -72,13 +72,14 @@ class EventRecorder:
         if self._correlator.is_spam(about, now=now):
             return
         known = self._known.get(known_as)
-        event = self._new(obj, type_, reason, message, field_path, now)
         try:
             if known is not None:
+                event = self._new(obj, type_, reason, message, field_path, now, name=known.name)
                 event = self.client.update(_repeated(event, known))
             else:
                 name = f"{obj.metadata.name}.{self.stream.getrandbits(64):016x}"
-                event = self.client.create(_named(event, name))
+                event = self._new(obj, type_, reason, message, field_path, now, name=name)
+                event = self.client.create(event)
         except ApiError:
             self._known.pop(known_as, None)
             return
@@ -94,7 +95,15 @@ class EventRecorder:
             self._known.popitem(last=False)
 
     def _new(
-        self, obj: ApiObject, type_: str, reason: str, message: str, field_path: str, now: Time
+        self,
+        obj: ApiObject,
+        type_: str,
+        reason: str,
+        message: str,
+        field_path: str,
+        now: Time,
+        *,
+        name: str,
     ) -> Event:
         meta = obj.metadata
         involved = ObjectReference(
@@ -108,7 +117,7 @@ class EventRecorder:
         )
         involved = self._involved = self._involved if self._involved == involved else involved
         return Event(
-            metadata=ObjectMeta(namespace=meta.namespace or "default"),
+            metadata=ObjectMeta(name=name, namespace=meta.namespace or "default"),
             involved_object=involved,
             reason=reason,
             message=message,
@@ -122,13 +131,9 @@ class EventRecorder:
         )
 
 
-def _named(event: Event, name: str) -> Event:
-    return evolve(event, metadata=evolve(event.metadata, name=name))
-
-
 def _repeated(event: Event, known: _Written) -> Event:
     """*event* as what was written before, counted up."""
-    meta = evolve(event.metadata, name=known.name, resource_version=known.version)
+    meta = evolve(event.metadata, resource_version=known.version)
     about = evolve(event.involved_object, resource_version=known.about_version)
     return evolve(
         event,

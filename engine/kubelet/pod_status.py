@@ -4,6 +4,7 @@ Source: kubelet_pods.go (generateAPIPodStatus, getPhase) and status/generate.go,
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from engine.api.container import ContainerStatus
 from engine.api.evolution import evolve
@@ -157,7 +158,7 @@ def _conditions(
         *_disruption(state),
     )
     generation = pod.metadata.generation
-    new = tuple(_dated(evolve(item, observed_generation=generation), old, now) for item in wanted)
+    new = tuple(_dated(item, old, now, generation) for item in wanted)
     own = {*OWN_CONDITIONS, *(item.type for item in new)}
     return new + tuple(item for item in old if item.type not in own)
 
@@ -193,12 +194,18 @@ def _resizing(state: PodState) -> Iterable[Condition]:
         )
 
 
-def _dated(new: Condition, old: Iterable[Condition], now: Time) -> Condition:
-    known = condition_of(tuple(old), new.type)
-    since = now if known is None or known.status != new.status else known.last_transition_time
-    return evolve(new, last_transition_time=since)
+def _dated(new: Condition, old: tuple[Condition, ...], now: Time, generation: int) -> Condition:
+    """*new* as of *generation*, dated by its last change; the old one itself if it says that."""
+    known = condition_of(old, new.type)
+    if known is None or known.status != new.status:
+        return evolve(new, observed_generation=generation, last_transition_time=now)
+    new = evolve(
+        new, observed_generation=generation, last_transition_time=known.last_transition_time
+    )
+    return known if new == known else new
 
 
+@lru_cache(maxsize=256)  # nearly all pods say the same
 def _claim(type_: str, holds: bool, reason: str = "", message: str = "") -> Condition:  # noqa: FBT001 - a truth
     if holds:
         return Condition(type=type_, status="True", reason=reason)

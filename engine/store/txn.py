@@ -127,8 +127,10 @@ def plan(store: KVStore[V], txn: Txn, check_lease: Callable[[int], object]) -> P
         CompactedError: a range asks for a compacted revision.
         FutureRevisionError: a range asks for a revision that does not exist yet.
     """
-    _claimed(txn.success)
-    _claimed(txn.failure)
+    # One step alone, as nearly every write is, touches no key twice.
+    for branch in (txn.success, txn.failure):
+        if len(branch) > 1 or any(isinstance(step, Txn) for step in branch):
+            _claimed(branch)
     chosen = _choose(store, txn)
     steps = list(_flatten(chosen))
     for step in steps:

@@ -133,8 +133,9 @@ def _fields(status: Any) -> dict[str, Any]:
     """The fields of a status, and each of its conditions as one."""
     if status is None:
         return {}
-    if attrs.has(type(status)):
-        found = {name: getattr(status, name) for name in _names_of(type(status))}
+    cls: type[Any] = type(status)
+    if attrs.has(cls):
+        found = {name: getattr(status, name) for name in _names_of(cls)}
         found |= found.pop("extra", None) or {}
     else:
         found = dict(status)
