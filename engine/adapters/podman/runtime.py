@@ -15,9 +15,10 @@ from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.room import measure
 from engine.adapters.podman.stats import Meter
+from engine.adapters.podman.streams.attaching import attach_to
 from engine.adapters.podman.streams.dialing import forward_to
 from engine.adapters.podman.streams.entering import exec_in
-from engine.adapters.podman.streams.hijacking import attach_to, exec_through
+from engine.adapters.podman.streams.hijacking import exec_through
 from engine.adapters.podman.tasks import Tasks
 from engine.cri.commands import Command, ExecCheck, PodIdentity, RunCheck
 from engine.cri.disturbance import Disturbance

@@ -1,4 +1,4 @@
-"""exec and attach through Podman's own hijacked connections.
+"""Podman's own hijacked connections, and exec through them.
 
 Source: POST /exec/ID/start and /containers/X/attach of the libpod API: 101, then raw bytes with a
 terminal, else frames of 8 bytes head (stream, three zeros, length) and payload.
@@ -36,27 +36,6 @@ class Connection:
             await self.writer.wait_closed()
 
 
-async def attach_to(
-    client: PodmanClient, container: Container, options: StreamOptions, io: StreamIO
-) -> None:
-    """Join *io* to the container's own process until that ends.
-
-    Raises:
-        StreamFailure: Podman refuses.
-    """
-    wanted = {"stdin": options.stdin, "stdout": options.stdout, "stderr": options.stderr}
-    params = {name: "true" if is_wanted else "false" for name, is_wanted in wanted.items()}
-    # No key may end the session: an exec of kubectl has none.
-    path = f"/containers/{container.id}/attach"
-    params |= {"stream": "true", "logs": "false", "detachKeys": ""}
-    resize = f"/containers/{container.id}/resize"
-    try:
-        connection = await hijack(client, path, params=params)
-    except (AdapterError, OSError, TimeoutError) as error:
-        raise StreamFailure(f"error attaching to container: {error}") from error
-    await _carry(client, connection, options, io, resize)
-
-
 async def exec_through(
     client: PodmanClient, container: Container, options: StreamOptions, io: StreamIO
 ) -> int:
@@ -87,7 +66,7 @@ async def exec_through(
             await io.write(f"{text}\n".encode(), STDERR)
             return 126
         raise StreamFailure(f"error executing command in container: {error}") from error
-    await _carry(client, connection, options, io, f"/exec/{session}/resize")
+    await carry(client, connection, options, io, f"/exec/{session}/resize")
     with contextlib.suppress(AdapterError):
         status = await client.get(f"/exec/{session}/json")
         return int(status.get("ExitCode") or 0)
@@ -158,13 +137,14 @@ async def _words(reader: asyncio.StreamReader, head: bytes) -> str:
         return raw.decode(errors="replace").strip()
 
 
-async def _carry(
+async def carry(
     client: PodmanClient,
     connection: Connection,
     options: StreamOptions,
     io: StreamIO,
     resize: str,
 ) -> None:
+    """Join *io* to *connection* until that ends; *resize* is where its terminal gets its size."""
     tasks = [asyncio.create_task(_feed(connection, io))] if options.stdin else []
     if options.tty:
         tasks.append(asyncio.create_task(_resize(client, resize, io)))
