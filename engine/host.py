@@ -18,11 +18,13 @@ from engine.adapters import load_process
 from engine.adapters.encoded import EncodedObjects
 from engine.adapters.fetch import Fetcher
 from engine.adapters.http.app import HttpServer
+from engine.adapters.http.streams.gateway import StreamGateway
 from engine.adapters.manifests import CHANNEL, Manifests
 from engine.adapters.pacer import Pacer
 from engine.adapters.pki import load_identity
 from engine.adapters.storage.choose import LeadershipLostError, Storage
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
+from engine.api.frozen import freeze
 from engine.api.load import Load
 from engine.api.pod import Pod
 from engine.apiserver.authentication.identity import Identity
@@ -179,7 +181,9 @@ class Host:
             journal=self.cluster.journal,
             store=self.cluster.store,
             logs=self._node_logs,
-            runtimes=self.cluster.reach,
+            gateway=StreamGateway(
+                self.cluster.server, self.cluster.reach, freeze(self.cluster.config.kubelet or {})
+            ),
             ssl_context=server_tls(self.identity, self.cluster.config, options.listen[0]),
             audit=audit_log(options, self.cluster.loop, self.cluster.server.authorizer),
             observer=self.cluster.observer,

@@ -28,6 +28,7 @@ class KubeletSettings:
     Attributes:
         max_pods: pods per node; 0 for what the node says.
         reserved: what is kept from pods, by resource (kubeReserved and systemReserved).
+        withheld: the hard thresholds that are kept from pods too, if a file names some.
         thresholds: what a node must not run short of.
         transition: seconds a pressure condition lasts beyond its cause.
         max_eviction_grace: seconds a pod gets at a soft eviction.
@@ -35,10 +36,13 @@ class KubeletSettings:
         pulls_at_once: images fetched at a time; 0 for any number.
         shutdown_grace: seconds pods get when the node is shut down.
         shutdown_grace_critical: how many of these are kept for critical pods.
+        shutdown_by_priority: instead of both: priorities, ascending, and the seconds that pods from
+            each of them on get, one group after the other.
     """
 
     max_pods: int = 0
     reserved: FrozenDict[str, str] = EMPTY
+    withheld: tuple[Threshold, ...] = ()
     thresholds: tuple[Threshold, ...] = make_thresholds(DEFAULT_HARD)
     transition: float = 300.0
     max_eviction_grace: float = 0.0
@@ -46,6 +50,7 @@ class KubeletSettings:
     pulls_at_once: int = 1
     shutdown_grace: float = 0.0
     shutdown_grace_critical: float = 0.0
+    shutdown_by_priority: tuple[tuple[int, float], ...] = ()
 
 
 def read_configuration(document: object, *, source: str) -> KubeletSettings:
@@ -62,9 +67,11 @@ def read_configuration(document: object, *, source: str) -> KubeletSettings:
         raise ConfigError(msg)
     reader = _Reader(document)
     thresholds = reader.thresholds()
+    by_priority = reader.shutdown_by_priority()
     settings = KubeletSettings(
         max_pods=reader.number("maxPods", 0),
         reserved=reader.reserved(),
+        withheld=tuple(item for item in thresholds if item.is_hard),
         thresholds=thresholds,
         transition=reader.seconds("evictionPressureTransitionPeriod", 300.0),
         max_eviction_grace=float(reader.number("evictionMaxPodGracePeriod", 0)),
@@ -75,8 +82,10 @@ def read_configuration(document: object, *, source: str) -> KubeletSettings:
             max_age=reader.seconds("imageMaximumGCAge", 0.0),
         ),
         pulls_at_once=reader.pulls_at_once(),
-        shutdown_grace=reader.seconds("shutdownGracePeriod", 0.0),
+        shutdown_grace=sum(seconds for _, seconds in by_priority)
+        or reader.seconds("shutdownGracePeriod", 0.0),
         shutdown_grace_critical=reader.seconds("shutdownGracePeriodCriticalPods", 0.0),
+        shutdown_by_priority=by_priority,
     )
     if settings.image_gc.low >= settings.image_gc.high:
         reader.complain("imageGCLowThresholdPercent", "must be below imageGCHighThresholdPercent")
@@ -139,6 +148,27 @@ class _Reader:
                     continue
                 found[resource] = str(total)
         return FrozenDict(found)
+
+    def shutdown_by_priority(self) -> tuple[tuple[int, float], ...]:
+        """Priorities, ascending, with the seconds pods get from there on."""
+        name = "shutdownGracePeriodByPodPriority"
+        given = self.document.get(name) or []
+        if given and {"shutdownGracePeriod", "shutdownGracePeriodCriticalPods"} & set(
+            self.document
+        ):
+            self.complain(name, "cannot be given beside shutdownGracePeriod")
+        found: dict[int, float] = {}
+        for index, item in enumerate(given if isinstance(given, list) else [given]):
+            path = f"{name}[{index}]"
+            fields = item if isinstance(item, Mapping) else {}
+            priority, seconds = fields.get("priority"), fields.get("shutdownGracePeriodSeconds")
+            if not isinstance(priority, int) or not isinstance(seconds, int) or seconds < 0:
+                self.complain(path, "needs a priority and shutdownGracePeriodSeconds")
+            elif priority in found:
+                self.complain(path, f"priority {priority} is there twice")
+            else:
+                found[priority] = float(seconds)
+        return tuple(sorted(found.items()))
 
     def thresholds(self) -> tuple[Threshold, ...]:
         """Hard ones (those of Kubernetes, unless others are given) and soft ones."""

@@ -25,7 +25,7 @@ from engine.kubelet.pod_workers import PodWorkers
 from engine.kubelet.preemption import MESSAGE as PREEMPTED
 from engine.kubelet.preemption import REASON as PREEMPTING
 from engine.kubelet.prober import Chance
-from engine.kubelet.shutdown import REFUSAL, NodeShutdown
+from engine.kubelet.shutdown import REFUSAL, NodeShutdown, steps_of
 from engine.kubelet.specs import DnsSettings
 from engine.kubelet.static_pods import StaticPods
 
@@ -166,8 +166,7 @@ class Kubelet:
             return
         if self._reporter is not None:
             self._reporter.set_problem(SHUTTING_DOWN)
-        critical = min(seconds, self.settings.shutdown_grace_critical or seconds / 3)
-        self._shutdown.begin(seconds, critical, done)
+        self._shutdown.begin(steps_of(self.settings, seconds), done)
 
     def set_clock_offset(self, seconds: float) -> None:
         """Let the node's clock be *seconds* ahead of everybody's: what happens is dated by it."""

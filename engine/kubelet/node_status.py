@@ -3,7 +3,7 @@
 Source: kubelet_node_status.go, nodestatus/setters.go and component-helpers lease, kubernetes v1.34.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from engine.api.evolution import evolve
@@ -23,6 +23,7 @@ from engine.api.wire import Json
 from engine.cri.status import NodeImage, RuntimeInfo
 from engine.kubelet.configuration import KubeletSettings
 from engine.kubelet.container_status import whole
+from engine.kubelet.eviction.thresholds import Threshold
 
 DEFAULTS = KubeletSettings()
 SHUTTING_DOWN = "node is shutting down"
@@ -30,6 +31,8 @@ KUBELET_VERSION = "v1.34.0"
 SHOWN_IMAGES = 50
 SHOWN_NAMES = 5
 HUB = "docker.io/library/"
+WITHHELD = {"memory.available": "memory", "nodefs.available": "ephemeral-storage"}
+"""The resources of which pods never get what would have one of them evicted, by signal."""
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 LIMITED = "LimitsEnforced"
 """Our own condition: there, and False, where containers get more than their limits say."""
@@ -117,7 +120,7 @@ def compute_node_status(
     return evolve(
         node.status,
         capacity=capacity,
-        allocatable=allocatable(capacity, settings.reserved),
+        allocatable=allocatable(capacity, settings.reserved, settings.withheld),
         conditions=_conditions(node, problem=problem, unlimited=info.unlimited, now=now),
         addresses=(
             *((NodeAddress(type="InternalIP", address=config.address),) if config.address else ()),
@@ -149,10 +152,21 @@ def _features(info: RuntimeInfo) -> dict[str, Json]:
 
 
 def allocatable(
-    capacity: FrozenDict[str, str], reserved: Mapping[str, str]
+    capacity: FrozenDict[str, str],
+    reserved: Mapping[str, str],
+    withheld: Iterable[Threshold] = (),
 ) -> FrozenDict[str, str]:
-    """What pods may have: all but what is *reserved*."""
+    """What pods may have: all but what is *reserved*, and *withheld* so that no pod is evicted.
+
+    Source: GetNodeAllocatableReservation, pkg/kubelet/cm, kubernetes v1.34.
+    """
     left = dict(capacity)
+    reserved = dict(reserved)
+    for threshold in withheld:
+        resource = WITHHELD.get(threshold.signal)
+        if resource is not None:
+            least = threshold.limit(parse_int(capacity[resource]))
+            reserved[resource] = str(parse_int(reserved.get(resource, "0")) + least)
     for resource, amount in reserved.items():
         if resource == "cpu":
             millis = parse_millis(capacity["cpu"]) - parse_millis(amount)

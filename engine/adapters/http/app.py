@@ -34,7 +34,7 @@ from engine.adapters.http.responding import response_of, send_packed
 from engine.adapters.http.routes import Target, parse_target
 from engine.adapters.http.store_status import STORE_PATH, check_may_look, store_status
 from engine.adapters.http.store_upkeep import StoreUpkeep
-from engine.adapters.http.streams.gateway import STREAMS, RuntimeOf, StreamGateway
+from engine.adapters.http.streams.gateway import STREAMS, StreamGateway
 from engine.adapters.http.streams.log_socket import send_log
 from engine.adapters.http.streams.upgrade import wants
 from engine.adapters.http.verbs import Verbs
@@ -81,7 +81,7 @@ class HttpServer:
     journal: Journal
     store: Store[Any]
     logs: LogSource | None = None
-    runtimes: RuntimeOf | None = None
+    gateway: StreamGateway | None = None
     observer: StoreObserver[Any] | None = None
     ssl_context: ssl.SSLContext | None = None
     nobody: UserInfo = NOBODY
@@ -98,7 +98,6 @@ class HttpServer:
     _runner: web.ServerRunner | None = attrs.field(default=None, init=False)
     _streams: dict[int, "asyncio.Task[Any]"] = attrs.field(factory=dict, init=False)
     _authenticator: Authenticator = attrs.field(init=False)
-    _gateway: StreamGateway | None = attrs.field(default=None, init=False)
     _upkeep: StoreUpkeep = attrs.field(init=False)
     _guard: SilenceGuard | None = attrs.field(default=None, init=False)
     _listeners: Listeners | None = attrs.field(default=None, init=False)
@@ -111,8 +110,6 @@ class HttpServer:
         self._in_flight = InFlight(self.limits)
         self._upkeep = StoreUpkeep(self.store, self.journal)
         self.metrics = ServerMetrics(self.cluster, self._in_flight)
-        if self.runtimes is not None:
-            self._gateway = StreamGateway(self.cluster, self.runtimes)
         self._authenticator = Authenticator(self.cluster.tokens, self.nobody)
         self.journal.register(_CHANNEL, self._verbs.handle)
         self.journal.register(f"{_CHANNEL}/watch", lambda stream: stream.open())
@@ -157,8 +154,8 @@ class HttpServer:
         """End every watch, close every connection, listen no more. Stopping twice is allowed."""
         for task in tuple(self._streams.values()):
             task.cancel()
-        if self._gateway is not None:
-            await self._gateway.stop()
+        if self.gateway is not None:
+            await self.gateway.stop()
         if self._guard is not None:
             await self._guard.stop()
             self._guard = None
@@ -272,11 +269,11 @@ class HttpServer:
     async def _send_stream(
         self, http: web.BaseRequest, target: Target, user: UserInfo
     ) -> web.StreamResponse:
-        if self._gateway is None:
+        if self.gateway is None:
             raise UnavailableError(f"{target.subresource} is not served here")
         # What is passed on is not read here: it may be long, and an upgrade has no body.
         request = await read_request(http, target, user, self.limits, has_body=False)
-        return await self._gateway.serve(http, request)
+        return await self.gateway.serve(http, request)
 
     def _answer_document(self, http: web.BaseRequest, user: UserInfo) -> web.StreamResponse:
         found = None

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.api.codec import decode
 from engine.api.meta import ObjectMeta, condition_of
 from engine.api.node import Node
 from engine.api.pod import Pod
@@ -136,6 +137,32 @@ def test_a_shut_down_node_ends_its_pods_and_takes_no_more(station: Station) -> N
     assert station.get("late").status.reason == "NodeShutdown"
 
 
+def test_pods_end_by_their_priority_when_a_node_is_shut_down(station: Station) -> None:
+    """Each group has its own time, and the next one begins when it is done."""
+    head = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
+    steps = [
+        {"priority": 1000, "shutdownGracePeriodSeconds": 20},
+        {"priority": 0, "shutdownGracePeriodSeconds": 10},
+    ]
+    station.kubelet.settings = read_configuration(
+        {**head, "shutdownGracePeriodByPodPriority": steps}, source="x"
+    )
+    kind = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass"}
+    station.client.create(decode({**kind, "metadata": {"name": "high"}, "value": 1500}))
+    station.pod("high", spec={"priorityClassName": "high"})
+    station.pod("low")
+    station.run(3.0)
+    assert station.kubelet.settings.shutdown_grace == 30.0
+
+    station.kubelet.shut_down(30.0, lambda: None)
+    states = station.kubelet.workers.states if station.kubelet.workers is not None else {}
+    begun = [state.identity.name for state in states.values() if state.failed_reason]
+    station.run(31.0)
+
+    assert begun == ["low"]
+    assert station.get("high").status.reason == "Terminated"
+
+
 def test_a_configuration_is_read_and_all_its_faults_are_told() -> None:
     """Durations, percentages and quantities as Kubernetes has them."""
     head = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
@@ -173,5 +200,6 @@ def test_reserved_resources_are_not_allocatable(station: Station) -> None:
 
     status = station.client.get(Node, "node-1").status
     assert (status.capacity["cpu"], status.allocatable["cpu"]) == ("4", "3500m")
-    assert status.allocatable["memory"] == "7Gi"
+    # And less what would have pods evicted: 100Mi, unless evictionHard says otherwise.
+    assert status.allocatable["memory"] == "7068Mi"
     assert status.allocatable["pods"] == "20"

@@ -4,8 +4,9 @@ It finds the pod, its node and container; the protocols and the proxy are module
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import attrs
 from aiohttp import web
@@ -28,6 +29,7 @@ from engine.adapters.http.streams.targets import (
 from engine.adapters.http.streams.tunnel import Dial, dial_address
 from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
+from engine.api.frozen import EMPTY
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.apiserver.errors import (
@@ -55,10 +57,13 @@ class StreamGateway:
         * whoever calls has been authenticated and authorized before;
         * what is wrong before the upgrade is an `ApiError`; after it, the protocol says it;
         * a stream ends with its client, and `stop` ends them all.
+
+    *kubelet* is the kubelets' configuration, as a file gives it.
     """
 
     cluster: ApiServer
     runtime_of: RuntimeOf
+    kubelet: Mapping[str, Any] = EMPTY
     _tasks: dict[int, "asyncio.Task[web.StreamResponse]"] = attrs.field(factory=dict, init=False)
     _turn: int = attrs.field(default=0, init=False)
 
@@ -199,6 +204,7 @@ class StreamGateway:
             runtime=runtime,
             server=self.cluster,
             request=request.info(None),
+            configuration=self.kubelet,
         )
 
     async def _send_log(

@@ -16,8 +16,29 @@ from engine.apiserver.errors import BadRequestError, NotFoundError
 from engine.apiserver.request import RequestInfo
 from engine.apiserver.server import ApiServer
 from engine.cri.runtime import LogOptions, Runtime
+from engine.kubelet.eviction.thresholds import DEFAULT_HARD
 
 PORT = 10250
+_DEFAULTS = {
+    "kind": "KubeletConfiguration",
+    "apiVersion": "kubelet.config.k8s.io/v1beta1",
+    "port": PORT,
+    "syncFrequency": "1m0s",
+    "nodeStatusUpdateFrequency": "10s",
+    "nodeStatusReportFrequency": "5m0s",
+    "nodeLeaseDurationSeconds": 40,
+    "imageMinimumGCAge": "2m0s",
+    "imageMaximumGCAge": "0s",
+    "imageGCHighThresholdPercent": 85,
+    "imageGCLowThresholdPercent": 80,
+    "serializeImagePulls": True,
+    "evictionHard": DEFAULT_HARD,
+    "evictionPressureTransitionPeriod": "5m0s",
+    "shutdownGracePeriod": "0s",
+    "shutdownGracePeriodCriticalPods": "0s",
+    "enforceNodeAllocatable": ["pods"],
+}
+"""What `engine.kubelet.configuration` reads, where no file says otherwise."""
 
 
 def is_kubelet(port: str) -> bool:
@@ -26,9 +47,15 @@ def is_kubelet(port: str) -> bool:
 
 
 def answer(
-    path: str, *, node: str, runtime: Runtime, server: ApiServer, request: RequestInfo
+    path: str,
+    *,
+    node: str,
+    runtime: Runtime,
+    server: ApiServer,
+    request: RequestInfo,
+    configuration: Mapping[str, Any],
 ) -> web.Response:
-    """The answer to a GET of *path*.
+    """The answer to a GET of *path*; *configuration* is the kubelet's, as its file has it.
 
     Raises:
         NotFoundError: the kubelet serves nothing there.
@@ -39,7 +66,7 @@ def answer(
         "/healthz/syncloop": lambda: web.Response(text="ok"),
         "/pods": lambda: _json(_pods(node, server, request)),
         "/runningpods": lambda: _json(_pods(node, server, request)),
-        "/configz": lambda: _json(_config(runtime)),
+        "/configz": lambda: _json(_config(runtime, configuration)),
         "/stats/summary": lambda: _json(_summary(node, runtime, server)),
         "/metrics/resource": lambda: web.Response(text=_metrics(runtime)),
         "/metrics": lambda: web.Response(text=_metrics(runtime)),
@@ -83,17 +110,9 @@ def _pods(node: str, server: ApiServer, request: RequestInfo) -> dict[str, Any]:
     return {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
 
 
-def _config(runtime: Runtime) -> dict[str, Any]:
-    return {
-        "kubeletconfig": {
-            "syncFrequency": "1m0s",
-            "nodeStatusUpdateFrequency": "10s",
-            "maxPods": runtime.info().pods,
-            "port": PORT,
-            "kind": "KubeletConfiguration",
-            "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        }
-    }
+def _config(runtime: Runtime, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the kubelet goes by: what its file says, else what holds without one."""
+    return {"kubeletconfig": {**_DEFAULTS, "maxPods": runtime.info().pods, **given}}
 
 
 def _summary(node: str, runtime: Runtime, server: ApiServer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from engine.adapters.http.app import HttpServer
+from engine.adapters.http.streams.gateway import StreamGateway
 from engine.api.core import Namespace, Service, ServicePort, ServiceSpec
 from engine.api.discovery import Endpoint, EndpointSlice, SlicePort
 from engine.api.frozen import FrozenDict
@@ -73,7 +74,12 @@ async def serving(backend: int) -> AsyncIterator[Proxied]:
     node = server.get(Node, "n", request=REQUEST)
     status = attrs.evolve(node.status, addresses=(address,))
     server.update(attrs.evolve(node, status=status), subresource="status", request=REQUEST)
-    http = HttpServer(cluster=server, journal=Journal(loop), store=store, runtimes=no_runtime)
+    http = HttpServer(
+        cluster=server,
+        journal=Journal(loop),
+        store=store,
+        gateway=StreamGateway(server, no_runtime),
+    )
     await http.start("127.0.0.1", 0)
     yield Proxied(http.port, backend)
     await http.stop()
