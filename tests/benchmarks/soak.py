@@ -1,11 +1,14 @@
 """Pods that start and stop for a long time: whether anything of them stays behind.
 
-    python -m tests.benchmarks.soak [--simulated STARTS] [--real STARTS] [--seconds MOST]
+    python -m tests.benchmarks.soak [--simulated STARTS] [--real STARTS] [--churn COUNT]
+        [--seconds MOST]
 
 The issue's figures are 1,000,000 simulated and 10,000 real starts; the defaults are what a coffee
-allows. Every other real pod has limits, so that it has cgroups of its own. What is counted: memory
-(also of the Podman service), file descriptors, threads, containers, networks, links, routes,
-mounts, processes, cgroups, files. The result is kept as JSON.
+allows. Other objects come and go on simulated nodes (`--churn` of each kind, three times). What
+grows is told for two halves: caches fill in the first, a leak grows in both. Every other real pod
+has limits, so that it has cgroups of its own. What is counted: memory (also of the Podman service),
+file descriptors, threads, containers, networks, links, routes, mounts, processes, cgroups, files.
+The result is kept as JSON.
 """
 
 import argparse
@@ -23,15 +26,15 @@ from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.processes import has_marker
 from engine.adapters.podman.records import marker, memory_folder
 from engine.adapters.podman.service import PodmanService
-from engine.api.events import Event
 from engine.api.pod import Pod
 from engine.cluster import Cluster
 from engine.config import ClusterConfig, make_nodes
 from engine.cri.commands import Resources
 from engine.kubelet.pod_state import ContainerWork, PodState
 from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
-from engine.store.compactor import Retention
+from tests.benchmarks.churn import BRIEF, KINDS, churn, forget_events
 from tests.benchmarks.harness import Measurement, report
+from tests.benchmarks.levels import count_row, growth_rows, level, resident
 from tests.benchmarks.pods import Pods
 from tests.builders import make_pod
 from tui.commands.serve import settle_memory
@@ -40,19 +43,8 @@ BATCH = 200
 AT_ONCE = 4
 SATURATED = 40_000
 WARM = 500
+ENOUGH = 2_000
 LIMITS = Resources(cpu_limit=500, memory_limit=64 << 20)
-BRIEF = Retention(age=60.0, revisions=2_000)
-
-
-def memory() -> int:
-    """Resident bytes of this process."""
-    gc.collect()
-    return resident(os.getpid())
-
-
-def descriptors() -> int:
-    """Open files of this process."""
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def simulated(starts: int, *, seconds: float = math.inf) -> Iterator[Measurement]:
@@ -73,27 +65,31 @@ def simulated(starts: int, *, seconds: float = math.inf) -> Iterator[Measurement
             for name in names:
                 cluster.admin.delete(Pod, name, namespace="default", grace_period_seconds=1)
             cluster.run_for(30.0)
-            for event in cluster.list(Event):  # they stay for a day
-                meta = event.metadata
-                cluster.admin.delete(Event, meta.name, namespace=meta.namespace)
+            forget_events(cluster)
         return count
 
     begun = time.monotonic()
-    run(min(starts // 2, SATURATED), 0, until=begun + seconds / 2)
-    before, open_before, alive_before = memory(), descriptors(), alive()
-    starts = run(starts - min(starts // 2, SATURATED), starts, until=begun + seconds)
+    run(min(starts // 2, SATURATED), 0, until=begun + seconds / 3)
+    before, alive_before, total = level(), alive(), starts - min(starts // 2, SATURATED)
+    first = run(total // 2, starts, until=begun + seconds * 2 / 3)
+    between = level()
+    second = run(total - total // 2, 2 * starts, until=begun + seconds)
+    after = level()
     left = len(cluster.list(Pod))
     kept = sum(len(node.runtime.list_sandboxes()) for node in cluster.nodes.values())
-    yield _row("simulated: pods and sandboxes left", "", left + kept)
-    yield _row("simulated: open files more than before", "", descriptors() - open_before)
-    yield _row("simulated: objects of pods more than before", "", alive() - alive_before)
-    yield Measurement(
-        name=f"simulated: memory per start, {starts:,} starts",
-        unit="bytes",
-        ours=(memory() - before) / max(1, starts),
-        # The caches of Events are full after some thousand pods; before that they only grow.
-        target=1024.0 if starts >= SATURATED else None,
-        higher_is_better=False,
+    yield count_row("simulated: pods and sandboxes left", left + kept)
+    yield count_row(
+        "simulated: open files more than before", after.descriptors - before.descriptors
+    )
+    yield count_row("simulated: objects of pods more than before", alive() - alive_before)
+    # The caches of Events are full after some thousand pods; before that they only grow.
+    is_long = starts >= SATURATED
+    yield from growth_rows(
+        "simulated",
+        (before, between, after),
+        (first, second),
+        most=128.0 if is_long else None,
+        most_blocks=0.5 if is_long else None,
     )
 
 
@@ -121,13 +117,12 @@ def host_things(host: PodmanHost, made: set[str]) -> dict[str, int]:
         found[name] = sum(mark in line for line in done.stdout.splitlines())
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     found["mounts"] = sum(str(host.state) in line for line in mounts)
-    found["open files"] = descriptors()
+    found["open files"] = len(list(Path("/proc/self/fd").iterdir()))
     found["threads"] = len(list(Path("/proc/self/task").iterdir()))
     whose = marker(host.state)
     pids = (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit())
     found["pause processes"] = sum(has_marker(pid, whose) for pid in pids if pid != os.getpid())
-    names = [folder.name for folder in Path("/sys/fs/cgroup").glob("**/libpod_parent/*")]
-    found["cgroups"] = sum(name.removeprefix("libpod-") in made for name in names)
+    found["cgroups"] = len(made & with_cgroups())
     for name, folder in {
         "files of pods": host.state / "nodes",
         "files in memory": memory_folder(host.state),
@@ -139,14 +134,15 @@ def host_things(host: PodmanHost, made: set[str]) -> dict[str, int]:
     return found
 
 
-def resident(pid: int) -> int:
-    """Resident bytes of process *pid*."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def with_cgroups() -> set[str]:
+    """The ids of pods and containers that have a cgroup."""
+    folders = Path("/sys/fs/cgroup").glob("**/libpod_parent/*")
+    return {folder.name.removeprefix("libpod-") for folder in folders}
 
 
 async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
     """Start and remove pods on Podman, four at a time; no more of them after *seconds*."""
-    until = time.monotonic() + seconds
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kv") as folder:
         host = PodmanHost(instance="kubarium-soak", state=Path(folder) / "state")
         await host.start()
@@ -154,7 +150,7 @@ async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
         await host.images_ready
         ways, made = Pods(host), set[str]()
 
-        async def run(count: int, name: str) -> int:
+        async def run(count: int, name: str, until: float) -> int:
             for first in range(0, count, AT_ONCE):
                 if time.monotonic() > until:
                     return first
@@ -163,42 +159,43 @@ async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
                 await asyncio.gather(*map(ways.ours, names, limits))
                 made.update(ways.sandboxes.values(), ways.driver.runtime.machine.containers.by_id)
                 await asyncio.gather(*map(ways.remove_ours, names))
+                made.intersection_update(with_cgroups())  # or it would grow itself
             return count
 
-        await run(min(starts // 4, WARM), "warm")
+        await run(min(starts // 4, WARM), "warm", begun + seconds / 4)
         await asyncio.sleep(1.0)
-        before, bytes_before = host_things(host, made), memory()
+        before, levels = host_things(host, made), [level()]
         assert isinstance(host.service, PodmanService)
         process = host.service.process
         served_before = resident(process.pid) if process else 0
-        starts = await run(starts, "soak")
-        await asyncio.sleep(1.0)
-        after, grown = host_things(host, made), (memory() - bytes_before) / max(1, starts)
+        counts = []
+        for half, share in (("first", 5 / 8), ("second", 1.0)):
+            counts.append(await run(starts // 2, half, begun + seconds * share))
+            await asyncio.sleep(1.0)
+            levels.append(level())
+        after = host_things(host, made)
         served = resident(process.pid) - served_before if process else 0
         rows = [
-            _row(
+            count_row(
                 f"real: {name} more than before",
-                "",
                 after[name] - before[name],
                 # Idle connections to Podman come and go.
                 most=AT_ONCE if name == "open files" else 0,
             )
             for name in before
         ]
-        rows.append(
-            Measurement(
-                name=f"real: memory per start, {starts:,} starts",
-                unit="bytes",
-                ours=grown,
-                target=8192.0,
-                higher_is_better=False,
-            )
+        rows += growth_rows(
+            "real",
+            (levels[0], levels[1], levels[2]),
+            (counts[0], counts[1]),
+            most=1024.0 if counts[1] >= ENOUGH else None,
+            most_blocks=2.0 if counts[1] >= ENOUGH else None,
         )
         rows.append(
             Measurement(
                 name="real: memory of the Podman service per start",
                 unit="bytes",
-                ours=served / max(1, starts),
+                ours=served / max(1, sum(counts)),
                 target=None,
                 higher_is_better=False,
             )
@@ -207,21 +204,18 @@ async def real(starts: int, *, seconds: float = math.inf) -> list[Measurement]:
     return rows
 
 
-def _row(name: str, unit: str, count: int, *, most: int = 0) -> Measurement:
-    return Measurement(
-        name=name, unit=unit, ours=float(count), target=float(most), higher_is_better=False
-    )
-
-
 def main() -> int:
     """Soak and print; 1 if something leaks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulated", type=int, default=2_000)
     parser.add_argument("--real", type=int, default=200)
+    parser.add_argument("--churn", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=math.inf, help="of each, at most")
     options = parser.parse_args()
     seconds = options.seconds
     rows = list(simulated(options.simulated, seconds=seconds)) if options.simulated else []
+    for kind in KINDS if options.churn else ():
+        rows += churn(kind, options.churn)
     if options.real:
         rows += asyncio.run(real(options.real, seconds=seconds))
     return 0 if report("Soak: starts and stops", rows) else 1
