@@ -131,7 +131,8 @@ class ContainerRemoved:
 class CheckFinished:
     """One probe or hook ran. *message* is its output or why it failed.
 
-    With *warns* it succeeded, and *message* says what is odd about that.
+    With *warns* it succeeded, and *message* says what is odd about that; with *is_unknown* it could
+    not be made, and *message* says why.
     """
 
     token: str
@@ -139,6 +140,7 @@ class CheckFinished:
     success: bool
     message: str = ""
     warns: bool = False
+    is_unknown: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -10,22 +10,25 @@ from decimal import ROUND_CEILING, Decimal
 import attrs
 
 from engine.api.container import Container, ResourceFieldSelector
+from engine.api.frozen import EMPTY
 from engine.api.pod import Pod
 from engine.api.quantity import parse
 from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.pod_state import find_container
+
+_NODE_LIMITED = frozenset(("cpu", "memory", "ephemeral-storage"))
+"""Of these a container without a limit may use what the node can give."""
 
 _SUBSCRIPT = re.compile(r"^metadata\.(labels|annotations)\['(.+)'\]$")
 
 
 @attrs.frozen(kw_only=True)
 class PodFacts:
-    """What the kubelet knows of a pod before its status says it."""
+    """What the kubelet knows of a pod before its status says it, and of its own node."""
 
     pod_ip: str = ""
     host_ip: str = ""
-    node_cpu: int = 0
-    node_memory: int = 0
+    allocatable: Mapping[str, str] = EMPTY
 
 
 def field_value(pod: Pod, path: str, facts: PodFacts) -> str:
@@ -74,17 +77,11 @@ def resource_value(
     which, _, resource = selector.resource.partition(".")
     resources = container.resources
     found = resources.limits if which == "limits" else resources.requests
-    text = found.get(resource, "")
-    if text:
-        value = parse(text)
-    elif which == "limits" and resource == "cpu":
-        value = Decimal(facts.node_cpu) / 1000
-    elif which == "limits" and resource == "memory":
-        value = Decimal(facts.node_memory)
-    elif which in {"limits", "requests"}:
-        value = Decimal(0)
-    else:
+    if which not in {"limits", "requests"}:
         raise MissingConfigError(f"unsupported container resource: {selector.resource}")
+    value = parse(found.get(resource) or "0")
+    if not value and which == "limits" and resource in _NODE_LIMITED:
+        value = parse(facts.allocatable.get(resource, "0"))
     divisor = parse(selector.divisor) if selector.divisor else Decimal(1)
     return str(int((value / (divisor or Decimal(1))).to_integral_value(ROUND_CEILING)))
 

@@ -1,10 +1,11 @@
 """The agent of one node: wires its parts, starts and stops them. Decisions are made elsewhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from engine.api.core import Service
+from engine.api.frozen import EMPTY
 from engine.api.node import Node
 from engine.api.pod import Pod
 from engine.client.client import Client
@@ -84,8 +85,7 @@ class Kubelet:
             services=lambda: services.lister,
             dns=DnsSettings(server=self.dns_ip, domain=self.cluster_domain),
             node_ip=self.config.address,
-            node_cpu=self.config.cpu or info.cpu,
-            node_memory=self.config.memory or info.memory,
+            allocatable=lambda: _allocatable_of(nodes.lister.get(self.node_name)),
             runtime_changed=self._runtime_changed,
             pulls_at_once=self.settings.pulls_at_once,
             images_changed=self._images_changed,
@@ -285,3 +285,7 @@ class Kubelet:
         self._problem = problem
         if self._reporter is not None:
             self._reporter.set_problem(problem)
+
+
+def _allocatable_of(node: Node | None) -> Mapping[str, str]:
+    return node.status.allocatable if node is not None else EMPTY

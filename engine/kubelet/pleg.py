@@ -209,6 +209,7 @@ class Pleg:
         work.waiting_reason = work.waiting_message = ""
         work.has_started = work.is_ready = False
         if pod is not None:
+            self.resizer.done(pod, state, work)
             self.starter.started(pod, state, work)
         self.sync(event.pod.uid, 0.0)
 

@@ -1,6 +1,6 @@
 """One worker per pod: looks at a pod and its state, decides, and has it done."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 
 import attrs
@@ -66,8 +66,7 @@ class PodWorkers:
     services: Callable[[], Iterable[Service]]
     dns: DnsSettings
     node_ip: str
-    node_cpu: int
-    node_memory: int
+    allocatable: Callable[[], Mapping[str, str]]
     runtime_changed: Callable[[str], None]
     pulls_at_once: int = 1
     images_changed: Callable[[tuple[NodeImage, ...]], object] = bool
@@ -113,8 +112,7 @@ class PodWorkers:
             checks=self._checks,
             random=self.random,
             verdict=results.decided,
-            complaint=results.failed,
-            warning=results.warned,
+            report=results.told,
         )
         self._images = ImageManager(
             self.loop,
@@ -164,16 +162,14 @@ class PodWorkers:
             prober=self._prober,
             kill=self._kill_for_hook,
             node_ip=self.node_ip,
-            node_cpu=self.node_cpu,
-            node_memory=self.node_memory,
+            allocatable=self.allocatable,
         )
         self._resizer = Resizer(
             runtime=self.runtime,
             recorder=self.recorder,
             restart=self._kill_for_hook,
             states=self.states,
-            node_cpu=self.node_cpu,
-            node_memory=self.node_memory,
+            allocatable=self.allocatable,
         )
         self._effects = PodEffects(
             loop=self.loop,

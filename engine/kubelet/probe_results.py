@@ -47,19 +47,13 @@ class ProbeResults:
             self.killer.kill(pod, state, work, message=message, grace=grace)
         self.sync(target.pod_uid)
 
-    def failed(self, target: ProbeTarget, kind: str, message: str) -> None:
-        """One check has failed, which its pod's Events tell."""
-        self._tell(target, "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
-
-    def warned(self, target: ProbeTarget, kind: str, message: str) -> None:
-        """One check has succeeded in an odd way."""
-        self._tell(target, "ProbeWarning", f"{kind.capitalize()} probe warning: {message}")
-
-    def _tell(self, target: ProbeTarget, reason: str, said: str) -> None:
+    def told(self, target: ProbeTarget, reason: str, message: str) -> None:
+        """A check has come to something that the pod's Events tell."""
         found = self._find(target)
         if found is not None:
             pod, _, work = found
-            self.recorder.warning(pod, reason, said, field_path=field_path(pod, work.name))
+            path = field_path(pod, work.name)
+            self.recorder.warning(pod, reason, message, field_path=path)
 
     def _find(self, target: ProbeTarget) -> tuple[Pod, PodState, ContainerWork] | None:
         """The pod and the container of *target*, if that run is the present one."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from engine.api.container import Container, Probe
+from engine.api.wire import IntOrString
 from engine.cri.events import CheckFinished
 from engine.kernel.loop import Loop, Timer
 from engine.kubelet.checks import CheckRunner, make_check
@@ -39,8 +40,8 @@ class ProbeTarget:
 Verdict = Callable[[ProbeTarget, str, bool], None]
 """Called with (target, kind, success) when a threshold has been reached."""
 
-Complaint = Callable[[ProbeTarget, str, str], None]
-"""Called with (target, kind, message) for every failed check, or every one that is odd."""
+Report = Callable[[ProbeTarget, str, str], None]
+"""Called with (target, reason, message) for every check that is worth an Event."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -68,8 +69,7 @@ class Prober:
     checks: CheckRunner
     random: Chance
     verdict: Verdict
-    complaint: Complaint
-    warning: Complaint
+    report: Report
     _workers: dict[str, list[_Worker]] = attrs.field(factory=dict, init=False)
 
     def start(self, target: ProbeTarget, *, has_started: bool = False) -> None:
@@ -123,13 +123,17 @@ class Prober:
             grpc=probe.extra.get("grpc"),
         )
         if check is None:
-            self._count(worker, success=False, message="the port of the probe is not known")
+            self._err(worker, f'strconv.Atoi: parsing "{_port_of(probe)}": invalid syntax')
             return
 
         def answer(event: CheckFinished) -> None:
             worker.token = ""
+            if event.is_unknown:
+                self._err(worker, event.message)
+                return
             if event.warns:
-                self.warning(target, worker.kind, event.message)
+                said = f"{worker.kind.capitalize()} probe warning: {event.message}"
+                self.report(target, "ProbeWarning", said)
             self._count(worker, success=event.success, message=event.message)
 
         worker.token = self.checks.run(
@@ -140,6 +144,12 @@ class Prober:
             kind=worker.kind.lower(),
         )
 
+    def _err(self, worker: _Worker, why: str) -> None:
+        """The check could not be made, which says nothing of the container."""
+        kind = worker.kind.capitalize()
+        said = f"{kind} probe errored and resulted in unknown state: {why}"
+        self.report(worker.target, "Unhealthy", said)
+
     def _count(self, worker: _Worker, *, success: bool, message: str) -> None:
         probe, kind, target = worker.probe, worker.kind, worker.target
         if success:
@@ -148,7 +158,7 @@ class Prober:
                 return
         else:
             worker.succeeded, worker.failed = 0, worker.failed + 1
-            self.complaint(target, kind, message)
+            self.report(target, "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
             if worker.failed != max(1, probe.failure_threshold):
                 return
         if kind == STARTUP and success:
@@ -164,3 +174,9 @@ class Prober:
             worker.timer.cancel()
         if worker.token:
             self.checks.forget(worker.token)
+
+
+def _port_of(probe: Probe) -> IntOrString:
+    """The port that *probe* names."""
+    action = probe.http_get or probe.tcp_socket
+    return action.port if action is not None else ""

@@ -41,8 +41,7 @@ class Resizer:
     recorder: EventRecorder
     restart: Restart
     states: Mapping[str, PodState]
-    node_cpu: int
-    node_memory: int
+    allocatable: Callable[[], Mapping[str, str]]
 
     def look(self, pod: Pod, state: PodState) -> float | None:
         """Resize what is to be resized; seconds after which to look again, if it has to wait."""
@@ -56,10 +55,10 @@ class Resizer:
             return RETRY_SECONDS if verdict.reason == DEFERRED else None
         for container, work in changed:
             before, work.allocated = work.allocated, container.resources
+            work.is_resizing, work.resize_error = True, ""
             if needs_restart(container, before):
                 self.restart(pod, state, work, f"Container {work.name} resize requires restart")
             elif work.current is not None:
-                work.is_resizing, work.resize_error = True, ""
                 self.runtime.submit(
                     UpdateResources(
                         container_id=work.current.container_id, resources=resources_of(container)
@@ -74,10 +73,17 @@ class Resizer:
             return
         if work.current.container_id != event.container_id:
             return
-        work.is_resizing, work.resize_error = False, event.error
         if event.error:
+            work.is_resizing, work.resize_error = False, event.error
             self.recorder.warning(pod, "ResizeError", f"Pod resize failed: {event.error}")
             return
+        self.done(pod, state, work)
+
+    def done(self, pod: Pod, state: PodState, work: ContainerWork) -> None:
+        """The container runs with what it was to be given, if it was being given anything."""
+        if not work.is_resizing:
+            return
+        work.is_resizing = False
         work.actual = work.allocated
         if not any(each.is_resizing for each in state.containers.values()):
             self.recorder.normal(pod, "ResizeCompleted", "Pod resize completed")
@@ -90,9 +96,10 @@ class Resizer:
                 given = (work.allocated for work in other.containers.values() if work.is_running)
                 cpu, memory = _sum(each for each in given if each is not None)
                 used_cpu, used_memory = used_cpu + cpu, used_memory + memory
+        node = self.allocatable()
         for name, wanted, used, capacity in (
-            ("cpu", wanted_cpu, used_cpu, self.node_cpu),
-            ("memory", wanted_memory, used_memory, self.node_memory),
+            ("cpu", wanted_cpu, used_cpu, parse_millis(node.get("cpu", "0"))),
+            ("memory", wanted_memory, used_memory, parse_int(node.get("memory", "0"))),
         ):
             if wanted > capacity:
                 message = (

@@ -3,7 +3,7 @@
 Source: startContainer, kuberuntime_container.go, kubernetes v1.34.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -47,9 +47,8 @@ class Starter:
     checks: CheckRunner
     prober: Prober
     kill: KillIt
+    allocatable: Callable[[], Mapping[str, str]]
     node_ip: str = ""
-    node_cpu: int = 0
-    node_memory: int = 0
     is_stopped: bool = attrs.field(default=False, init=False)
 
     def facts(self, state: PodState) -> PodFacts:
@@ -57,8 +56,7 @@ class Starter:
         return PodFacts(
             pod_ip=state.ip,
             host_ip=self.node_ip,
-            node_cpu=self.node_cpu,
-            node_memory=self.node_memory,
+            allocatable=self.allocatable(),
         )
 
     def mount(self, pod: Pod, state: PodState) -> bool:
@@ -104,7 +102,7 @@ class Starter:
         if target is not None and target.current is not None and target.is_running:
             command = attrs.evolve(command, join_process_of=target.current.container_id)
         work.allocated = work.actual = container.resources
-        work.is_resizing, work.resize_error = False, ""
+        work.resize_error = ""
         work.step = Step.STARTING
         work.wanted_image = container.image
         work.is_backing_off = False

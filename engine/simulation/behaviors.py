@@ -149,12 +149,11 @@ def check_outcome(  # noqa: C901 - one case a kind of check
         return _refused(check.port)
     elif isinstance(check, HttpCheck):
         what = check.path.partition("?")[0] or "/"
-        if behavior.is_demo and check.port != DEMO_PORT:
-            return _refused(check.port)
+        answer = _demo_answer(check) if behavior.is_demo else None
+        if answer is not None:
+            return answer
         if check.any_status:
             return Outcome(success=True)
-        if behavior.is_demo and what not in _DEMO_PATHS:
-            return Outcome(success=False, message="HTTP probe failed with statuscode: 404")
         refusal = "HTTP probe failed with statuscode: 500"
     elif isinstance(check, GrpcCheck):
         what = check.service or str(check.port)
@@ -174,6 +173,18 @@ def check_outcome(  # noqa: C901 - one case a kind of check
     if is_due and behavior.check_fails in {"*", what}:
         return Outcome(success=False, message=refusal)
     return Outcome(success=True, message="ok", seconds=took)
+
+
+def _demo_answer(check: HttpCheck) -> Outcome | None:
+    """What the demo server always answers to that; None if that depends on how it is."""
+    if check.port != DEMO_PORT:
+        return _refused(check.port)
+    if check.scheme == "HTTPS":
+        return Outcome(success=False, message="http: server gave HTTP response to HTTPS client")
+    if (check.path.partition("?")[0] or "/") in _DEMO_PATHS:
+        return None
+    message = "HTTP probe failed with statuscode: 404"
+    return Outcome(success=check.any_status, message=message)
 
 
 def _outcome_of(check: ExecCheck, timeout: float) -> Outcome:

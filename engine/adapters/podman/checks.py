@@ -19,10 +19,12 @@ from engine.adapters.podman.client import PLAIN, PodmanClient
 from engine.adapters.podman.grpc_health import check_health
 from engine.adapters.podman.records import Container
 from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, TcpCheck
+from engine.cri.streams import NOT_FOUND_CODE
 from engine.errors import AdapterError
 
 USER_AGENT = "kube-probe/1.34"
 KEPT_BODY = 10 * 1024
+NOT_ENTERED = "nsenter: failed to execute "
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 MOST_REDIRECTS = 10
 ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec nsenter "$@"'
@@ -35,6 +37,7 @@ class Verdict:
     success: bool
     message: str = ""
     warns: bool = False
+    is_unknown: bool = False
 
 
 @attrs.define(eq=False)
@@ -106,6 +109,12 @@ class Checker:
         else:
             code, raw = await self.client.exec(container.id, list(check.command))
             output = raw.decode(errors="replace")
+        if code == NOT_FOUND_CODE and output.startswith(NOT_ENTERED):
+            message = (
+                "OCI runtime exec failed: exec failed: unable to start container process: "
+                f'exec: "{check.command[0]}": executable file not found in $PATH: unknown'
+            )
+            return Verdict(success=False, message=message, is_unknown=True)
         return Verdict(success=code == 0, message=output)
 
 

@@ -373,6 +373,7 @@ class Machine:
                 success=verdict.success,
                 message=verdict.message,
                 warns=verdict.warns,
+                is_unknown=verdict.is_unknown,
             )
         )
 

@@ -24,7 +24,11 @@ class EmptyDirPlugin:
             return commands.Volume(name=volume.name)
         size = parse_int(source.size_limit) if source.size_limit else 0
         if source.medium == "Memory":
-            bounds = (size, _memory_limit(pod), context.facts.node_memory)
+            bounds = (
+                size,
+                _memory_limit(pod),
+                parse_int(context.facts.allocatable.get("memory", "0")),
+            )
             size = min(filter(None, bounds), default=0)
         return commands.Volume(name=volume.name, medium=source.medium, size_limit=size)
 

@@ -40,7 +40,11 @@ def environment(services: tuple[Service, ...] = (), **container: object) -> dict
     pod = decode(manifest)
     assert isinstance(pod, Pod)
     main: Container = pod.spec.containers[0]
-    facts = PodFacts(pod_ip="10.244.1.2", host_ip="10.64.0.11", node_cpu=4000)
+    facts = PodFacts(
+        pod_ip="10.244.1.2",
+        host_ip="10.64.0.11",
+        allocatable={"cpu": "4", "ephemeral-storage": "3Gi"},
+    )
     built = build_process(pod, main, services=services, configs=Shelf(), facts=facts)
     return dict(built.env)
 
@@ -74,11 +78,17 @@ def test_fields_of_the_pod() -> None:
 
 
 def test_limits_fall_back_to_the_node() -> None:
-    """A container without a CPU limit sees the node's CPU."""
-    reference = {"resource": "limits.cpu", "divisor": "1m"}
-    env = environment(env=[{"name": "CPU", "valueFrom": {"resourceFieldRef": reference}}])
+    """A container without a limit of CPU or disk sees what the node can give."""
+    cpu = {"resource": "limits.cpu", "divisor": "1m"}
+    disk = {"resource": "limits.ephemeral-storage", "divisor": "1Gi"}
+    env = environment(
+        env=[
+            {"name": "CPU", "valueFrom": {"resourceFieldRef": cpu}},
+            {"name": "DISK", "valueFrom": {"resourceFieldRef": disk}},
+        ]
+    )
 
-    assert env == {"CPU": "4000"}
+    assert env == {"CPU": "4000", "DISK": "3"}
 
 
 def test_secret_values_are_decoded() -> None:

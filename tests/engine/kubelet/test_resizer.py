@@ -4,6 +4,7 @@ import attrs
 import pytest
 
 from engine.api.container import Container, ResourceRequirements
+from engine.api.events import Event
 from engine.api.frozen import FrozenDict, freeze
 from engine.api.meta import condition_of
 from engine.api.pod import Pod
@@ -87,6 +88,11 @@ def test_a_container_is_restarted_for_what_it_cannot_take_running(cluster: Clust
     assert pod.spec.containers[0].extra["resizePolicy"] == freeze(policy)
     assert pod.status.container_statuses[0].restart_count == 1
     assert pod.status.container_statuses[0].resources == pod.spec.containers[0].resources
+    assert condition_of(pod.status.conditions, "PodResizeInProgress") is None
+    events = cluster.list(Event, namespace="default")
+    assert [event.message for event in events if event.reason == "ResizeCompleted"] == [
+        "Pod resize completed"
+    ]
 
 
 def test_a_resize_does_not_change_the_class_of_service(cluster: Cluster) -> None:

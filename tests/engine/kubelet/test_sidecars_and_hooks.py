@@ -138,6 +138,18 @@ def test_a_process_that_does_not_listen_refuses_probes(station: Station) -> None
     assert station.told("Unhealthy")[0].endswith("connect: connection refused")
 
 
+def test_a_check_that_cannot_be_made_says_nothing_of_the_container(station: Station) -> None:
+    """A liveness probe of a port that nobody knows kills nobody."""
+    probe = {"httpGet": {"port": "http"}, "periodSeconds": 1, "failureThreshold": 1}
+    station.pod(livenessProbe=probe)
+
+    station.run(9.0)
+
+    said = 'Liveness probe errored and resulted in unknown state: strconv.Atoi: parsing "http"'
+    assert station.told("Unhealthy")[0] == f"{said}: invalid syntax"
+    assert station.status().restart_count == 0
+
+
 def test_pod_waits_for_a_volume_that_is_missing(station: Station) -> None:
     """Nothing starts, an Event says what is missing, and the pod starts when it is there."""
     station.pod(
