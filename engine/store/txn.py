@@ -129,7 +129,7 @@ def plan(store: KVStore[V], txn: Txn, check_lease: Callable[[int], object]) -> P
     """
     # One step alone, as nearly every write is, touches no key twice.
     for branch in (txn.success, txn.failure):
-        if len(branch) > 1 or any(isinstance(step, Txn) for step in branch):
+        if len(branch) > 1 or (branch and isinstance(branch[0], Txn)):
             _claimed(branch)
     chosen = _choose(store, txn)
     steps = list(_flatten(chosen))
