@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 import attrs
+import orjson
 
 from engine.adapters.podman.http import Connections
 from engine.errors import AdapterError
@@ -188,7 +189,7 @@ class PodmanClient:
         if self._is_closed:
             raise PodmanGone(f"{method} {path}: the client is closed")
         target = API + quote(path, safe=PLAIN) + (f"?{urlencode(params)}" if params else "")
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else orjson.dumps(body)
         try:
             answer = await self._connections.ask(method, target, data, seconds=timeout)
         except (OSError, TimeoutError) as error:
@@ -196,7 +197,7 @@ class PodmanClient:
         if answer.status >= 400:
             raise _refusal(f"{method} {path}", answer.status, answer.body)
         text = answer.body.lstrip()
-        return json.loads(text) if text[:1] in (b"{", b"[", b'"') else None
+        return orjson.loads(text) if text[:1] in (b"{", b"[", b'"') else None
 
     def _open(self, method: str, path: str, base: str = API, **options: Any) -> Any:
         if self._is_closed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from engine.adapters.podman import exits, parse, processes, specs
+from engine.adapters.podman import exits, files, parse, processes, specs
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.log_rotation import remove_log
 from engine.adapters.podman.pod_cgroup import limit_pod
@@ -121,8 +121,9 @@ class Containers:
         sandbox.containers[container.id] = self.by_id[container.id] = container
         self._started(container)
         self._watch(container)
-        folder = PodVolumes.of(self.owner, command.pod).folder
-        self.sizes.watch(command.pod, command.volumes, folder)
+        if command.volumes:
+            folder = PodVolumes.of(self.owner, command.pod).folder
+            self.sizes.watch(command.pod, command.volumes, folder)
         if sandbox.resources is not None:
             limit_pod(container.cgroup, sandbox.id, sandbox.resources)
 
@@ -182,11 +183,9 @@ class Containers:
         """Kill what runs in *sandbox*, and wait until its ends have been reported."""
         for container in list(sandbox.containers.values()):
             await self.signal(container.id, "SIGKILL")
-        deadline = asyncio.get_running_loop().time() + KILLED_SECONDS
-        while any(container.is_running for container in sandbox.containers.values()):
-            if asyncio.get_running_loop().time() > deadline:
-                break
-            await asyncio.sleep(0.002)
+        if not sandbox.is_quiet:
+            sandbox.quiet = asyncio.get_running_loop().create_future()
+            await asyncio.wait((sandbox.quiet,), timeout=KILLED_SECONDS)
 
     async def remove(self, container_id: str, pod: cri.PodIdentity) -> None:
         """Remove a container with its log; one that is gone already counts as removed."""
@@ -295,6 +294,9 @@ class Containers:
                 message=container.message,
             )
         )
+        sandbox = container.sandbox
+        if sandbox.quiet is not None and sandbox.is_quiet and not sandbox.quiet.done():
+            sandbox.quiet.set_result(None)
 
     def _kill_late(self, container: Container) -> None:
         if container.is_running:
@@ -313,9 +315,6 @@ async def prepare_files(
     volumes = PodVolumes.of(owner, command.pod, drivers)
     places = await volumes.provide_all(command.pod, command.volumes)
     mounts = volumes.binds(command.mounts, command.volumes, places)
-    message = specs.message_file(command, owner)
-    message.parent.mkdir(parents=True, exist_ok=True)
-    message.touch()
-    message.chmod(0o666)
+    files.write(specs.message_file(command, owner), b"", mode=0o666)
     devices = [specs.device(places[one.volume], one.container_path) for one in command.devices]
     return mounts, devices

@@ -4,12 +4,14 @@ Source: the kubelet's AtomicWriter (atomic_writer.go) and SetVolumeOwnership (vo
 kubernetes v1.34.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
 import stat
 from pathlib import Path
 
+from engine.adapters.podman.files import make_folder, write
 from engine.cri.commands import FileContent
 from engine.errors import AdapterError
 
@@ -26,39 +28,52 @@ def write_files(place: Path, files: tuple[FileContent, ...], *, group: int | Non
         AdapterError: a path would leave the folder.
     """
     version = f"..{_digest(files, group)}"
-    current = place / DATA
-    before = current.readlink() if current.is_symlink() else None
-    if before is not None and str(before) == version:
+    current = f"{place}/{DATA}"
+    before = _target(current)
+    if before == version:
         return
-    fresh = place / version
-    _write(fresh, files)
+    _write(f"{place}/{version}", files)
     if group is not None:
-        _give(fresh, group, mask=READABLE)
-    link = place / "..data_tmp"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version)
-    link.rename(current)
+        _give(place / version, group, mask=READABLE)
+    if before:
+        link = f"{place}/..data_tmp"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(link)
+        os.symlink(version, link)
+        os.rename(link, current)
+    else:
+        os.symlink(version, current)
     wanted = {file.path.split("/", 1)[0] for file in files}
     for name in sorted(wanted):
-        if not (place / name).is_symlink():
-            (place / name).symlink_to(Path(DATA) / name)
-    for entry in place.iterdir():
-        if not entry.name.startswith("..") and entry.name not in wanted:
-            entry.unlink()
-    if before is not None:
-        shutil.rmtree(place / before, ignore_errors=True)
+        with contextlib.suppress(FileExistsError):
+            os.symlink(f"{DATA}/{name}", f"{place}/{name}")
+    if before:
+        for name in os.listdir(place):
+            if not name.startswith("..") and name not in wanted:
+                os.unlink(f"{place}/{name}")
+        shutil.rmtree(f"{place}/{before}", ignore_errors=True)
 
 
-def _write(folder: Path, files: tuple[FileContent, ...]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # an interrupted try
-    folder.mkdir(parents=True)
+def _target(link: str) -> str:
+    """Where the symbolic *link* leads; empty if there is none."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def _write(folder: str, files: tuple[FileContent, ...]) -> None:
     for file in files:
-        target = folder / file.path
-        if not target.resolve().is_relative_to(folder.resolve()):
+        if file.path.startswith("/") or ".." in file.path.split("/"):
             raise AdapterError(f"file {file.path!r} would leave its volume")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.data)
-        target.chmod(file.mode)
+    if not make_folder(folder):
+        shutil.rmtree(folder)  # an interrupted try
+        make_folder(folder)
+    for file in files:
+        target = f"{folder}/{file.path}"
+        if "/" in file.path:
+            make_folder(os.path.dirname(target))
+        write(target, file.data, mode=file.mode)
         if file.user is not None:
             os.chown(target, file.user, -1)
 

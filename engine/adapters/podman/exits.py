@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.adapters.places import is_inside
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.files import read, read_bytes
 from engine.adapters.podman.logs import render, tail_offset
 
 EXIT_FILE_SECONDS = 0.15  # conmon writes it at once, Podman removes it a little later
@@ -31,7 +32,7 @@ async def exit_code(client: PodmanClient, container: str, exits: Path | None) ->
         deadline = loop.time() + EXIT_FILE_SECONDS
         while loop.time() < deadline:
             try:
-                text = (exits / container).read_text().strip()
+                text = read(f"{exits}/{container}").strip()
             except OSError:
                 text = ""
             if text:
@@ -64,19 +65,26 @@ def cgroups(pid: int, root: Path = Path("/sys/fs/cgroup")) -> dict[str, Path]:
     """
     folders: dict[str, Path] = {}
     ours = _own_cgroups() if is_inside() else frozenset()
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+    for line in read(f"/proc/{pid}/cgroup").splitlines():
         if line in ours:
             continue
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            if os.path.exists(f"{root}/cgroup.controllers"):  # noqa: PTH110 - at every start
-                folders[""] = root / path.lstrip("/")
+            if _exists(f"{root}/cgroup.controllers"):
+                folders[""] = Path(f"{root}{path}")
             continue
+        top = path.split("/", 2)[1]
         for controller in controllers.split(","):
-            folder = f"{root}/{controller.removeprefix('name=')}{path}"
-            if os.path.exists(f"{folder}/cgroup.procs"):  # noqa: PTH110
-                folders[controller] = Path(folder)
+            hierarchy = f"{root}/{controller.removeprefix('name=')}"
+            if _exists(f"{hierarchy}/{top}"):
+                folders[controller] = Path(f"{hierarchy}{path}")
     return folders
+
+
+@functools.cache
+def _exists(folder: str) -> bool:
+    """Whether a hierarchy is there, as its processes are told: for all containers alike."""
+    return os.path.exists(folder)  # noqa: PTH110 - a string
 
 
 @functools.cache
@@ -93,7 +101,7 @@ def oom_kills(folders: Mapping[str, Path]) -> int:
         if controller not in folders:
             continue
         try:
-            lines = (folders[controller] / name).read_text().splitlines()
+            lines = read(f"{folders[controller]}/{name}").splitlines()
         except OSError:
             continue
         for line in lines:
@@ -113,8 +121,8 @@ def termination_message(path: Path | None, log: Path | None = None) -> str:
     """
     message = ""
     if path is not None:
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            message = file.read(MESSAGE_BYTES).decode(errors="replace")
+        with contextlib.suppress(OSError):
+            message = read_bytes(path, MESSAGE_BYTES).decode(errors="replace")
     if message or log is None:
         return message
     with contextlib.suppress(OSError):

@@ -60,7 +60,7 @@ ROOM_ROUNDS = 2
 IMAGE_ROUNDS = 12
 PING_SECONDS = 5.0
 PATIENCE_SECONDS = 10.0
-INTERFACE_TRIES = 300
+INTERFACE_TRIES = 1500  # the kernel takes network namespaces away one by one
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)

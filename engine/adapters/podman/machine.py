@@ -8,12 +8,13 @@ import contextlib
 import json
 import logging
 import shutil
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import attrs
 
-from engine.adapters.podman import images, processes, specs
+from engine.adapters.podman import images, pod_files, processes
 from engine.adapters.podman.addresses import Addresses
 from engine.adapters.podman.checks import Checker, Verdict
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
@@ -79,7 +80,9 @@ class Machine:
     containers: Containers = attrs.field(init=False)
     pull_queue: images.PullQueue = attrs.field(factory=images.PullQueue, init=False)
     tasks: Tasks = attrs.field(init=False)
-    _chains: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _waiting: dict[str, deque[tuple[cri.Command, cri.PodIdentity]]] = attrs.field(
+        factory=dict, init=False
+    )
     _is_on: bool = attrs.field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -109,12 +112,11 @@ class Machine:
             self.tasks.spawn(self._check(command))
             return
         pod = self._pod_of(command)
-        before = self._chains.get(pod.uid)
-        task = self.tasks.spawn(self._do(command, pod, before))
-        self._chains[pod.uid] = task
-        task.add_done_callback(
-            lambda done: self._chains.pop(pod.uid) if self._chains.get(pod.uid) is done else None
-        )
+        waiting = self._waiting.get(pod.uid)
+        if waiting is None:
+            self._waiting[pod.uid] = waiting = deque()
+            self.tasks.spawn(self._do_all(pod.uid, waiting))
+        waiting.append((command, pod))
 
     async def adopt(self, sandbox: Sandbox, containers: list[Container]) -> None:
         """Take over what an earlier run of us left running."""
@@ -207,11 +209,18 @@ class Machine:
             return container.sandbox.pod if container else NOBODY
         return command.pod
 
-    async def _do(
-        self, command: cri.Command, pod: cri.PodIdentity, before: asyncio.Task[None] | None
-    ) -> None:
-        if before is not None:
-            await asyncio.wait((before,))
+    async def _do_all(self, uid: str, waiting: deque[tuple[cri.Command, cri.PodIdentity]]) -> None:
+        """Do what is *waiting* for one pod, one after the other, until nothing is left."""
+        try:
+            while waiting:
+                try:
+                    await self._do(*waiting.popleft())
+                except Exception:
+                    log.exception("command failed node=%s", self.owner.node)
+        finally:
+            del self._waiting[uid]
+
+    async def _do(self, command: cri.Command, pod: cri.PodIdentity) -> None:
         while self._is_on:
             await self.around.available.wait()
             try:
@@ -269,7 +278,7 @@ class Machine:
             self._check_handler(command.runtime_handler)
             if not command.host_network:
                 ip = self.addresses.take()
-            prepare_files(
+            pod_files.make(
                 command,
                 self.owner,
                 ip=ip,
@@ -286,6 +295,7 @@ class Machine:
             self.report(events.SandboxFailed(pod=command.pod, message=str(error)))
             return
         sandbox.resources = command.resources
+        sandbox.hostname = command.hostname
         self.sandboxes[sandbox.id] = sandbox
         self._watch(sandbox)
         self._sandbox_ready(sandbox)
@@ -337,8 +347,7 @@ class Machine:
                 self.around.disturber.forget(pod.uid)
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
                 await self._volumes(pod).remove(pod)
-                shutil.rmtree(self.owner.pod_folder(pod), ignore_errors=True)
-                shutil.rmtree(sandbox.folder, ignore_errors=True)
+                pod_files.remove(sandbox, self.owner.pod_folder(pod))
         self.report(events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id))
 
     async def _pull(self, command: cri.PullImage) -> None:
@@ -376,15 +385,3 @@ class Machine:
                 is_unknown=verdict.is_unknown,
             )
         )
-
-
-def prepare_files(
-    command: cri.CreateSandbox, owner: Owner, *, ip: str, host_resolv: str, host_hosts: str
-) -> None:
-    """Write what the pod's containers see as /etc/hosts and the like."""
-    folder = owner.small_pod_folder(command.pod)
-    (folder / "messages").mkdir(parents=True, exist_ok=True)
-    (owner.pod_folder(command.pod) / "logs").mkdir(parents=True, exist_ok=True)
-    etc = specs.etc_files(command, ip=ip, host_resolv=host_resolv, host_hosts=host_hosts)
-    for name, content in etc.items():
-        (folder / name).write_text(content)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
+from engine.adapters.podman.files import read, read_bytes
+
 KEPT_OUTPUT = 65536
 
 
@@ -121,8 +123,7 @@ def descendants(pid: int) -> list[int]:
     found = [pid]
     for one in found:  # it grows as it is walked
         try:
-            with open(f"/proc/{one}/task/{one}/children") as file:  # noqa: PTH123 - many calls
-                found += map(int, file.read().split())
+            found += map(int, read(f"/proc/{one}/task/{one}/children").split())
         except OSError:
             continue
     return found
@@ -159,7 +160,6 @@ def reap(pid: int) -> None:
 def has_marker(pid: int, marker: bytes) -> bool:
     """Whether the environment of process *pid* holds *marker* (``NAME=value``)."""
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - thousands of calls
-            return marker in file.read().split(b"\0")
+        return marker in read_bytes(f"/proc/{pid}/environ").split(b"\0")
     except OSError:
         return False

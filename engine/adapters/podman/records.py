@@ -3,6 +3,7 @@
 A restarted Kubarium reads the labels back, so that nothing else has to be kept.
 """
 
+import asyncio
 import functools
 import hashlib
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class Owner:
     state: Path
     boot: int = 0
 
-    @property
+    @functools.cached_property
     def folder(self) -> Path:
         """Where this boot of the node has its files."""
         return self.state / "nodes" / self.node / str(self.boot)
@@ -75,9 +76,9 @@ class Owner:
 
     def pod_folder(self, pod: PodIdentity) -> Path:
         """Where the pod's files are: its volumes and logs."""
-        return self.folder / "pods" / pod.uid
+        return Path(f"{self.folder}/pods/{pod.uid}")
 
-    @property
+    @functools.cached_property
     def small_folder(self) -> Path:
         """Where this boot of the node has its small files, in memory.
 
@@ -90,7 +91,7 @@ class Owner:
 
         What they tell is of no use any more when the machine has been started anew.
         """
-        return self.small_folder / pod.uid
+        return Path(f"{self.small_folder}/{pod.uid}")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -114,9 +115,17 @@ class Sandbox:
     resources: Resources | None = None
     interface: str = ""
     users: int = 0
+    hostname: str = ""
     ports: tuple[PortMapping, ...] = ()
     containers: dict[str, "Container"] = attrs.field(factory=dict)
     exit: Exit | None = None
+    quiet: asyncio.Future[None] | None = None
+    """For who waits until no container of it runs any more."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether none of its containers runs."""
+        return not any(container.is_running for container in self.containers.values())
 
     def observed(self) -> ObservedSandbox:
         """As the kubelet is told."""

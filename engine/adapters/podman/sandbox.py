@@ -16,6 +16,7 @@ from engine.adapters.network.slots import Slot
 from engine.adapters.places import largest_group
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
+from engine.adapters.podman.files import write
 from engine.adapters.podman.own_users import UserRanges, infra_pid, pod_settings, start_infra
 from engine.adapters.podman.pausing import PauseMaker
 from engine.adapters.podman.records import (
@@ -190,7 +191,7 @@ class Routed:
                 "environment": {"KUBARIUM_SANDBOX": sandbox_name(command, owner)},
             }
         )
-        (sandbox.folder / f"pause.{sandbox.attempt}").write_text(str(sandbox.pause))
+        write(f"{sandbox.folder}/pause.{sandbox.attempt}", str(sandbox.pause).encode())
 
     def _release(self, sandbox: Sandbox, owner: Owner) -> None:
         """End the pause process; its namespaces, interface and route go with it."""

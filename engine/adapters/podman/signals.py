@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+from engine.adapters.podman.files import read
 from engine.adapters.podman.records import Container
 
 
@@ -51,7 +52,7 @@ def _thaw(container: Container) -> None:
     if folder is not None:
         with contextlib.suppress(OSError):
             state = folder / "freezer.state"
-            if state.read_text().strip() != "THAWED":
+            if read(state).strip() != "THAWED":
                 state.write_text("THAWED")
     unified = container.cgroup.get("")
     if unified is not None and os.path.exists(unified / "cgroup.freeze"):  # noqa: PTH110

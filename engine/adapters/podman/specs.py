@@ -69,7 +69,7 @@ def container_spec(
         "mounts": [
             *mounts,
             *(
-                bind(sandbox.folder / name, path)
+                bind(f"{sandbox.folder}/{name}", path)
                 for name, path in ETC_FILES.items()
                 if path not in own
             ),
@@ -111,16 +111,17 @@ def container_name(command: StartContainer, owner: Owner) -> str:
 
 def log_file(command: StartContainer, owner: Owner) -> Path:
     """Where conmon writes what the container says."""
-    return owner.pod_folder(command.pod) / "logs" / f"{command.name}.{command.attempt}.log"
+    return Path(f"{owner.pod_folder(command.pod)}/logs/{command.name}.{command.attempt}.log")
 
 
 def message_file(command: StartContainer, owner: Owner) -> Path:
     """The file behind the container's termination message path."""
-    return owner.small_pod_folder(command.pod) / "messages" / f"{command.name}.{command.attempt}"
+    folder = owner.small_pod_folder(command.pod)
+    return Path(f"{folder}/messages/{command.name}.{command.attempt}")
 
 
 def bind(
-    source: Path, destination: str, *, read_only: bool = False, propagation: str = ""
+    source: Path | str, destination: str, *, read_only: bool = False, propagation: str = ""
 ) -> dict[str, Any]:
     """One bind mount; *propagation* as the pod's specification has it."""
     options = ["rbind", PROPAGATION.get(propagation, "rprivate"), "ro" if read_only else "rw"]
@@ -263,7 +264,9 @@ def _hostname(sandbox: Sandbox) -> dict[str, str]:
     """HOSTNAME as the pod is called; Podman would say how the machine is called."""
     if sandbox.host_network:
         return {}
-    try:
+    if sandbox.hostname:
+        return {"HOSTNAME": sandbox.hostname}
+    try:  # of one that an earlier run of us has made
         return {"HOSTNAME": (sandbox.folder / "hostname").read_text().strip()}
     except OSError:
         return {}

@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 
 from engine.adapters.podman import processes
+from engine.adapters.podman.files import read
 from engine.adapters.podman.records import Container
 from engine.cri.status import ContainerUsage
 
@@ -60,7 +61,7 @@ def cpu_seconds(container: Container) -> float:
     if not container.cgroup:
         return sum(_ticks(pid) for pid in processes.descendants(container.pid)) / TICKS
     if "cpuacct" in container.cgroup:
-        return int((container.cgroup["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
+        return int(read(f"{container.cgroup['cpuacct']}/cpuacct.usage")) / 1e9
     return _field(container.cgroup[""] / "cpu.stat", "usage_usec") / 1e6
 
 
@@ -70,10 +71,10 @@ def memory_bytes(container: Container) -> int:
         return sum(_own_pages(pid) for pid in processes.descendants(container.pid)) * PAGE
     if "memory" in container.cgroup:
         folder = container.cgroup["memory"]
-        used = int((folder / "memory.usage_in_bytes").read_text())
+        used = int(read(f"{folder}/memory.usage_in_bytes"))
         return max(0, used - _field(folder / "memory.stat", "total_inactive_file"))
     folder = container.cgroup[""]
-    used = int((folder / "memory.current").read_text())
+    used = int(read(f"{folder}/memory.current"))
     return max(0, used - _field(folder / "memory.stat", "inactive_file"))
 
 
@@ -96,7 +97,7 @@ def _own_pages(pid: int) -> int:
 
 
 def _field(path: Path, name: str) -> int:
-    for line in path.read_text().splitlines():
+    for line in read(path).splitlines():
         key, _, value = line.partition(" ")
         if key == name:
             return int(value)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from engine.adapters.podman.files import read
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.specs import log_file, message_file
 from engine.cri.commands import StartContainer
@@ -32,7 +33,7 @@ class UserData:
             OSError: nothing is known of it there.
             ValueError: its file is not whole.
         """
-        return int((self.passing / container_id / "userdata" / "pidfile").read_text())
+        return int(read(f"{self.passing}/{container_id}/userdata/pidfile"))
 
     def control(self, container_id: str) -> Path:
         """The pipe on which conmon takes orders."""

@@ -84,9 +84,9 @@ class PodVolumes:
     ) -> Self:
         """The volumes of *pod*."""
         return cls(
-            owner.pod_folder(pod) / "volumes",
-            memory_folder(owner.state) / owner.node / pod.uid,
-            mounts_folder(owner.state) / owner.node / pod.uid,
+            Path(f"{owner.pod_folder(pod)}/volumes"),
+            Path(f"{memory_folder(owner.state)}/{owner.node}/{pod.uid}"),
+            Path(f"{mounts_folder(owner.state)}/{owner.node}/{pod.uid}"),
             drivers or {},
         )
 

@@ -75,6 +75,19 @@ def test_files_keep_their_modes_and_folders(volumes: PodVolumes) -> None:
     assert (place / "keys/id").stat().st_mode & 0o777 == 0o400
 
 
+def test_what_an_interrupted_try_left_is_in_nobodys_way(volumes: PodVolumes) -> None:
+    """A version that was only half written, and not yet shown, is written anew."""
+    files = (FileContent(path="token", data=b"secret", mode=0o440),)
+    place = volumes.provide(Volume(name="token", files=files))
+    (place / "..data/half").touch()
+    (place / "..data").unlink()
+
+    again = volumes.provide(Volume(name="token", files=files))
+
+    assert (again / "token").read_text() == "secret"
+    assert sorted(path.name for path in (again / "..data").iterdir()) == ["token"]
+
+
 def test_a_file_cannot_leave_its_volume(volumes: PodVolumes) -> None:
     """A path that climbs out is refused before anything is written there."""
     files = (FileContent(path="../../escaped", data=b""),)
