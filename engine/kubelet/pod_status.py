@@ -160,7 +160,15 @@ def _conditions(
     generation = pod.metadata.generation
     new = tuple(_dated(item, old, now, generation) for item in wanted)
     own = {*OWN_CONDITIONS, *(item.type for item in new)}
-    return new + tuple(item for item in old if item.type not in own)
+    others = (item for item in old if item.type not in own)
+    return new + tuple(_seen(item, generation) for item in others)
+
+
+def _seen(condition: Condition, generation: int) -> Condition:
+    """What others said, which holds for this generation too if it is that the pod has a node."""
+    if condition.type != "PodScheduled" or condition.observed_generation == generation:
+        return condition
+    return evolve(condition, observed_generation=generation)
 
 
 def _disruption(state: PodState) -> Iterable[Condition]:
