@@ -33,6 +33,7 @@ from engine.controllers.storage.attacher import CsiAttacher
 from engine.controllers.storage.binder import PersistentVolumeBinder
 from engine.controllers.storage.ephemeral import EphemeralVolumeController
 from engine.controllers.storage.expansion import ExpandController
+from engine.controllers.storage.modification import CsiModifier
 from engine.controllers.storage.operations import StorageOperations
 from engine.controllers.storage.provisioner import CsiProvisioner
 from engine.controllers.storage.snapshotter import CsiSnapshotter
@@ -74,6 +75,7 @@ CONTROLLERS: dict[str, ControllerFactory] = {
     "csi-provisioner": CsiProvisioner,
     "csi-attacher": CsiAttacher,
     "csi-snapshotter": CsiSnapshotter,
+    "csi-modifier": CsiModifier,
     "expand-controller": ExpandController,
     "pvc-protection-controller": ClaimProtectionController,
     "pv-protection-controller": VolumeProtectionController,
@@ -117,6 +119,7 @@ def controllers_with(
         "csi-provisioner": partial(CsiProvisioner, operations=storage),
         "csi-attacher": partial(CsiAttacher, operations=storage),
         "csi-snapshotter": partial(CsiSnapshotter, operations=storage),
+        "csi-modifier": partial(CsiModifier, operations=storage),
         "expand-controller": partial(ExpandController, operations=storage),
         "certificate-controller": partial(CertificateController, authority=authority),
     }

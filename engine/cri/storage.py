@@ -25,6 +25,7 @@ class Driver:
         is_block: volumes can be had as block devices.
         node_limit: how many volumes one node takes; 0 for any number.
         zone_limit: how many volumes one zone holds; 0 for any number.
+        modifiable: the parameters that a VolumeAttributesClass may give a volume later.
         create_seconds: how long making one takes, and likewise for the others.
     """
 
@@ -35,6 +36,7 @@ class Driver:
     is_block: bool = False
     node_limit: int = 0
     zone_limit: int = 0
+    modifiable: tuple[str, ...] = ()
     create_seconds: float = 0.0
     delete_seconds: float = 0.0
     attach_seconds: float = 0.0
@@ -50,6 +52,7 @@ CLOUD = Driver(
     is_block=True,
     node_limit=16,
     zone_limit=128,
+    modifiable=("iops", "throughput", "type"),
     create_seconds=1.0,
     delete_seconds=0.5,
     attach_seconds=1.5,

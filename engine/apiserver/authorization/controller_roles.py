@@ -34,10 +34,16 @@ csi-attacher
   R -:persistentvolumes
   R storage.k8s.io:csinodes
   {_EVENTS}
+csi-modifier
+  R,update -:persistentvolumes
+  R -:persistentvolumeclaims
+  update -:persistentvolumeclaims/status
+  R storage.k8s.io:volumeattributesclasses
+  {_EVENTS}
 csi-provisioner
   R,create,update,delete -:persistentvolumes
   R,update -:persistentvolumeclaims
-  R storage.k8s.io:storageclasses,csinodes,volumeattachments
+  R storage.k8s.io:storageclasses,csinodes,volumeattachments,volumeattributesclasses
   R snapshot.storage.k8s.io:volumesnapshots,volumesnapshotcontents
   R -:nodes
   {_EVENTS}

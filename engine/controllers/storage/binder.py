@@ -207,14 +207,14 @@ class PersistentVolumeBinder(QueueController):
             metadata = attrs.evolve(meta, annotations=annotations)
             claim = self.client.update(attrs.evolve(claim, metadata=metadata, spec=spec))
         status = claim.status
-        # Once bound, what it has is for those to say who make it grow.
-        size = status.capacity if status.phase == "Bound" and status.capacity else None
-        bound = attrs.evolve(
-            status,
-            phase="Bound",
-            access_modes=volume.spec.access_modes,
-            capacity=volume.spec.capacity if size is None else size,
-        )
+        bound = attrs.evolve(status, phase="Bound", access_modes=volume.spec.access_modes)
+        if status.phase != "Bound" or not status.capacity:
+            # Once bound, what it has is for those to say who make it grow, or modify it.
+            bound = attrs.evolve(
+                bound,
+                capacity=volume.spec.capacity,
+                current_volume_attributes_class_name=volume.spec.volume_attributes_class_name,
+            )
         if bound != status:
             self.client.update_status(attrs.evolve(claim, status=bound))
 

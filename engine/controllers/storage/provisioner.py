@@ -24,6 +24,7 @@ from engine.controllers.storage.claims import (
     WAIT_FOR_CONSUMER,
     class_of,
 )
+from engine.controllers.storage.modification import VolumeAttributesClass, problem_of
 from engine.controllers.storage.operations import StorageOperations
 from engine.controllers.storage.provisioning import (
     ProvisionError,
@@ -116,6 +117,7 @@ class CsiProvisioner(QueueController):
         selected: str | None,
     ) -> None:
         check(driver, claim, storage_class)
+        self._check_attributes(driver, claim)
         content = find_content(self.client, driver, claim)
         if content is None:
             return
@@ -144,6 +146,18 @@ class CsiProvisioner(QueueController):
         assert self.operations is not None
         seconds = parameter(storage_class, "provisionSeconds", driver.create_seconds)
         self.operations.run(key, request, seconds=seconds, done=done)
+
+    def _check_attributes(self, driver: Driver, claim: PersistentVolumeClaim) -> None:
+        """Raise if the volume cannot have what the claim's VolumeAttributesClass says."""
+        name = claim.spec.volume_attributes_class_name
+        if not name or not driver.modifiable:
+            return
+        try:
+            problem = problem_of(driver, self.client.get(VolumeAttributesClass, name))
+        except NotFoundError as error:
+            raise ProvisionError(str(error)) from error
+        if problem:
+            raise ProvisionError(problem)
 
     def _made(self, key: str, claim: PersistentVolumeClaim, volume: PersistentVolume) -> None:
         self._backoff.forget(key)

@@ -226,6 +226,9 @@ def make_volume(
             storage_class_name=storage_class.metadata.name,
             mount_options=storage_class.mount_options,
             volume_mode=mode_of(claim),
+            volume_attributes_class_name=(
+                claim.spec.volume_attributes_class_name if driver.modifiable else None
+            ),
             node_affinity=affinity,
             csi=CSIPersistentVolumeSource(
                 driver=driver.name,

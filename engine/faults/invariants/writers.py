@@ -37,7 +37,12 @@ WRITERS: dict[str, Writers] = {
     },
     "PersistentVolume": {ANY: ("persistent-volume-binder",)},
     "PersistentVolumeClaim": {
-        ANY: ("persistent-volume-binder", "expand-controller", OWN_KUBELET),
+        ANY: (
+            "persistent-volume-binder",
+            "expand-controller",
+            "csi-modifier",
+            OWN_KUBELET,
+        ),
         "phase": ("persistent-volume-binder",),
     },
     "Pod": {

@@ -352,3 +352,54 @@ def test_a_claim_of_somebody_else_is_not_taken_for_an_ephemeral_one(cluster: Clu
     cluster.run_for(60.0)
 
     assert find(cluster, Pod, "user").status.phase == "Running"
+
+
+def attributes(name: str, **parameters: str) -> Any:
+    """A VolumeAttributesClass of the cloud's."""
+    return decode(
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "VolumeAttributesClass",
+            "metadata": {"name": name},
+            "driverName": "cloud.csi.kubarium.dev",
+            "parameters": parameters,
+        }
+    )
+
+
+def test_a_volume_is_modified_when_its_claim_names_another_class(cluster: Cluster) -> None:
+    """It is bound with the first, waits for a class that is missing, and tells what cannot be."""
+    cluster.apply(
+        attributes("silver", iops="3000"),
+        attributes("wrong", colour="red"),
+        claim("disk", "cloud", volumeAttributesClassName="silver"),
+        pod("user", "disk"),
+    )
+    cluster.run_for(20.0)
+    found = find(cluster, PersistentVolumeClaim, "disk")
+    assert found.status.current_volume_attributes_class_name == "silver"
+
+    def name_class(name: str) -> Any:
+        body = {"spec": {"volumeAttributesClassName": name}}
+        cluster.admin.patch(PersistentVolumeClaim, "disk", body, namespace="default")
+        cluster.run_for(5.0)
+        return find(cluster, PersistentVolumeClaim, "disk").status
+
+    wrong = name_class("wrong")
+    assert wrong.modify_volume_status["status"] == "Infeasible"
+    assert [one.type for one in wrong.conditions] == ["ModifyVolumeError"]
+    missing = name_class("gold")
+    assert dict(missing.modify_volume_status) == {
+        "targetVolumeAttributesClassName": "gold",
+        "status": "Pending",
+    }
+
+    cluster.apply(attributes("gold", iops="9000"))
+    cluster.run_for(10.0)
+
+    status = find(cluster, PersistentVolumeClaim, "disk").status
+    assert status.current_volume_attributes_class_name == "gold"
+    assert (status.modify_volume_status, status.conditions) == (None, ())
+    volume = cluster.get(PersistentVolume, found.spec.volume_name)
+    assert volume.spec.volume_attributes_class_name == "gold"
+    assert "VolumeModifySuccessful" in reasons(cluster, "disk")
