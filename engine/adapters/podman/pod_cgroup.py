@@ -99,10 +99,10 @@ def _pod_cgroups(pod_id: str, root: Path) -> Iterator[Path]:
 
 
 def _pod_folder(container: Path | None, pod_id: str) -> Path | None:
-    """The pod's cgroup, if the container's is right below it."""
-    if container is None or pod_id not in container.parent.name:
+    """The pod's cgroup, if the container's is in it: systemd's and crun's have one more between."""
+    if container is None:
         return None
-    return container.parent
+    return next((folder for folder in container.parents[:2] if pod_id in folder.name), None)
 
 
 def _write(path: Path, value: str) -> bool:

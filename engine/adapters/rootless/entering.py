@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.adapters import places
 from engine.adapters.podman.preflight import Preflight, inspect_host
-from engine.adapters.rootless import namespaces, requirements
+from engine.adapters.rootless import namespaces, requirements, scope
 from engine.errors import AdapterError
 
 LONGEST_RUN_ROOT = 50
@@ -75,6 +75,7 @@ def enter(state: Path, *, is_kept: bool) -> Preflight:
     try:
         namespaces.make_private(places.user_runtime())
         end_abandoned()
+        scope.move_into_one()
         pid = namespaces.find(state)
         namespaces.claim(state, pid, is_kept=is_kept)
         if not pid:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from engine.adapters.podman.pod_cgroup import PodCgroups
+from engine.adapters.podman.pod_cgroup import PodCgroups, limit_pod
+from engine.cri.commands import Resources
 
 
 def make_cgroup(root: Path, hierarchy: str) -> Path:
@@ -36,3 +37,15 @@ async def test_at_the_end_all_are_waited_for(tmp_path: Path) -> None:
 
     assert not folder.exists()
     assert folder.parent.exists()
+
+
+def test_a_pod_is_limited_where_crun_has_put_a_cgroup_between(tmp_path: Path) -> None:
+    """As it does below the scopes of systemd: the slice of the pod takes the limits."""
+    pod = tmp_path / "user-libpod_pod_abc.slice"
+    container = pod / "libpod-def.scope" / "container"
+    container.mkdir(parents=True)
+
+    assert limit_pod({"": container}, "abc", Resources(cpu_limit=300, memory_limit=100 << 20))
+
+    assert (pod / "cpu.max").read_text() == "30000 100000"
+    assert (pod / "memory.max").read_text() == str(100 << 20)
