@@ -90,13 +90,11 @@ def test_the_official_client_works_with_typed_objects(api: client.ApiClient) -> 
     made = apps.create_namespaced_deployment(
         "official", client.V1Deployment(metadata=client.V1ObjectMeta(name="web"), spec=spec)
     )
-    scale = apps.read_namespaced_deployment_scale("web", "official")
-    scale.spec.replicas = 2
-    apps.replace_namespaced_deployment_scale("web", "official", scale)
+    apps.patch_namespaced_deployment_scale("web", "official", {"spec": {"replicas": 2}})
 
     w = watch.Watch()
     ready = 0
-    for event in w.stream(apps.list_namespaced_deployment, "official", timeout_seconds=20):
+    for event in w.stream(apps.list_namespaced_deployment, "official", timeout_seconds=90):
         ready = event["object"].status.ready_replicas or 0
         if ready == 2:
             w.stop()
