@@ -256,6 +256,17 @@ def _mount_extras(container: Container, mount: VolumeMount, path: str) -> list[C
     if propagation == "Bidirectional" and not (context and context.privileged):
         message = "Bidirectional mount propagation is available only to privileged containers"
         causes.append(forbidden(f"{path}.mountPropagation", message))
+    recursive = mount.extra.get("recursiveReadOnly")
+    place = f"{path}.recursiveReadOnly"
+    if recursive in ("Enabled", "IfPossible"):
+        if not mount.read_only:
+            causes.append(forbidden(place, "may only be specified when readOnly is true"))
+        if propagation not in (None, "None"):
+            message = "may only be specified when mountPropagation is None or not specified"
+            causes.append(forbidden(place, message))
+    elif recursive not in (None, "Disabled"):
+        kinds = ("Disabled", "Enabled", "IfPossible")
+        causes.append(unsupported(place, recursive, kinds))
     return causes
 
 

@@ -1,7 +1,7 @@
-"""Checks ephemeral containers, changes of resources, users. All faults are found, none is raised.
+"""Checks ephemeral containers, changes of resources, users and stop signals, raising nothing.
 
-Source: ValidatePodEphemeralContainersUpdate, ValidatePodResize and validateHostUsers,
-pkg/apis/core/validation, kubernetes v1.34.
+Source: ValidatePodEphemeralContainersUpdate, ValidatePodResize, validateHostUsers and
+validateStopSignal, pkg/apis/core/validation, kubernetes v1.34.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,23 @@ from collections.abc import Iterable
 from engine.api.container import Container
 from engine.api.pod import Pod, PodSpec
 from engine.apiserver.errors import Cause
-from engine.apiserver.validation import forbidden, invalid
+from engine.apiserver.validation import forbidden, invalid, unsupported
 
 _RESIZABLE = ("cpu", "memory")
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
 _NOT_WITH_OWN_USERS = "when `hostUsers` is false"
+_NO_SYSTEM = "may not be set for containers with empty `spec.os.name`"
+_LINUX_SIGNALS = (
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL",
+    "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP",
+    "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
+    *(f"RTMIN+{number}" for number in range(1, 16)),
+    *(f"RTMAX-{number}" for number in range(1, 15)),
+)  # fmt: skip
+_SIGNALS = {
+    "linux": tuple(f"SIG{name}" for name in _LINUX_SIGNALS),
+    "windows": ("SIGKILL", "SIGTERM"),
+}
 _STATIC = "kubernetes.io/config.source"
 
 
@@ -73,6 +85,26 @@ def validate_own_users(spec: PodSpec, path: str) -> list[Cause]:
             for index, container in enumerate(containers)
             if container.extra.get("volumeDevices")
         ]
+    return causes
+
+
+def validate_stop_signals(spec: PodSpec, path: str) -> list[Cause]:
+    """The signals that end containers: those of Linux, for pods that say they need it."""
+    causes: list[Cause] = []
+    system = (spec.extra.get("os") or {}).get("name")
+    for field, containers in (
+        ("containers", spec.containers),
+        ("initContainers", spec.init_containers),
+    ):
+        for index, container in enumerate(containers):
+            extra = container.lifecycle.extra if container.lifecycle is not None else {}
+            if "stopSignal" not in extra:
+                continue
+            place = f"{path}.{field}[{index}].lifecycle.stopSignal"
+            if not system:
+                causes.append(forbidden(place, _NO_SYSTEM))
+            elif extra["stopSignal"] not in (allowed := _SIGNALS.get(system, ())):
+                causes.append(unsupported(place, extra["stopSignal"], tuple(sorted(allowed))))
     return causes
 
 

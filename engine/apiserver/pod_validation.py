@@ -17,7 +17,11 @@ from engine.apiserver.container_validation import (
 )
 from engine.apiserver.errors import Cause
 from engine.apiserver.placement_validation import validate_placement
-from engine.apiserver.pod_part_validation import validate_ephemeral_containers, validate_own_users
+from engine.apiserver.pod_part_validation import (
+    validate_ephemeral_containers,
+    validate_own_users,
+    validate_stop_signals,
+)
 from engine.apiserver.probe_validation import (
     validate_init_container,
     validate_running_container,
@@ -72,6 +76,7 @@ def validate_pod_spec(spec: PodSpec, path: str) -> list[Cause]:
     causes, volumes = validate_volumes(spec.volumes, f"{path}.volumes")
     causes += _containers(spec, path, volumes)
     causes += _policies(spec, path)
+    causes += validate_stop_signals(spec, path)
     if spec.ephemeral_containers:
         causes += validate_ephemeral_containers(spec, path)
     causes += validate_labels(spec.node_selector, f"{path}.nodeSelector")

@@ -3,7 +3,7 @@
 import attrs
 
 from engine.cri.commands import PodIdentity
-from engine.cri.status import ContainerUsage, NodeImage
+from engine.cri.status import ContainerUsage, NodeImage, ProcessUser
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +79,10 @@ class ImagePullFailed:
 
 @attrs.frozen(kw_only=True)
 class ContainerStarted:
-    """The container's process runs since *time*."""
+    """The container's process runs since *time*.
+
+    As *user*, if the runtime tells; *stop_signal* asks it to end.
+    """
 
     pod: PodIdentity
     name: str
@@ -87,6 +90,8 @@ class ContainerStarted:
     container_id: str
     image_id: str
     time: float
+    user: ProcessUser | None = None
+    stop_signal: str = ""
 
 
 @attrs.frozen(kw_only=True)

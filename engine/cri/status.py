@@ -6,8 +6,20 @@ from engine.cri.commands import PodIdentity
 
 
 @attrs.frozen(kw_only=True)
+class ProcessUser:
+    """As whom a container's first process was started, in numbers; *groups* without its own."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class ObservedContainer:
-    """One container as the runtime knows it. *state* is "running" or "exited"."""
+    """One container as the runtime knows it. *state* is "running" or "exited".
+
+    *user* is None if the runtime does not tell; *stop_signal* asks it to end.
+    """
 
     name: str
     attempt: int
@@ -20,6 +32,8 @@ class ObservedContainer:
     exit_code: int = 0
     oom_killed: bool = False
     message: str = ""
+    user: ProcessUser | None = None
+    stop_signal: str = ""
 
 
 @attrs.frozen(kw_only=True)

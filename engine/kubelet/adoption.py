@@ -84,6 +84,8 @@ def _record(container: ObservedContainer) -> ContainerRecord:
         exit_code=container.exit_code,
         oom_killed=container.oom_killed,
         message=container.message,
+        user=container.user,
+        stop_signal=container.stop_signal,
     )
 
 

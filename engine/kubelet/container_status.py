@@ -21,6 +21,7 @@ from engine.api.wire import Json, Time
 from engine.kubelet.pod_actions import must_end, restart_policy, should_restart
 from engine.kubelet.pod_state import ContainerRecord, ContainerWork, PodState, is_sidecar
 from engine.kubelet.security import identity_of_process
+from engine.kubelet.specs import is_recursive
 
 
 @attrs.frozen(kw_only=True)
@@ -94,28 +95,28 @@ def _resources(work: ContainerWork) -> ResourceRequirements | None:
 def _details(pod: Pod, container: Container, work: ContainerWork) -> FrozenDict[str, Json]:
     """As whom it runs, what is mounted where, and the signal that ends it, once it was made."""
     found: dict[str, object] = {}
-    mounts = [
-        {"name": mount.name, "mountPath": mount.mount_path}
-        | ({"readOnly": True, "recursiveReadOnly": _recursive(mount)} if mount.read_only else {})
-        for mount in container.volume_mounts
-    ]
+    mounts = [_mount(mount) for mount in container.volume_mounts]
     if mounts:
         found["volumeMounts"] = mounts
-    identity = identity_of_process(pod, container, work.image_user)
-    if identity is not None:
-        groups = list(identity.groups)
-        linux = {"uid": identity.user, "gid": identity.group, "supplementalGroups": groups}
+    known = work.current.user if work.current is not None else None
+    user = known or identity_of_process(pod, container, work.image_user)
+    if user is not None:
+        groups = list(dict.fromkeys((user.gid, *sorted(user.groups))))
+        linux = {"uid": user.uid, "gid": user.gid, "supplementalGroups": groups}
         found["user"] = {"linux": linux}
-    if container.lifecycle is not None and "stopSignal" in container.lifecycle.extra:
-        found["stopSignal"] = container.lifecycle.extra["stopSignal"]
+    if work.current is not None and work.current.stop_signal:
+        found["stopSignal"] = work.current.stop_signal
     frozen: FrozenDict[str, Json] = freeze(found)
     return frozen
 
 
-def _recursive(mount: VolumeMount) -> str:
-    """Whether what is mounted below a read-only mount is read-only too."""
-    wanted = mount.extra.get("recursiveReadOnly") in {"Enabled", "IfPossible"}
-    return "Enabled" if wanted else "Disabled"
+def _mount(mount: VolumeMount) -> dict[str, object]:
+    """One mount: where, and if it is read-only, whether all that is mounted below is too."""
+    found: dict[str, object] = {"name": mount.name, "mountPath": mount.mount_path}
+    if mount.read_only:
+        recursive = "Enabled" if is_recursive(mount) else "Disabled"
+        found |= {"readOnly": True, "recursiveReadOnly": recursive}
+    return found
 
 
 def _waiting(work: ContainerWork, *, has_init: bool) -> ContainerStateWaiting:

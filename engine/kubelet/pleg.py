@@ -204,6 +204,8 @@ class Pleg:
             image_id=event.image_id,
             started_at=event.time,
             started_skew=self._skew,
+            user=event.user,
+            stop_signal=event.stop_signal,
         )
         work.step = Step.NONE
         work.waiting_reason = work.waiting_message = ""

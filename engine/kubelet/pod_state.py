@@ -7,6 +7,7 @@ import attrs
 from engine.api.container import Container, ResourceRequirements
 from engine.api.pod import Pod
 from engine.cri.commands import PodIdentity, Volume
+from engine.cri.status import ProcessUser
 from engine.kernel.loop import Timer
 
 
@@ -33,7 +34,7 @@ class ContainerRecord:
     """One run of a container, as the runtime reported it.
 
     *started_skew* and *finished_skew* are how far the node's clock was ahead then: people are
-    told what it said.
+    told what it said. *user* and *stop_signal* are what the runtime says, if it does.
     """
 
     attempt: int
@@ -50,6 +51,8 @@ class ContainerRecord:
     reason: str = ""
     started_skew: float = 0.0
     finished_skew: float = 0.0
+    user: ProcessUser | None = None
+    stop_signal: str = ""
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -4,11 +4,10 @@ Source: securitycontext/util.go, kuberuntime/security_context.go and sysctl/allo
 kubernetes v1.34.
 """
 
-import attrs
-
 from engine.api.container import Container, PodSecurityContext, SecurityContext
 from engine.api.pod import Pod
 from engine.cri.commands import Security
+from engine.cri.status import ProcessUser
 from engine.kubelet.config_source import MissingConfigError
 
 SAFE_SYSCTLS = (
@@ -26,15 +25,6 @@ SAFE_SYSCTLS = (
     "net.ipv4.tcp_wmem",
 )
 SECCOMP_ROOT = "/var/lib/kubelet/seccomp"
-
-
-@attrs.frozen(kw_only=True)
-class Identity:
-    """As whom a container runs; *groups* are all it belongs to, its own first."""
-
-    user: int
-    group: int
-    groups: tuple[int, ...]
 
 
 def forbidden_sysctl(pod: Pod) -> str:
@@ -127,8 +117,8 @@ def _selinux(pod: Pod, own: SecurityContext) -> tuple[str, ...]:
     return tuple(f"{name}:{given[name]}" for name in names if given and given.get(name))
 
 
-def identity_of_process(pod: Pod, container: Container, image_user: str = "") -> Identity | None:
-    """As whom the container's process runs; None if only the image knows, by a name."""
+def identity_of_process(pod: Pod, container: Container, image_user: str = "") -> ProcessUser | None:
+    """As whom the container's process is to run; None if only the image knows, by a name."""
     own = container.security_context or SecurityContext()
     shared = pod.spec.security_context
     user = own.run_as_user
@@ -145,7 +135,7 @@ def identity_of_process(pod: Pod, container: Container, image_user: str = "") ->
     others = [] if shared is None else list(shared.supplemental_groups)
     if shared is not None and shared.fs_group is not None:
         others.append(shared.fs_group)
-    return Identity(user=user, group=group, groups=tuple(dict.fromkeys([group, *sorted(others)])))
+    return ProcessUser(uid=user, gid=group, groups=tuple(others))
 
 
 def _check_non_root(pod: Pod, container: Container, user: int | None, image_user: str) -> None:

@@ -173,7 +173,7 @@ def start_command(
                 sub_path=sub_path,
                 read_only=mount.read_only or "readOnly" in volumes[mount.name].attributes,
                 propagation=_PROPAGATIONS.get(str(mount.extra.get("mountPropagation", "")), ""),
-                is_recursive=mount.extra.get("recursiveReadOnly") == "Enabled",
+                is_recursive=is_recursive(mount),
             )
         )
     devices = tuple(
@@ -202,6 +202,16 @@ def start_command(
         message_from_log=container.termination_message_policy == "FallbackToLogsOnError",
         stop_signal=stop_signal_of(container),
     )
+
+
+def is_recursive(mount: VolumeMount) -> bool:
+    """Whether what is mounted below a read-only mount is read-only too.
+
+    Our runtimes can do it, so that IfPossible is as good as Enabled.
+
+    Source: resolveRecursiveReadOnly, kubelet_pods.go, kubernetes v1.34.
+    """
+    return mount.extra.get("recursiveReadOnly") in {"Enabled", "IfPossible"}
 
 
 def sub_path_of(mount: VolumeMount, env: Mapping[str, str]) -> str:

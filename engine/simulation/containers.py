@@ -120,4 +120,5 @@ def _containers(sandbox: SimulatedSandbox) -> Iterator[ObservedContainer]:
             exit_code=container.exit_code,
             oom_killed=container.oom_killed,
             message=container.message,
+            stop_signal=container.command.stop_signal or "SIGTERM",
         )

@@ -175,6 +175,7 @@ class Lifecycle:
                 container_id=container.id,
                 image_id=container.image_id,
                 time=container.started_at,
+                stop_signal=container.command.stop_signal or "SIGTERM",
             )
         )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -211,6 +212,37 @@ async def test_empty_directory_is_shared_by_the_pod_and_ends_with_it(
     assert found.message == "hi\n"
     assert not folder.exists()
     assert not PodVolumes.of(node.runtime.machine.owner, pod).shm.exists()
+
+
+async def test_what_is_mounted_below_can_be_read_only_too(node: Driver, tmp_path: Path) -> None:
+    """With recursiveReadOnly; and nothing of it stays mounted."""
+    below = tmp_path / "below"
+    below.mkdir()
+    await asyncio.to_thread(
+        subprocess.run, ["mount", "-t", "tmpfs", "none", str(below)], check=True
+    )
+    try:
+        pod = node.pod()
+        sandbox = await node.sandbox(pod)
+        mount = cri.Mount(volume="v", container_path="/h", read_only=True, is_recursive=True)
+        volumes = (cri.Volume(name="v", host_path=str(tmp_path)),)
+        started = await node.start(
+            pod, sandbox.sandbox_id, mounts=(mount,), volumes=volumes, command=("sleep", "300")
+        )
+        look = cri.ExecCheck(command=("grep", " /h/below tmpfs ro", "/proc/mounts"))
+        shown = await node.check(started.container_id, look)
+        touch = cri.ExecCheck(command=("touch", "/h/below/file"))
+        written = await node.check(started.container_id, touch)
+        node.runtime.submit(cri.RemoveSandbox(sandbox_id=sandbox.sandbox_id))
+        while not isinstance(await node.event(), events.SandboxRemoved):
+            pass
+        left = [
+            volume.name for volume in PodVolumes.of(node.runtime.owner, pod).mounts_folder.glob("*")
+        ]
+    finally:
+        await asyncio.to_thread(subprocess.run, ["umount", "-l", str(below)], check=True)
+
+    assert (shown.success, written.success, left) == (True, False, [])
 
 
 async def test_checks_tell_success_from_failure(node: Driver) -> None:

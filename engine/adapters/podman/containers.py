@@ -12,6 +12,7 @@ import attrs
 
 from engine.adapters.podman import exits, files, parse, processes, specs
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.image_accounts import ImageAccounts
 from engine.adapters.podman.log_rotation import remove_log
 from engine.adapters.podman.pod_cgroup import limit_pod
 from engine.adapters.podman.records import Container, Owner, Sandbox
@@ -53,6 +54,10 @@ class Containers:
     image_ids: dict[str, str] = attrs.field(factory=dict)
     lost: Callable[[Sandbox], object] = bool
     by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
+    _accounts: ImageAccounts = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._accounts = ImageAccounts(self.client)
 
     def adopt(self, container: Container) -> None:
         """Take over a container that was there before us."""
@@ -93,8 +98,9 @@ class Containers:
                 "pidns": {"nsmode": "path", "value": f"/proc/{target.pid}/ns/pid"},
             }
         image = self.image_ids.get(command.image, command.image)
+        security = await self._accounts.settled(command.security, image)
         spec = specs.container_spec(
-            attrs.evolve(command, image=image),
+            attrs.evolve(command, image=image, security=security),
             sandbox,
             self.owner,
             mounts=mounts,
@@ -254,6 +260,8 @@ class Containers:
                 container_id=container.id,
                 image_id=container.image_id,
                 time=container.started_at,
+                user=container.user,
+                stop_signal=container.stop_signal,
             )
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from engine.adapters.podman.client import PodmanClient, PodmanError
+from engine.adapters.podman.signals import signal_name
 from engine.cri.commands import PodIdentity, PullImage
 from engine.cri.events import ImagePulled, ImagePullFailed, PullProgress
 from engine.cri.image_name import fault_of, full_name
@@ -217,7 +218,7 @@ async def find(client: PodmanClient, image: str) -> Found | None:
             id=f"sha256:{found['Id']}",
             size=int(found.get("Size", 0)),
             user=str(user).partition(":")[0],
-            stop_signal=str(config.get("StopSignal") or "SIGTERM"),
+            stop_signal=signal_name(str(config.get("StopSignal") or "")) or "SIGTERM",
         )
     return None
 

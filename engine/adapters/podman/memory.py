@@ -81,8 +81,8 @@ def make_huge_pages(place: Path, medium: str) -> Path:
 
 
 def forget_memory(place: Path) -> None:
-    """Unmount the tmpfs at *place*, if there is one, and remove the folder if it is empty."""
-    if place.is_mount():
+    """Unmount what is at *place*, if that is anything, and remove the folder if it is empty."""
+    if is_mounted(place):
         _run("umount", "-l", str(place))
     try:
         place.rmdir()

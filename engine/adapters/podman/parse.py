@@ -24,6 +24,8 @@ from engine.adapters.podman.records import (
     Sandbox,
     pod_of,
 )
+from engine.adapters.podman.signals import signal_name
+from engine.adapters.podman.userdata import started_as
 from engine.cri.commands import PortMapping
 
 
@@ -59,12 +61,13 @@ def container(inspected: Mapping[str, Any], sandbox: Sandbox) -> Container:
         message_file=Path(message) if message else None,
         message_from_log=MESSAGE_FROM_LOG in labels,
         stop_signal=stop_signal(inspected["Config"]),
+        user=started_as(Path(bundle)) if bundle else None,
     )
 
 
 def stop_signal(config: Mapping[str, Any]) -> str:
     """The signal that asks the container to end, as its image has it."""
-    return str(config.get("StopSignal") or "SIGTERM")
+    return signal_name(str(config.get("StopSignal") or "")) or "SIGTERM"
 
 
 def boot(pod: Mapping[str, Any]) -> int:

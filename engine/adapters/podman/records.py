@@ -14,7 +14,7 @@ import attrs
 
 from engine.adapters.podman.processes import Exit
 from engine.cri.commands import PodIdentity, PortMapping, Resources
-from engine.cri.status import ObservedContainer, ObservedSandbox
+from engine.cri.status import ObservedContainer, ObservedSandbox, ProcessUser
 
 SHM = Path("/dev/shm")  # noqa: S108 - a tmpfs that is always there, also for secrets
 PREFIX = "kubarium.dev/"
@@ -162,6 +162,7 @@ class Container:
     exit: Exit | None = None
     is_exit_awaited: bool = False
     stop_signal: str = "SIGTERM"
+    user: ProcessUser | None = None
 
     @property
     def is_running(self) -> bool:
@@ -182,6 +183,8 @@ class Container:
             exit_code=self.exit_code,
             oom_killed=self.oom_killed,
             message=self.message,
+            user=self.user,
+            stop_signal=self.stop_signal,
         )
 
 

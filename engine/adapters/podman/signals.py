@@ -38,13 +38,29 @@ def catches(pid: int, name: str) -> bool:
 
 
 def signal_number(name: str) -> int | None:
-    """The number of ``SIGTERM``, ``TERM`` or ``15``; None for what is none."""
+    """The number of ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3``; None for what is none."""
     if name.isdigit():
         return int(name)
-    full = name if name.startswith("SIG") else f"SIG{name}"
+    base, plus, more = (name if name.startswith("SIG") else f"SIG{name}").partition("+")
+    if not plus:
+        base, plus, more = base.partition("-")
     with contextlib.suppress(ValueError, KeyError):
-        return signal.Signals[full].value
+        number = signal.Signals[base].value
+        return number + int(f"{plus}{more or 0}")
     return None
+
+
+def signal_name(text: str) -> str:
+    """``SIGTERM`` for ``SIGTERM``, ``TERM`` or ``15``, as Kubernetes calls it; empty for none."""
+    number = signal_number(text)
+    if number is None:
+        return ""
+    if signal.SIGRTMIN < number < signal.SIGRTMAX:
+        up, down = number - signal.SIGRTMIN, signal.SIGRTMAX - number
+        return f"SIGRTMIN+{up}" if up <= down else f"SIGRTMAX-{down}"
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return ""
 
 
 def _thaw(container: Container) -> None:

@@ -14,6 +14,7 @@ import attrs
 
 from engine.adapters.podman.content import set_ownership, write_files
 from engine.adapters.podman.memory import SHARED, forget_memory, make_huge_pages, make_memory
+from engine.adapters.podman.read_only import has_mounts, show_read_only
 from engine.adapters.podman.records import Owner, digest, memory_folder
 from engine.adapters.podman.specs import bind
 from engine.cri.commands import Mount, PodIdentity, Volume
@@ -168,13 +169,10 @@ class PodVolumes:
             if volume is None:
                 raise AdapterError(f"volume {mount.volume!r} is not in the pod")
             place = places[mount.volume]
-            if mount.is_recursive and volume.host_path and has_mounts(Path(volume.host_path)):
-                raise AdapterError(
-                    f"failed to resolve recursive read-only mode: volume {mount.volume!r} requested"
-                    " recursive read-only mode, but it is not supported by the runtime"
-                )
             if mount.sub_path:
                 place = sub_path(place, mount.sub_path, make=volume.files is None)
+            if mount.is_recursive and has_mounts(place):
+                place = self._read_only(mount, place)
             binds.append(
                 bind(
                     place,
@@ -184,6 +182,17 @@ class PodVolumes:
                 )
             )
         return binds
+
+    def _read_only(self, mount: Mount, place: Path) -> Path:
+        """Where *place* is shown without anything writable in it."""
+        shown = f".{mount.volume}.{digest(place)}"
+        try:
+            return show_read_only(place, self.mounts_folder / shown)
+        except OSError as error:
+            raise AdapterError(
+                f'failed to resolve recursive read-only mode: volume "{mount.volume}" requested'
+                f" recursive read-only mode, but it is not supported by the runtime: {error}"
+            ) from error
 
     async def remove(self, pod: PodIdentity) -> None:
         """Remove the volumes with their content (host paths and what drivers keep stay)."""
@@ -229,13 +238,6 @@ def host_path(path: Path, kind: str) -> Path:
     if check is not None and not check():
         raise AdapterError(f"hostPath type check failed: {path} {HOST_TYPES[kind]}")
     return path
-
-
-def has_mounts(folder: Path) -> bool:
-    """Whether something is mounted below *folder*."""
-    inside = f"{folder.resolve()}/".replace("//", "/").encode()
-    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
-    return any(line.split(None, 5)[4].startswith(inside) for line in lines)
 
 
 def sub_path(place: Path, relative: str, *, make: bool) -> Path:

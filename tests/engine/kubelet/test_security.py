@@ -81,7 +81,7 @@ def test_the_status_says_as_whom_a_container_runs() -> None:
     identity = identity_of_process(found, main)
 
     assert identity is not None
-    assert (identity.user, identity.group, identity.groups) == (1, 0, (0, 3, 9))
+    assert (identity.uid, identity.gid, sorted(identity.groups)) == (1, 0, [3, 9])
     assert identity_of_process(pod(), main, "nginx") is None
 
 

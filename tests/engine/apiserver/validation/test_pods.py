@@ -31,6 +31,44 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     (
+        "a stop signal without a system",
+        container(lifecycle={"stopSignal": "SIGUSR1"}),
+        [
+            (
+                f"{AT}.lifecycle.stopSignal: Forbidden: may not be set for containers with empty "
+                "`spec.os.name`"
+            )
+        ],
+    ),
+    (
+        "a stop signal",
+        pod(
+            os={"name": "linux"},
+            containers=[CONTAINER | {"lifecycle": {"stopSignal": "SIGRTMIN+3"}}],
+        ),
+        [],
+    ),
+    (
+        "a recursive mount that may be written",
+        pod(
+            volumes=[{"name": "v", "emptyDir": {}}],
+            containers=[
+                CONTAINER
+                | {
+                    "volumeMounts": [
+                        {"name": "v", "mountPath": "/v", "recursiveReadOnly": "IfPossible"}
+                    ]
+                }
+            ],
+        ),
+        [
+            (
+                f"{AT}.volumeMounts[0].recursiveReadOnly: Forbidden: may only be specified when "
+                "readOnly is true"
+            )
+        ],
+    ),
+    (
         "a port too high",
         container(ports=[{"containerPort": 70000}]),
         [
