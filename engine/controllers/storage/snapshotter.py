@@ -25,6 +25,7 @@ from engine.controllers.storage.claims import capacity, mode_of
 from engine.controllers.storage.operations import StorageOperations
 from engine.cri.storage import DRIVERS, DeleteVolume, SnapshotVolume
 
+AS_SOURCE = "snapshot.storage.kubernetes.io/volumesnapshot-as-source-protection"
 BOUND = "snapshot.storage.kubernetes.io/volumesnapshot-bound-protection"
 CONTENT_BOUND = "snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection"
 IS_DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
@@ -76,8 +77,9 @@ class CsiSnapshotter(QueueController):
     def _sync_snapshot(self, found: Any) -> Result | None:
         if found.metadata.deletion_timestamp is not None:
             return self._end_snapshot(found)
-        if BOUND not in found.metadata.finalizers:
-            found = self._with_finalizers(found, (*found.metadata.finalizers, BOUND))
+        missing = [one for one in (AS_SOURCE, BOUND) if one not in found.metadata.finalizers]
+        if missing:
+            found = self._with_finalizers(found, (*found.metadata.finalizers, *missing))
         content_name = state_of(found).get("boundVolumeSnapshotContentName")
         given = (spec_of(found).get("source") or EMPTY).get("volumeSnapshotContentName")
         if content_name is None and given is not None:
@@ -87,15 +89,25 @@ class CsiSnapshotter(QueueController):
         try:
             content: Any = self.client.get(snapshot.VolumeSnapshotContent, content_name)
         except NotFoundError:
-            what = f'snapshot controller failed to update {found.key}: content "{content_name}"'
-            return self._fail(found, "SnapshotContentMissing", f"{what} is not there")
+            what = "VolumeSnapshotContent is missing"
+            return self._fail(found, "SnapshotContentMissing", what)
         reference = spec_of(content).get("volumeSnapshotRef") or EMPTY
         wanted = (found.metadata.namespace, found.metadata.name)
-        if (reference.get("namespace"), reference.get("name")) != wanted:
+        is_other = reference.get("uid") not in (None, "", found.metadata.uid)
+        if (reference.get("namespace"), reference.get("name")) != wanted or is_other:
             what = f"VolumeSnapshotContent [{content_name}] is bound to a different snapshot"
             return self._fail(found, "SnapshotContentMisbound", what)
+        if not reference.get("uid"):
+            content = self._bind(content, found)
         self._copy_state(found, content)
         return None
+
+    def _bind(self, content: Any, found: Any) -> Any:
+        """A content that was there before its snapshot is that one's from now on."""
+        spec = spec_of(content)
+        reference = {**spec["volumeSnapshotRef"], "uid": found.metadata.uid}
+        extra = content.extra.with_items({"spec": freeze({**spec, "volumeSnapshotRef": reference})})
+        return self.client.update(attrs.evolve(content, extra=extra))
 
     def _begin(self, found: Any) -> Result | None:
         name = (spec_of(found).get("source") or EMPTY).get("persistentVolumeClaimName")
@@ -109,11 +121,18 @@ class CsiSnapshotter(QueueController):
                 )
                 return self._fail(found, "SnapshotContentCreationFailed", what)
             volume = self.client.get(PersistentVolume, claim.spec.volume_name)
-        except NotFoundError as error:
-            what = f"Failed to create snapshot content with error {error}"
+        except NotFoundError:
+            what = (
+                "Failed to create snapshot content with error snapshot controller failed to update "
+                f"{found.metadata.name} on API server: cannot get claim from snapshot"
+            )
             return self._fail(found, "SnapshotContentCreationFailed", what)
         driver = volume.spec.csi.driver if volume.spec.csi is not None else ""
-        chosen = self._class_for(found, driver)
+        try:
+            chosen = self._class_for(found, driver)
+        except NotFoundError as error:
+            what = f"Failed to get snapshot class with error {error}"
+            return self._fail(found, "GetSnapshotClassFailed", what)
         if chosen is None:
             what = (
                 f"Failed to set default snapshot class with error cannot find default for {driver}"
@@ -138,13 +157,14 @@ class CsiSnapshotter(QueueController):
         return None
 
     def _class_for(self, found: Any, driver: str) -> Any:
-        """The class it names, which is written down if it is the default one."""
+        """The class it names, or the default one, which is written down; None if there is none.
+
+        Raises:
+            NotFoundError: there is no class of that name.
+        """
         name = spec_of(found).get("volumeSnapshotClassName")
-        try:
-            if name:
-                return self.client.get(snapshot.VolumeSnapshotClass, name)
-        except NotFoundError:
-            return None
+        if name:
+            return self.client.get(snapshot.VolumeSnapshotClass, name)
         for one in self.client.list(snapshot.VolumeSnapshotClass).items:
             extra = getattr(one, "extra", EMPTY)
             is_default = one.metadata.annotations.get(IS_DEFAULT) == "true"
@@ -180,8 +200,13 @@ class CsiSnapshotter(QueueController):
             self.recorder.warning(found, "SnapshotCreationFailed", str(error.get("message")))
 
     def _end_snapshot(self, found: Any) -> Result | None:
-        if BOUND not in found.metadata.finalizers:
+        ours = {AS_SOURCE, BOUND}
+        if not ours & set(found.metadata.finalizers):
             return None
+        if self._is_being_restored(found):
+            message = "Snapshot is being used to restore a PVC"
+            self.recorder.warning(found, "SnapshotDeletePending", message)
+            return Result(requeue_after=RETRY_SECONDS)
         name = state_of(found).get("boundVolumeSnapshotContentName")
         content: Any = None
         if name:
@@ -193,9 +218,19 @@ class CsiSnapshotter(QueueController):
             if content.metadata.deletion_timestamp is None:
                 self.client.delete(snapshot.VolumeSnapshotContent, name)
             return Result(requeue_after=0.5)
-        kept = tuple(one for one in found.metadata.finalizers if one != BOUND)
+        kept = tuple(one for one in found.metadata.finalizers if one not in ours)
         self._with_finalizers(found, kept)
         return None
+
+    def _is_being_restored(self, found: Any) -> bool:
+        """Whether a claim waits for a volume that begins as this snapshot."""
+        claims = self.client.list(PersistentVolumeClaim, namespace=found.metadata.namespace)
+        return any(
+            claim.status.phase == "Pending"
+            and (source := claim.spec.data_source) is not None
+            and (source.kind, source.name) == ("VolumeSnapshot", found.metadata.name)
+            for claim in claims.items
+        )
 
     def _fail(self, found: Any, reason: str, message: str) -> Result:
         before = state_of(found).get("error") or EMPTY
