@@ -30,6 +30,9 @@ _BUCKETS = (
 )  # fmt: skip
 _SIZE_BUCKETS = tuple(10.0**power for power in range(3, 10))
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
+OTHER = "other"
+"""For what is not served: clients can invent as many names as they like, and each would be kept."""
+
 _VERBS = {"PUT": "PUT", "PATCH": "PATCH", "POST": "POST"}
 
 MetricSource = Callable[[], Iterable["Metric"]]
@@ -75,7 +78,7 @@ def verb_of(method: str, target: Target, *, is_watch: bool) -> str:
         return "GET" if target.name else "LIST"
     if method == "DELETE":
         return "DELETE" if target.name else "DELETECOLLECTION"
-    return _VERBS.get(method, method)
+    return _VERBS.get(method, OTHER)
 
 
 @attrs.define(eq=False, repr=False)
@@ -114,12 +117,15 @@ class ServerMetrics:
             scope = "resource" if target.name else "namespace"
         elif target.name:
             scope = "resource"
+        subresource = target.subresource
+        if subresource not in ("", *resource.subresources):
+            subresource = OTHER
         labels = (
             verb_of(method, target, is_watch=is_watch),
             resource.group,
             resource.version,
             resource.plural,
-            target.subresource,
+            subresource,
             scope,
         )
         key = (*labels, str(code))
