@@ -34,12 +34,16 @@ class HostsEntry:
 
 @attrs.frozen(kw_only=True)
 class Resources:
-    """Limits and weights; 0 means none. CPU in millicores, memory in bytes."""
+    """Limits and weights; 0 means none. CPU in millicores, memory in bytes.
+
+    *huge_pages*: the bytes it may have in pages of each size (``2Mi``); of others it may have none.
+    """
 
     cpu_request: int = 0
     cpu_limit: int = 0
     memory_request: int = 0
     memory_limit: int = 0
+    huge_pages: tuple[tuple[str, int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +131,7 @@ class Volume:
     Exactly one source: *files* (content, swapped atomically on update; *is_secret* keeps it off
     the disk), *host_path*, *driver* (a volume of its own, which the runtime's driver of that name
     makes available as *attributes* say), or an empty directory (none of them; *medium* "Memory"
-    for tmpfs; *size_limit* in bytes, 0 for none: what uses more is reported by VolumeFull).
+    for tmpfs; *size_limit* in bytes, 0 for none).
     *group* shall own and reach the files (fsGroup); with *group_if_needed* nothing is touched when
     the folder itself belongs to it already. With *is_device* it is a block device, no folder.
     """
@@ -324,6 +328,18 @@ class RunCheck:
     kind: str = ""
 
 
+@attrs.frozen(kw_only=True)
+class MeasureStorage:
+    """Look how much of the disk empty directories and containers take. Answer: StorageMeasured.
+
+    *volumes* are names, *containers* ids; of a pod that is gone nothing is answered.
+    """
+
+    pod: PodIdentity
+    volumes: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+
+
 Command = (
     CreateSandbox
     | RemoveSandbox
@@ -336,4 +352,5 @@ Command = (
     | RemoveContainer
     | UpdateResources
     | RunCheck
+    | MeasureStorage
 )

@@ -28,6 +28,7 @@ MAX_HOSTNAME = 63
 MAX_FQDN = 64
 _UNRESOLVED = re.compile(r"\$\(([A-Za-z_.\-][A-Za-z0-9_.\-]*)\)")
 _PROPAGATIONS = {"HostToContainer": "HostToContainer", "Bidirectional": "Bidirectional"}
+_HUGE_PAGES = "hugepages-"
 
 
 @attrs.frozen(kw_only=True)
@@ -250,4 +251,9 @@ def _resources(requests: Mapping[str, str], limits: Mapping[str, str]) -> Resour
         cpu_limit=parse_millis(limits.get("cpu") or "0"),
         memory_request=parse_int(requests.get("memory") or limits.get("memory") or "0"),
         memory_limit=parse_int(limits.get("memory") or "0"),
+        huge_pages=tuple(
+            (name.removeprefix(_HUGE_PAGES), parse_int(amount))
+            for name, amount in sorted(limits.items())
+            if name.startswith(_HUGE_PAGES)
+        ),
     )

@@ -5,13 +5,12 @@ import platform
 from pathlib import Path
 
 from engine.adapters.places import is_inside
+from engine.adapters.podman.huge_pages import huge_pages
 from engine.adapters.podman.own_users import lacking
 from engine.adapters.podman.preflight import Preflight
 from engine.adapters.rootless.requirements import unlimited
-from engine.api.quantity import format_bytes
 from engine.cri.status import RuntimeInfo
 
-HUGE_PAGES = Path("/sys/kernel/mm/hugepages")
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -32,19 +31,9 @@ def machine_facts(state: Path, found: Preflight) -> RuntimeInfo:
         architecture=_ARCHITECTURES.get(machine, machine),
         has_apparmor=host_file(APPARMOR).startswith("Y"),
         has_user_namespaces=not lacking(found, platform.release())[0],
-        huge_pages=huge_pages(HUGE_PAGES),
+        huge_pages=huge_pages(),
         unlimited=unlimited() if is_inside() else "",
     )
-
-
-def huge_pages(folder: Path) -> tuple[tuple[str, int], ...]:
-    """The bytes in huge pages of each size that the kernel has set aside, as *folder* says."""
-    found = []
-    for place in sorted(folder.glob("hugepages-*kB")):
-        size = int(place.name.removeprefix("hugepages-").removesuffix("kB")) * 1024
-        count = host_file(place / "nr_hugepages").strip() or "0"
-        found.append((format_bytes(size), size * int(count)))
-    return tuple(found)
 
 
 def host_file(path: Path) -> str:

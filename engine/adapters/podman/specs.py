@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.adapters.places import least_oom_score_adj
+from engine.adapters.podman.huge_pages import limited_page_sizes
 from engine.adapters.podman.records import (
     ATTEMPT,
     CONTAINER,
@@ -80,7 +81,10 @@ def container_spec(
         "log_configuration": {"driver": "k8s-file", "path": str(log)},
         "restart_policy": "no",
         "stop_timeout": 30,
-        "resource_limits": resource_limits(command.resources),
+        "resource_limits": {
+            **resource_limits(command.resources),
+            **huge_page_limits(command.resources, limited_page_sizes()),
+        },
         "oom_score_adj": oom_score_adj(command.resources),
         **security_settings(security),
         **namespaces,
@@ -164,6 +168,17 @@ def resource_limits(resources: Resources) -> dict[str, Any]:
         limit = max(MIN_MEMORY, resources.memory_limit)
         limits["memory"] = {"limit": limit, "swap": limit}
     return limits
+
+
+def huge_page_limits(resources: Resources, sizes: Sequence[str]) -> dict[str, Any]:
+    """How much of each of *sizes* (``2Mi``) the container may use: none unless it says so.
+
+    Source: GetHugepageLimitsFromResources, kuberuntime_container_linux.go, kubernetes v1.34.
+    """
+    allowed = dict(resources.huge_pages)
+    # The kernel says MB for what Kubernetes calls Mi.
+    limits = [{"pageSize": f"{size[:-1]}B", "limit": allowed.get(size, 0)} for size in sizes]
+    return {"hugepageLimits": limits} if limits else {}
 
 
 def oom_score_adj(resources: Resources) -> int:

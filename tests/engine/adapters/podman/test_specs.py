@@ -47,6 +47,17 @@ def test_labels_of_ours_win_over_those_of_the_pod() -> None:
     assert spec["labels"]["app"] == "web"
 
 
+def test_huge_pages_are_limited_to_none_unless_asked_for() -> None:
+    """Of each size that the host has, by the kernel's name of it."""
+    limits = specs.huge_page_limits(Resources(huge_pages=(("2Mi", 4 << 20),)), ("1Gi", "2Mi"))
+
+    assert limits["hugepageLimits"] == [
+        {"pageSize": "1GB", "limit": 0},
+        {"pageSize": "2MB", "limit": 4 << 20},
+    ]
+    assert specs.huge_page_limits(Resources(), ()) == {}
+
+
 def test_command_replaces_the_entrypoint_and_args_only_the_arguments() -> None:
     """As Kubernetes defines command and args against the image's own."""
     both = spec_of(command=("sh",), args=("-c", "true"))
