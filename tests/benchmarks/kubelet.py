@@ -21,11 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from engine.adapters.podman.host import PodmanHost
 from tests.benchmarks.harness import Measurement, report
-from tests.benchmarks.live import PORT, URL, ask, cpu_seconds, running, wait_for_nodes
+from tests.benchmarks.live import PORT, URL, ask, cpu_seconds, cpu_times, running, wait_for_nodes
 from tests.benchmarks.pods import Pods, measure
 from tests.podman.driver import DEMO
+from tui.commands.serve import event_loop
 from tui.kubeconfig import read_kubeconfig
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -89,8 +92,20 @@ def scale(looker: Looker, replicas: int, *, seconds: float = 120.0) -> float:
     return time.perf_counter() - begun
 
 
-async def bare_rate(pods: int) -> float:
-    """Pods a second that the runtime starts by itself."""
+@attrs.frozen
+class Alone:
+    """What the Podman adapter does without a cluster around it, beside bare calls.
+
+    *bare* is the rate of those in pods a second; *cpu* what the adapter's process takes for a pod,
+    in ms.
+    """
+
+    bare: float
+    cpu: float
+
+
+async def alone(pods: int) -> Alone:
+    """Start pods by bare calls, then by the adapter, which is warm by then."""
     with tempfile.TemporaryDirectory(prefix="kv") as folder:
         host = PodmanHost(instance="kubarium-bench", state=Path(folder) / "state")
         await host.start()
@@ -98,8 +113,15 @@ async def bare_rate(pods: int) -> float:
         await host.images_ready
         ways = Pods(host)
         seconds = await measure(ways.bare, ways.remove_bare, kind="bare", pods=pods, at_once=TASKS)
+        await measure(ways.ours, ways.remove_ours, kind="warm", pods=TASKS, at_once=TASKS)
+        names = [f"ours-{number}" for number in range(pods)]
+        before = time.process_time()
+        for name in names:
+            await ways.ours(name)
+        cpu = time.process_time() - before
+        await asyncio.gather(*map(ways.remove_ours, names))
         await host.stop()
-    return 1 / seconds
+    return Alone(1 / seconds, 1000 * cpu / pods)
 
 
 def measurements(pods: int, idle: int) -> Iterator[Measurement]:
@@ -111,14 +133,21 @@ def measurements(pods: int, idle: int) -> Iterator[Measurement]:
         deploy()
         looker = Looker()
         scale(looker, 1)
-        peers, ours, spent = list[float](), list[float](), list[float]()
+        peers, ours, adapter = list[float](), list[float](), list[float]()
+        user, system = list[float](), list[float]()
         for _ in range(ROUNDS):
-            peers.append(asyncio.run(bare_rate(pods)))
-            before = cpu_seconds(served.pid)
+            with asyncio.Runner(loop_factory=event_loop) as runner:
+                found = runner.run(alone(pods))
+            peers.append(found.bare)
+            adapter.append(found.cpu)
+            begun = cpu_times(served.pid)
             ours.append(pods / scale(looker, 1 + pods, seconds=300.0))
-            spent.append(1000 * (cpu_seconds(served.pid) - before) / pods)
+            ended = cpu_times(served.pid)
+            user.append(1000 * (ended[0] - begun[0]) / pods)
+            system.append(1000 * (ended[1] - begun[1]) / pods)
             scale(looker, 1)
             time.sleep(SETTLE_SECONDS)
+        spent = [sum(both) for both in zip(user, system, strict=True)]
         yield Measurement(
             name=f"{pods} pods from apply to Ready",
             unit="pods/s",
@@ -135,6 +164,18 @@ def measurements(pods: int, idle: int) -> Iterator[Measurement]:
             higher_is_better=False,
             samples={"ours": spent},
         )
+        for part, samples in (
+            ("of that in user mode", user),
+            ("of that in the kernel", system),
+            ("the Podman adapter by itself", adapter),
+        ):
+            yield Measurement(
+                name=f"  {part}",
+                unit="ms",
+                ours=statistics.median(samples),
+                higher_is_better=False,
+                samples={"ours": samples},
+            )
         for count in sorted({pods, idle}):
             scale(looker, count, seconds=300.0)
             time.sleep(SETTLE_SECONDS)
