@@ -45,6 +45,7 @@ class EventRecorder:
     _known: OrderedDict[tuple[str, ...], _Written] = attrs.field(factory=OrderedDict, init=False)
     _correlator: EventCorrelator = attrs.field(factory=EventCorrelator, init=False)
     _source: EventSource = attrs.field(init=False)
+    _last_stamp: int = attrs.field(default=0, init=False)
     # What Events say of the object they are about: several in a row are about the same.
     _about: tuple[str, str, str] = attrs.field(default=("", "", ""), init=False)
     _involved: ObjectReference = attrs.field(factory=ObjectReference, init=False)
@@ -77,7 +78,7 @@ class EventRecorder:
                 event = self._new(obj, type_, reason, message, field_path, now, name=known.name)
                 event = self.client.update(_repeated(event, known))
             else:
-                name = f"{obj.metadata.name}.{self.stream.getrandbits(64):016x}"
+                name = f"{obj.metadata.name}.{self._stamp():016x}"
                 event = self._new(obj, type_, reason, message, field_path, now, name=name)
                 event = self.client.create(event)
         except ApiError:
@@ -93,6 +94,14 @@ class EventRecorder:
         self._known.move_to_end(known_as)
         while len(self._known) > self.keep:
             self._known.popitem(last=False)
+
+    def _stamp(self) -> int:
+        """What the names of Events end with, so that by name they are in the order they were made.
+
+        Nanoseconds, the last 16 bits by chance: others write of the same objects.
+        """
+        self._last_stamp = max(self._last_stamp + 1, int(self.client.link.now * 1e9) >> 16)
+        return self._last_stamp << 16 | self.stream.getrandbits(16)
 
     def _new(
         self,

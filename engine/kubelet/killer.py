@@ -91,24 +91,30 @@ class Killer:
         container_id = work.current.container_id
         if hook.sleep is not None:
             seconds = min(float(hook.sleep.seconds), grace)
-            self.loop.call_later(seconds, self._stop, work, container_id)
+            self.loop.call_later(seconds, self._stop_after_hook, work, container_id)
             return
         check = make_hook_check(container, hook)
         if check is None:
             self._tell_failed(pod, work)
-            self._stop(work, container_id)
+            self._stop_after_hook(work, container_id)
             return
 
         def answer(event: CheckFinished) -> None:
-            if not event.success:
+            is_late = self.loop.now >= work.stop_deadline
+            if not event.success and not is_late:
                 self._tell_failed(pod, work)
-            self._stop(work, container_id)
+            self._stop_after_hook(work, container_id)
 
         self.checks.run(container_id, check, timeout=grace, answer=answer)
 
     def _tell_failed(self, pod: Pod, work: ContainerWork) -> None:
         path = field_path(pod, work.name)
         self.recorder.warning(pod, "FailedPreStopHook", "PreStopHook failed", field_path=path)
+
+    def _stop_after_hook(self, work: ContainerWork, container_id: str) -> None:
+        """Stop it with what the hook has left of its time, if only a little."""
+        work.stop_deadline = max(work.stop_deadline, self.loop.now + LEAST_GRACE_SECONDS)
+        self._stop(work, container_id)
 
     def _stop(self, work: ContainerWork, container_id: str) -> None:
         record = work.current

@@ -240,7 +240,7 @@ class Pleg:
             attempt=event.attempt,
             container_id="",
             image=work.wanted_image,
-            image_id="",
+            image_id=work.image_id,
             started_at=0.0,
             is_running=False,
             finished_at=self.loop.now,

@@ -144,7 +144,7 @@ def _conditions(
     now: Time,
 ) -> tuple[Condition, ...]:
     old = pod.status.conditions
-    containers_ready = _containers_ready(pod, phase, mains)
+    containers_ready = _containers_ready(pod, phase, mains, inits)
     wanted = (
         # The node of a pod that has ended needs its sandbox no more.
         _claim(
@@ -224,21 +224,32 @@ def _initialized(
     pod: Pod, state: PodState, phase: str, inits: tuple[ContainerStatus, ...]
 ) -> Condition:
     if phase == "Succeeded":
-        return _claim("Initialized", holds=True, reason="PodCompleted" if inits else "")
+        return _claim("Initialized", holds=True, reason="PodCompleted")
     if state.is_initialized or not pod.spec.init_containers:
         return _claim("Initialized", holds=True)
-    waiting = " ".join(status.name for status in inits if not status.ready)
+    waiting = " ".join(
+        status.name
+        for item, status in zip(pod.spec.init_containers, inits, strict=False)
+        if not (status.started if is_sidecar(item) else status.ready)
+    )
     message = f"containers with incomplete status: [{waiting}]"
     return _claim("Initialized", holds=False, reason="ContainersNotInitialized", message=message)
 
 
-def _containers_ready(pod: Pod, phase: str, mains: tuple[ContainerStatus, ...]) -> Condition:
+def _containers_ready(
+    pod: Pod,
+    phase: str,
+    mains: tuple[ContainerStatus, ...],
+    inits: tuple[ContainerStatus, ...],
+) -> Condition:
     type_ = "ContainersReady"
     if phase == "Succeeded":
         return _claim(type_, holds=False, reason="PodCompleted")
     if phase == "Failed":
         return _claim(type_, holds=False, reason="PodFailed")
-    unready = " ".join(status.name for status in mains if not status.ready)
+    pairs = zip(pod.spec.init_containers, inits, strict=False)
+    sidecars = (status for item, status in pairs if is_sidecar(item))
+    unready = " ".join(status.name for status in (*sidecars, *mains) if not status.ready)
     if unready or len(mains) != len(pod.spec.containers):
         message = f"containers with unready status: [{unready}]"
         return _claim(type_, holds=False, reason="ContainersNotReady", message=message)

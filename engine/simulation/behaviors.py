@@ -85,11 +85,12 @@ class Behavior:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What a check finds, and how long it takes to."""
+    """What a check finds, and how long it takes to; *is_unknown*: it could not be made."""
 
     success: bool
     message: str = ""
     seconds: float = 0.0
+    is_unknown: bool = False
 
 
 def behavior_of(command: StartContainer, annotations: Mapping[str, str]) -> Behavior:

@@ -6,6 +6,7 @@ from engine.cri.commands import ExecCheck, RunCheck
 from engine.cri.events import CheckFinished
 from engine.cri.runtime import Emit
 from engine.simulation.behaviors import Outcome, check_outcome, timed_out
+from engine.simulation.console.interpreter import SHELLS
 from engine.simulation.containers import SimulatedContainer
 from engine.simulation.disturbances import Disturbances
 from engine.simulation.interiors import Interiors
@@ -16,6 +17,7 @@ from engine.simulation.traffic import TIMEOUT, Traffic
 from engine.simulation.turns import Turns
 
 CHECK_SECONDS = 0.004
+_NOT_RUNNING = Outcome(success=False, message="container is not running")
 RESET = "read: connection reset by peer"
 TIMED_OUT = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
 
@@ -62,53 +64,63 @@ class Checks:
         return sandbox is not None and self.traffic.is_reset(self.address, sandbox.ip)
 
     def _reset(self, command: RunCheck) -> None:
-        self._answer(command, success=False, message=RESET)
+        self._answer(command, Outcome(success=False, message=RESET))
 
     def _time_out(self, command: RunCheck) -> None:
-        self._answer(command, success=False, message=TIMED_OUT)
+        self._answer(command, Outcome(success=False, message=TIMED_OUT))
 
     def _check(self, command: RunCheck) -> None:
         container = self.inventory.running(command.container_id)
-        outcome = Outcome(success=False, message="container is not running")
+        outcome = _NOT_RUNNING
         if container is not None:
             age = self.turns.now - container.started_at
             outcome = self._found_inside(command, container) or check_outcome(
                 command, container.behavior, age=age
             )
-        success, message = outcome.success, outcome.message
         if outcome.seconds:
-            self.turns.later(outcome.seconds, self._come_back, command, success, message)
+            self.turns.later(outcome.seconds, self._come_back, command, outcome)
         else:
-            self._answer(command, success=success, message=message)
+            self._answer(command, outcome)
 
-    def _come_back(self, command: RunCheck, success: bool, message: str) -> None:  # noqa: FBT001 - a callback
+    def _come_back(self, command: RunCheck, outcome: Outcome) -> None:
         """What was asked for has taken its time; its container may have ended meanwhile."""
-        if self.inventory.running(command.container_id) is None:
-            success, message = False, "container is not running"
-        self._answer(command, success=success, message=message)
+        is_there = self.inventory.running(command.container_id) is not None
+        self._answer(command, outcome if is_there else _NOT_RUNNING)
 
     def _found_inside(self, command: RunCheck, container: SimulatedContainer) -> Outcome | None:
         """What a command finds in a container whose process is modelled; None for others."""
         check, sandbox = command.check, self.inventory.sandbox_of(container)
         if not isinstance(check, ExecCheck) or not _has_inside(container):
             return None
-        if sandbox is None or not is_known(check.command):
+        if sandbox is None:
             return None
+        program = check.command[0] if check.command else ""
+        if not is_known(check.command):
+            return None if "/" in program or program in SHELLS else _missing(program)
         machine = self.interiors.machine(sandbox, container, sleep=_no_time, kill=bool)
         code, seconds, said = run_now(machine, check.command)
         if seconds > command.timeout:
             return timed_out(check, command.timeout)
         return Outcome(success=code == 0, message=said.strip(), seconds=seconds)
 
-    def _answer(self, command: RunCheck, *, success: bool, message: str) -> None:
+    def _answer(self, command: RunCheck, outcome: Outcome) -> None:
         self.emit(
             CheckFinished(
                 token=command.token,
                 container_id=command.container_id,
-                success=success,
-                message=message,
+                success=outcome.success,
+                message=outcome.message,
+                is_unknown=outcome.is_unknown,
             )
         )
+
+
+def _missing(program: str) -> Outcome:
+    message = (
+        "OCI runtime exec failed: exec failed: unable to start container process: "
+        f'exec: "{program}": executable file not found in $PATH: unknown'
+    )
+    return Outcome(success=False, message=message, is_unknown=True)
 
 
 def _has_inside(container: SimulatedContainer) -> bool:

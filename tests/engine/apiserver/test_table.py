@@ -5,7 +5,7 @@ import pytest
 from engine.api.codec import decode
 from engine.api.pod import Pod
 from engine.apiserver.columns.column import duration
-from engine.apiserver.columns.pods import pod_status
+from engine.apiserver.columns.pods import PODS, pod_status
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,41 @@ def test_an_init_container_that_waits_shows_its_place() -> None:
     init = {"name": "first", "state": {"running": {}}}
 
     assert status(phase="Pending", initContainerStatuses=[init]) == "Init:0/0"
+
+
+def test_side_cars_count_like_the_others() -> None:
+    """A crashed one holds back its own readiness, and the restarts of all are shown."""
+    pod = decode(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "a"},
+            "spec": {
+                "initContainers": [{"name": "side", "image": "x", "restartPolicy": "Always"}],
+                "containers": [{"name": "main", "image": "x"}],
+            },
+            "status": {
+                "phase": "Running",
+                "conditions": [{"type": "Initialized", "status": "True"}],
+                "initContainerStatuses": [
+                    {
+                        "name": "side",
+                        "restartCount": 4,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    }
+                ],
+                "containerStatuses": [{"name": "main", "ready": True, "state": {"running": {}}}],
+            },
+        }
+    )
+    assert isinstance(pod, Pod)
+
+    assert pod_status(pod)[:3] == ("Init:CrashLoopBackOff", 1, 4)
+    assert PODS.cells(pod, 0.0)[1] == "1/2"
+
+
+def test_gates_say_why_a_pod_waits() -> None:
+    """Before anything else."""
+    gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+
+    assert status(phase="Pending", conditions=[gated]) == "SchedulingGated"

@@ -1,7 +1,8 @@
 """Side-cars, hooks and volumes that are not there yet."""
 
 from engine.api.core import ConfigMap
-from engine.api.meta import ObjectMeta
+from engine.api.meta import ObjectMeta, condition_of
+from engine.api.pod import Pod
 from tests.engine.kubelet.station import DEMO, Station
 
 BUSYBOX = "busybox:1.36"
@@ -39,6 +40,19 @@ def test_crashed_sidecar_is_restarted(station: Station) -> None:
 
     assert station.status(container="side").restart_count == 1
     assert station.status().restart_count == 0
+
+
+def test_a_pod_is_as_ready_as_its_sidecars(station: Station) -> None:
+    """One that is not ready is named."""
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
+    station.pod(spec={"initContainers": [{**SIDECAR, "readinessProbe": probe}]})
+
+    station.run(5.0)
+
+    ready = condition_of(station.get().status.conditions, "Ready")
+    assert ready is not None
+    assert ready.message == "containers with unready status: [side]"
+    assert station.condition("Initialized") == "True"
 
 
 def test_failed_init_container_fails_a_pod_that_is_never_restarted(station: Station) -> None:
@@ -110,6 +124,22 @@ def test_an_http_hook_takes_any_answer(station: Station) -> None:
     assert station.condition("Ready") == "True"
 
 
+def test_a_pre_stop_hook_that_takes_too_long_leaves_two_seconds(station: Station) -> None:
+    """The grace period is over, and the container is still asked before it is killed."""
+    hook = {"preStop": {"exec": {"command": ["sleep", "60"]}}}
+    spec = {"terminationGracePeriodSeconds": 3}
+    station.pod(image=BUSYBOX, command=["sleep", "99"], spec=spec, lifecycle=hook)
+    station.run(2.0)
+    station.client.delete(Pod, "web", namespace="default")
+
+    station.run(4.5)
+    assert station.status().state.running is not None
+    station.run(2.0)
+
+    assert not station.exists()
+    assert station.told("FailedPreStopHook") == []
+
+
 def test_a_container_that_cannot_be_run_has_ended_if_it_is_never_restarted(
     station: Station,
 ) -> None:
@@ -147,6 +177,17 @@ def test_a_check_that_cannot_be_made_says_nothing_of_the_container(station: Stat
 
     said = 'Liveness probe errored and resulted in unknown state: strconv.Atoi: parsing "http"'
     assert station.told("Unhealthy")[0] == f"{said}: invalid syntax"
+    assert station.status().restart_count == 0
+
+
+def test_a_program_that_is_not_there_is_no_failed_check(station: Station) -> None:
+    """The runtime cannot say anything of the container."""
+    probe = {"exec": {"command": ["nosuch"]}, "periodSeconds": 1, "failureThreshold": 1}
+    station.pod(image=BUSYBOX, command=["sleep", "99"], livenessProbe=probe)
+
+    station.run(9.0)
+
+    assert 'exec: "nosuch": executable file not found in $PATH' in station.told("Unhealthy")[0]
     assert station.status().restart_count == 0
 
 
