@@ -159,12 +159,12 @@ class ResourcesUpdated:
 
 
 @attrs.frozen(kw_only=True)
-class VolumeFull:
-    """An empty directory holds more than its size limit: *used* bytes. Reported once."""
+class StorageMeasured:
+    """The bytes that a pod's files take of the disk: volumes by name, containers by id."""
 
     pod: PodIdentity
-    volume: str
-    used: int
+    volumes: tuple[tuple[str, int], ...] = ()
+    containers: tuple[tuple[str, int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -240,7 +240,7 @@ RuntimeEvent = (
     | ContainerRemoved
     | CheckFinished
     | ResourcesUpdated
-    | VolumeFull
+    | StorageMeasured
     | VolumeResized
     | UsageMeasured
     | DisturbanceFailed

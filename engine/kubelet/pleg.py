@@ -57,7 +57,7 @@ class Pleg:
     checks: CheckRunner
     sync: Callable[[str, float], None]
     runtime_changed: Callable[[str], None]
-    volume_full: Callable[[str, str], None]
+    storage_measured: Callable[[events.StorageMeasured], None]
     volume_resized: Callable[[events.VolumeResized], object]
     images_changed: Callable[[tuple[NodeImage, ...]], object]
     node_measured: Callable[[events.NodeMeasured], object]
@@ -87,7 +87,7 @@ class Pleg:
             events.ContainerRemoved: lambda _: None,
             events.CheckFinished: self.checks.finish,
             events.ResourcesUpdated: self._resources_updated,
-            events.VolumeFull: lambda event: self.volume_full(event.pod.uid, event.volume),
+            events.StorageMeasured: self._storage_measured,
             events.RuntimeDown: lambda event: self.runtime_changed(event.message or "down"),
             events.RuntimeUp: lambda _: self.runtime_changed(""),
         }
@@ -165,6 +165,9 @@ class Pleg:
         if found is not None:
             self.images.progressed(found[2], event)
             self.sync(event.pod.uid, 0.0)
+
+    def _storage_measured(self, event: events.StorageMeasured) -> None:
+        self.storage_measured(event)
 
     def _volume_resized(self, event: events.VolumeResized) -> None:
         self.volume_resized(event)

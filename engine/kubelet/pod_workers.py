@@ -20,6 +20,7 @@ from engine.kubelet.adoption import adopt, take_over_status
 from engine.kubelet.checks import CheckRunner
 from engine.kubelet.config_source import ConfigSource
 from engine.kubelet.container_status import NodeFacts
+from engine.kubelet.eviction.local_storage import LocalStorage
 from engine.kubelet.images import ImageManager
 from engine.kubelet.killer import Killer, grace_of
 from engine.kubelet.pleg import Pleg
@@ -36,7 +37,7 @@ from engine.kubelet.pod_state import (
 from engine.kubelet.pod_status import compute_status
 from engine.kubelet.probe_results import ProbeResults
 from engine.kubelet.prober import Chance, Prober
-from engine.kubelet.refusal import end_for_node, evict_for_volume, fail_overdue, refuse, reject
+from engine.kubelet.refusal import end_for_node, fail_overdue, refuse, reject
 from engine.kubelet.resizer import Resizer, granted
 from engine.kubelet.specs import DnsSettings
 from engine.kubelet.starter import CONFIG_ERROR, Starter
@@ -87,6 +88,7 @@ class PodWorkers:
     _volumes: VolumeManager = attrs.field(init=False)
     _image_volumes: ImageVolumes = attrs.field(init=False)
     _growth: FileSystemGrowth = attrs.field(init=False)
+    _local_storage: LocalStorage = attrs.field(init=False)
     _resizer: Resizer = attrs.field(init=False)
     _effects: PodEffects = attrs.field(init=False)
     _facts: NodeFacts = attrs.field(init=False)
@@ -182,6 +184,9 @@ class PodWorkers:
             dns=self.dns,
             sync_after=self._queue.add_after,
         )
+        self._local_storage = LocalStorage(
+            self.loop, self.runtime, self.pods, self.states, self.end_for_good
+        )
         self.pleg = Pleg(
             loop=self.loop,
             runtime=self.runtime,
@@ -195,7 +200,7 @@ class PodWorkers:
             checks=self._checks,
             sync=self._queue.add_after,
             runtime_changed=self.runtime_changed,
-            volume_full=self._volume_full,
+            storage_measured=self._local_storage.measured,
             volume_resized=self._growth.resized,
             images_changed=self.images_changed,
             node_measured=self.node_measured,
@@ -282,6 +287,7 @@ class PodWorkers:
         self._images.stop()
         self._volumes.tokens.stop()
         self._growth.stop()
+        self._local_storage.stop()
         self.configs.stop()
 
     def _sync(self, uid: str) -> Result | None:
@@ -296,12 +302,11 @@ class PodWorkers:
             state = self.states[uid] = PodState(identity=identity_of(pod))
         if not state.start_time:
             self._begin(pod, state)
-        now = self.loop.now
-        fail_overdue(pod, state, now, self.recorder)
+        fail_overdue(pod, state, self.loop.now, self.recorder)
         again = self._resizer.look(pod, state)
-        actions = compute_pod_actions(pod, state, now=now)
+        actions = compute_pod_actions(pod, state, now=self.loop.now)
         if again is not None:
-            actions = attrs.evolve(actions, wake_at=min(actions.wake_at, now + again))
+            actions = attrs.evolve(actions, wake_at=min(actions.wake_at, self.loop.now + again))
         wake_at = self._effects.carry_out(pod, state, actions)
         if actions.finish:
             self._finish(pod, state)
@@ -326,6 +331,7 @@ class PodWorkers:
     def _begin(self, pod: Pod, state: PodState) -> None:
         """See the pod for the first time."""
         self.configs.use(pod)
+        self._local_storage.watch(pod)
         take_over_status(pod, state)
         state.start_time = state.start_time or self.loop.now
         has_apparmor = self.runtime.info().has_apparmor
@@ -340,12 +346,6 @@ class PodWorkers:
             if pod.spec.host_network:
                 state.ip = self.node_ip
             self._starter.mount(pod, state)
-
-    def _volume_full(self, uid: str, name: str) -> None:
-        pod, state = self.pods.get(uid), self.states.get(uid)
-        if pod is not None and state is not None:
-            evict_for_volume(pod, state, name, self.recorder)
-            self._queue.add(uid)
 
     def _finish(self, pod: Pod, state: PodState) -> None:
         """Nothing of the pod is left here: let its object go."""

@@ -13,8 +13,6 @@ from engine.kubelet.config_source import MissingConfigError
 from engine.kubelet.pod_state import PodState, SandboxStep, is_terminal
 from engine.kubelet.security import forbidden_sysctl, has_own_users, wants_apparmor
 
-EVICTION_GRACE_SECONDS = 1.0
-
 
 def reject(
     pod: Pod, state: PodState, recorder: EventRecorder, *, has_apparmor: bool = True
@@ -82,21 +80,6 @@ def end_for_node(
     state.is_evicted = True
     if reason in {"Evicted", "Preempting"}:
         recorder.warning(pod, reason, message)
-
-
-def evict_for_volume(pod: Pod, state: PodState, volume: str, recorder: EventRecorder) -> None:
-    """Fail a pod whose empty directory *volume* holds more than its size limit."""
-    if state.failed_reason:
-        return
-    limit = ""
-    for item in pod.spec.volumes:
-        if item.name == volume and item.empty_dir is not None:
-            limit = item.empty_dir.size_limit or ""
-    state.failed_reason = "Evicted"
-    state.failed_message = f'Usage of EmptyDir volume "{volume}" exceeds the limit "{limit}". '
-    state.grace_override = EVICTION_GRACE_SECONDS
-    state.is_evicted = True
-    recorder.warning(pod, "Evicted", state.failed_message)
 
 
 def runtime_handler(pod: Pod, client: Client) -> str:

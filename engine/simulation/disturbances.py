@@ -59,13 +59,17 @@ class Disturbances:
             if isinstance(one, HoldMemory) and one.container_id == container_id
         )
 
-    def filled(self, pod_uid: str) -> int:
-        """Bytes that fill the disks of the pod's containers."""
-        return sum(
-            one.bytes
+    def fills(self, pod_uid: str) -> tuple[FillDisk, ...]:
+        """What fills the disks of the pod's containers."""
+        return tuple(
+            one
             for one in self.active.values()
             if isinstance(one, FillDisk) and one.pod.uid == pod_uid
         )
+
+    def filled(self, pod_uid: str) -> int:
+        """How many bytes that are."""
+        return sum(one.bytes for one in self.fills(pod_uid))
 
     def usage(self, container_id: str, used: ContainerUsage, *, cpu_limit: int) -> ContainerUsage:
         """What the container uses with what is done to it."""

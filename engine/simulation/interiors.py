@@ -92,7 +92,8 @@ class Interiors:
             elif volume.host_path:
                 found[volume.name] = self._host.setdefault(volume.host_path, Tree())
             elif volume.files is None:
-                size = volume.size_limit
+                # On a disk nothing bounds it: the kubelet looks, and evicts.
+                size = volume.size_limit if volume.medium else 0
                 found[volume.name] = sandbox.trees.setdefault(volume.name, Tree(size))
         return found
 

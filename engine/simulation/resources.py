@@ -5,8 +5,8 @@ from collections.abc import Callable
 import attrs
 
 from engine.cri.commands import UpdateResources
-from engine.cri.disturbance import Disturbance, FillDisk, HoldMemory
-from engine.cri.events import DisturbanceFailed, ResourcesUpdated, VolumeFull
+from engine.cri.disturbance import Disturbance, HoldMemory
+from engine.cri.events import DisturbanceFailed, ResourcesUpdated
 from engine.cri.runtime import Emit
 from engine.simulation.containers import SimulatedContainer
 from engine.simulation.disturbances import Disturbances
@@ -16,7 +16,6 @@ from engine.simulation.turns import Turns
 
 UPDATE_SECONDS = 0.02
 OUT_OF_MEMORY_SECONDS = 0.5
-VOLUME_FULL_SECONDS = 1.0
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -65,8 +64,6 @@ class Resources:
         self.gauge.measure_soon()
         if container is not None and isinstance(disturbance, HoldMemory):
             self._hold_memory(container, is_fatal=disturbance.is_fatal)
-        elif container is not None and isinstance(disturbance, FillDisk):
-            self._fill_disk(container)
 
     def end(self, disturbance_id: str) -> None:
         """Undo a disturbance."""
@@ -79,14 +76,6 @@ class Resources:
         used = self.gauge.usage_of(container, self.turns.now).memory
         if is_fatal or used > limit or held > limit:
             self.turns.later(OUT_OF_MEMORY_SECONDS, self.run_out, container)
-
-    def _fill_disk(self, container: SimulatedContainer) -> None:
-        """Report the pod's empty directories that hold more than they may."""
-        used = self.disturbances.filled(container.command.pod.uid)
-        for volume in container.command.volumes:
-            if volume.size_limit and used > volume.size_limit:
-                full = VolumeFull(pod=container.command.pod, volume=volume.name, used=used)
-                self.turns.later(VOLUME_FULL_SECONDS, self.emit, full)
 
     def _update(self, command: UpdateResources) -> None:
         container = self.inventory.running(command.container_id)

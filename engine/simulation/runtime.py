@@ -21,6 +21,7 @@ from engine.simulation.containers import (
     SimulatedSandbox,
     observe,
 )
+from engine.simulation.disk_use import measure_storage
 from engine.simulation.disturbances import Disturbances
 from engine.simulation.gauge import Gauge
 from engine.simulation.image_store import ImageStore
@@ -145,6 +146,7 @@ class SimulatedRuntime:
             commands.RunCheck: checks.run,
             commands.UpdateVolume: self._update_volume,
             commands.UpdateResources: self._resources.update,
+            commands.MeasureStorage: self._measure_storage,
         }
 
     @property
@@ -341,6 +343,12 @@ class SimulatedRuntime:
         if command.volume.driver:
             resized = events.VolumeResized(pod=command.pod, volume=command.volume.name)
             self._turns.later(UPDATE_SECONDS, self.emit, resized)
+
+    def _measure_storage(self, command: commands.MeasureStorage) -> None:
+        fills = self.disturbances.fills(command.pod.uid)
+        for sandbox in self._inventory.of_pod(command.pod.uid):
+            measured = measure_storage(command, sandbox, fills)
+            self._turns.later(UPDATE_SECONDS, self.emit, measured)
 
     def _new_id(self) -> str:
         return f"{self.random.getrandbits(256):064x}"

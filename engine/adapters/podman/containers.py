@@ -18,7 +18,6 @@ from engine.adapters.podman.pod_cgroup import limit_pod
 from engine.adapters.podman.records import Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import catches, send_signal
-from engine.adapters.podman.sizes import SizeLimits
 from engine.adapters.podman.tasks import Tasks
 from engine.adapters.podman.userdata import UserData, started
 from engine.adapters.podman.volumes import PodVolumes, VolumeDriver, VolumeFailure
@@ -50,7 +49,6 @@ class Containers:
     userdata: UserData | None = None
     stop_signal_of: Callable[[str], str] = str
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
-    sizes: SizeLimits = attrs.field(factory=SizeLimits)
     image_ids: dict[str, str] = attrs.field(factory=dict)
     lost: Callable[[Sandbox], object] = bool
     by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
@@ -127,9 +125,6 @@ class Containers:
         sandbox.containers[container.id] = self.by_id[container.id] = container
         self._started(container)
         self._watch(container)
-        if command.volumes:
-            folder = PodVolumes.of(self.owner, command.pod).folder
-            self.sizes.watch(command.pod, command.volumes, folder)
         if sandbox.resources is not None:
             limit_pod(container.cgroup, sandbox.id, sandbox.resources)
 
@@ -207,7 +202,6 @@ class Containers:
 
     def forget(self, sandbox: Sandbox) -> None:
         """Forget the containers of *sandbox*, which is gone."""
-        self.sizes.forget(sandbox.pod.uid)
         for container in sandbox.containers.values():
             self.by_id.pop(container.id, None)
             if container.exit is not None:

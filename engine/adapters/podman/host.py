@@ -381,7 +381,6 @@ class PodmanHost:
             for runtime in tuple(self.runtimes.values()):
                 runtime.measure()
                 runtime.rotate_logs()
-                await runtime.look_for_full_volumes()
             self._around.cgroups.sweep()
             rounds += 1
             if rounds % ROOM_ROUNDS == 1:

@@ -25,6 +25,7 @@ from engine.adapters.podman.ports import HostPorts
 from engine.adapters.podman.records import BOOT, INSTANCE, NODE, Container, Owner, Sandbox
 from engine.adapters.podman.sandbox import SandboxStrategy
 from engine.adapters.podman.signals import send_signal
+from engine.adapters.podman.sizes import measure_storage
 from engine.adapters.podman.tasks import Tasks
 from engine.adapters.podman.userdata import UserData
 from engine.adapters.podman.volumes import PodVolumes, VolumeDriver
@@ -259,6 +260,9 @@ class Machine:
                 await self.containers.remove(command.container_id, pod)
             case cri.UpdateResources():
                 await self.containers.update(command)
+            case cri.MeasureStorage():
+                folder, known = self._volumes(pod).folder, dict(self.containers.by_id)
+                self.report(await asyncio.to_thread(measure_storage, command, folder, known))
 
     async def _grow(self, command: cri.UpdateVolume) -> None:
         error = ""

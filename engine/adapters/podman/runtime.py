@@ -1,6 +1,5 @@
 """The container runtime of one node on Podman, as a kubelet sees it."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -202,13 +201,6 @@ class PodmanRuntime:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.around.clock()))
         for container in self.machine.containers.by_id.values():
             rotate(container, stamp=stamp)
-
-    async def look_for_full_volumes(self) -> None:
-        """Report the empty directories that hold more than they may."""
-        sizes = self.machine.containers.sizes
-        if sizes:
-            for event in await asyncio.to_thread(lambda: list(sizes.exceeded())):
-                self.machine.report(event)
 
     async def adopt(self, sandbox: Sandbox, containers: list[Container], *, boot: int) -> None:
         """Take over what an earlier run of us left running, in its boot number *boot*."""

@@ -1,49 +1,30 @@
-"""How much empty directories with a size limit hold, looked at once in a while.
+"""What the files of a pod take of the disk: empty directories, what containers wrote and said.
 
-It knows folders and bytes; what becomes of a pod whose volume is too full the kubelet decides.
+It knows folders and bytes; what becomes of a pod that has too much the kubelet decides.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
-import attrs
+from engine.adapters.podman.records import Container
+from engine.cri.commands import MeasureStorage
+from engine.cri.events import StorageMeasured
 
-from engine.cri.commands import PodIdentity, Volume
-from engine.cri.events import VolumeFull
+_UPPER = re.compile(r"(?:^|,)upperdir=([^,]+)")
 
 
-@attrs.define(eq=False)
-class SizeLimits:
-    """The limited folders of one node; each is reported at most once."""
-
-    _limits: dict[tuple[str, str], tuple[PodIdentity, Path, int]] = attrs.field(
-        factory=dict, init=False
+def measure_storage(
+    command: MeasureStorage, folder: Path, containers: Mapping[str, Container]
+) -> StorageMeasured:
+    """What the pod's files take, with its volumes below *folder*. Blocking: it walks over them."""
+    known = [containers[id_] for id_ in command.containers if id_ in containers]
+    return StorageMeasured(
+        pod=command.pod,
+        volumes=tuple((name, folder_size(folder / name)) for name in command.volumes),
+        containers=tuple((one.id, _container_size(one)) for one in known),
     )
-
-    def watch(self, pod: PodIdentity, volumes: Iterable[Volume], folder: Path) -> None:
-        """Look at the volumes of *pod* that have a limit and lie on the disk below *folder*."""
-        for volume in volumes:
-            is_empty_dir = volume.files is None and not volume.host_path and not volume.driver
-            if is_empty_dir and volume.size_limit and volume.medium != "Memory":
-                place = folder / volume.name
-                self._limits[pod.uid, volume.name] = (pod, place, volume.size_limit)
-
-    def forget(self, uid: str) -> None:
-        """That pod is gone."""
-        for key in [key for key in self._limits if key[0] == uid]:
-            del self._limits[key]
-
-    def __bool__(self) -> bool:
-        return bool(self._limits)
-
-    def exceeded(self) -> Iterator[VolumeFull]:
-        """The folders that hold more than they may by now."""
-        for key, (pod, place, limit) in list(self._limits.items()):
-            used = folder_size(place)
-            if used > limit:
-                self._limits.pop(key, None)
-                yield VolumeFull(pod=pod, volume=key[1], used=used)
 
 
 def folder_size(place: Path) -> int:
@@ -57,3 +38,26 @@ def folder_size(place: Path) -> int:
                 continue  # gone meanwhile
             total += found.st_blocks * 512
     return total
+
+
+def written_layer(pid: int, proc: Path = Path("/proc")) -> Path | None:
+    """Where what a container changes in its root lies, by its process; None if that is not told."""
+    try:
+        lines = (proc / str(pid) / "mountinfo").read_text().splitlines()
+    except OSError:
+        return None  # it has ended
+    for line in lines:
+        parts = line.split()
+        if parts[4] == "/":
+            match = _UPPER.search(parts[-1])
+            return Path(match[1]) if match is not None else None
+    return None
+
+
+def _container_size(container: Container) -> int:
+    layer = written_layer(container.pid) if container.pid else None
+    size = folder_size(layer) if layer is not None else 0
+    if container.log is not None and container.log.parent.is_dir():
+        logs = container.log.parent.glob(f"{container.log.name}*")
+        size += sum(log.stat().st_blocks * 512 for log in logs)
+    return size

@@ -1,7 +1,8 @@
 """How pods end: in which order, after how long, and what is said meanwhile."""
 
 from engine.api.pod import Pod
-from engine.cri.events import ContainerExited, VolumeFull
+from engine.cri.events import ContainerExited
+from engine.simulation.storage import Tree
 from tests.engine.kubelet.station import DEMO, Station
 
 BUSYBOX = "busybox:1.36"
@@ -79,15 +80,33 @@ def test_a_pod_is_evicted_when_its_volume_is_too_full(station: Station) -> None:
     volume = {"name": "cache", "emptyDir": {"sizeLimit": "1Mi"}}
     station.pod(spec={"volumes": [volume]}, volumeMounts=[{"name": "cache", "mountPath": "/cache"}])
     station.run(5.0)
-    (sandbox,) = station.runtime.list_sandboxes()
+    (sandbox,) = station.runtime.sandboxes.values()
+    sandbox.trees["cache"] = Tree(files={"big": bytes(2 << 20)})
 
-    station.kubelet.on_runtime_event(VolumeFull(pod=sandbox.pod, volume="cache", used=2 << 20))
-    station.run(5.0)
+    station.run(15.0)
 
     status = station.get().status
     assert (status.phase, status.reason) == ("Failed", "Evicted")
     assert station.condition("DisruptionTarget") == "True"
     assert status.message == 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '
+
+
+def test_a_pod_is_evicted_when_a_container_wrote_too_much(station: Station) -> None:
+    """Its own files, volumes and log count together, also after a restart of the kubelet."""
+    station.pod(
+        image=BUSYBOX,
+        command=["sh", "-c", "sleep 30; echo 123456789012345678901234567890 > /tmp/x; sleep 900"],
+        resources={"limits": {"ephemeral-storage": "20"}},
+    )
+    station.run(12.0)
+    station.kubelet.stop()
+    station.kubelet.start()
+    station.run(35.0)
+
+    status = station.get().status
+    assert (status.phase, status.reason) == ("Failed", "Evicted")
+    total = "Pod ephemeral local storage usage exceeds the total limit of containers 20. "
+    assert status.message == total
 
 
 def test_last_words_are_the_message_of_a_failed_container(station: Station) -> None:

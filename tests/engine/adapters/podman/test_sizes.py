@@ -3,32 +3,44 @@
 from pathlib import Path
 
 from engine.adapters.podman.pod_cgroup import limit_pod
-from engine.adapters.podman.sizes import SizeLimits
-from engine.cri.commands import PodIdentity, Resources, Volume
+from engine.adapters.podman.records import Container, Sandbox
+from engine.adapters.podman.sizes import measure_storage, written_layer
+from engine.cri.commands import MeasureStorage, PodIdentity, Resources
 
 POD = PodIdentity(namespace="default", name="web", uid="uid-1")
 
 
-def test_too_full_a_folder_is_reported_once(tmp_path: Path) -> None:
-    """What is below its limit, in memory, or without a limit is not."""
-    sizes = SizeLimits()
-    volumes = [
-        Volume(name="full", size_limit=4096),
-        Volume(name="roomy", size_limit=1 << 20),
-        Volume(name="memory", size_limit=1, medium="Memory"),
-        Volume(name="free"),
-    ]
-    for volume in volumes:
-        (tmp_path / volume.name).mkdir()
-        (tmp_path / volume.name / "file").write_bytes(b"x" * 10_000)
-    sizes.watch(POD, volumes, tmp_path)
+def test_the_files_of_a_pod_are_measured(tmp_path: Path) -> None:
+    """Volumes by name, containers by what they logged; what is gone has nothing."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_bytes(b"x" * 10_000)
+    log = tmp_path / "logs" / "main.0.log"
+    log.parent.mkdir()
+    log.write_bytes(b"x" * 5_000)
+    sandbox = Sandbox(id="s", pod=POD, attempt=0, ip="", folder=tmp_path)
+    container = Container(id="c1", sandbox=sandbox, name="main", attempt=0, image="", log=log)
+    command = MeasureStorage(pod=POD, volumes=("full", "gone"), containers=("c1", "c2"))
 
-    first, second = list(sizes.exceeded()), list(sizes.exceeded())
+    found = measure_storage(command, tmp_path, {"c1": container})
 
-    assert [event.volume for event in first] == ["full"]
-    assert second == []
-    sizes.forget(POD.uid)
-    assert not sizes
+    sizes = dict(found.volumes) | dict(found.containers)
+    assert list(sizes) == ["full", "gone", "c1"]
+    assert sizes["full"] >= 10_000
+    assert sizes["gone"] == 0
+    assert sizes["c1"] >= 5_000
+
+
+def test_what_a_container_wrote_is_where_its_mounts_say(tmp_path: Path) -> None:
+    """The upper folder of an overlay; another driver's root tells nothing."""
+    line = "1 2 0:3 / / rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/c/diff,workdir=/c/work"
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "mountinfo").write_text(f"{line}\n2 1 0:4 / /dev rw - tmpfs tmpfs rw\n")
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8" / "mountinfo").write_text("1 2 0:3 / / rw - btrfs /dev/sda rw,subvol=/x\n")
+
+    assert written_layer(7, tmp_path) == Path("/c/diff")
+    assert written_layer(8, tmp_path) is None
+    assert written_layer(9, tmp_path) is None
 
 
 def cgroup(root: Path, *files: str) -> Path:
