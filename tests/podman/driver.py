@@ -12,6 +12,8 @@ from engine.cri import events
 
 DEMO = "localhost/kubarium/demo:v1"
 Event = TypeVar("Event", bound=events.RuntimeEvent)
+AT_ANY_TIME = (events.UsageMeasured, events.NodeMeasured, events.ImagesChanged)
+"""What a node reports whatever a test is about: measured every few seconds, or made by Podman."""
 
 
 @attrs.define(eq=False)
@@ -35,7 +37,7 @@ class Driver:
         uid = f"{self.index:04d}{self.made:04d}-{self.node}"
         return cri.PodIdentity(namespace="default", name=f"{name}-{self.made}", uid=uid)
 
-    async def expect(self, kind: type[Event], *, seconds: float = 20.0) -> Event:
+    async def expect(self, kind: type[Event], *, seconds: float = 60.0) -> Event:
         """The next event, which must be of *kind*."""
         async with asyncio.timeout(seconds):
             event = await self.event()
@@ -95,6 +97,5 @@ class Driver:
 
     def _take(self, event: events.RuntimeEvent) -> None:
         self.seen.append(event)
-        # Usage is measured every few seconds, whatever a test is about.
-        if not isinstance(event, events.UsageMeasured | events.NodeMeasured):
+        if not isinstance(event, AT_ANY_TIME):
             self._fresh.put_nowait(event)

@@ -11,8 +11,9 @@ from engine.adapters.podman.host import PodmanHost
 from engine.adapters.podman.preflight import Preflight
 from engine.adapters.podman.runtime import PodmanRuntime
 from engine.cri.commands import Command
+from engine.cri.events import RuntimeEvent
 from tests.engine.cri.contract import CONTRACT, Harness
-from tests.podman.driver import DEMO
+from tests.podman.driver import AT_ANY_TIME, DEMO
 
 pytestmark = pytest.mark.podman
 E = TypeVar("E")
@@ -33,7 +34,11 @@ class PodmanHarness:
     _seen: dict[type[object], int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.runtime = self.host.runtime(f"node-{self.number}", self.number, self.events.append)
+        self.runtime = self.host.runtime(f"node-{self.number}", self.number, self._take)
+
+    def _take(self, event: RuntimeEvent) -> None:
+        if not isinstance(event, AT_ANY_TIME):
+            self.events.append(event)
 
     def submit(self, command: Command) -> None:
         """Have a command done; nothing may be reported from within."""
