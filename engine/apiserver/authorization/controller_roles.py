@@ -171,7 +171,7 @@ persistent-volume-binder
   get,create,update,delete -:services,endpoints
   get -:secrets
   R -:nodes
-  watch -:events
+  list,watch -:events
   {_EVENTS}
 pod-garbage-collector
   R,delete -:pods

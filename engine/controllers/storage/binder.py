@@ -34,6 +34,7 @@ from engine.controllers.storage.claims import (
     reference_to,
 )
 from engine.controllers.storage.matching import find_match, mismatch
+from engine.controllers.storage.recycler import Recycler, Scrub, volume_of
 from engine.controllers.storage_protection import claims_of
 
 RETRY_SECONDS = 15.0
@@ -50,6 +51,8 @@ class PersistentVolumeBinder(QueueController):
     _volumes: Informer[PersistentVolume] = attrs.field(init=False)
     _classes: Informer[StorageClass] = attrs.field(init=False)
     _pods: Informer[Pod] = attrs.field(init=False)
+    _recycler: Recycler = attrs.field(init=False)
+    _retry_at: dict[str, float] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -57,6 +60,8 @@ class PersistentVolumeBinder(QueueController):
         self._volumes = self.informers.informer(PersistentVolume)
         self._classes = self.informers.informer(StorageClass)
         self._pods = self.informers.informer(Pod)
+        self._recycler = Recycler(self.client, self.recorder, self._pods.lister)
+        self._pods.add_handler(self._on_pod)
         self._claims.add_handler(self._on_claim)
         self._volumes.add_handler(self._on_volume)
         self._classes.add_handler(lambda _key, _old, _new: self._look_at_unbound())
@@ -66,9 +71,7 @@ class PersistentVolumeBinder(QueueController):
         kind, _, name = key.partition("/")
         if kind == "volume":
             volume = self._volumes.lister.get(name)
-            if volume is not None:
-                self._sync_volume(volume)
-            return None
+            return self._sync_volume(volume) if volume is not None else None
         claim = self._claims.lister.by_key(name)
         if claim is None:
             return None
@@ -233,19 +236,19 @@ class PersistentVolumeBinder(QueueController):
 
     # Volumes
 
-    def _sync_volume(self, volume: PersistentVolume) -> None:
+    def _sync_volume(self, volume: PersistentVolume) -> Result | None:
         owner = volume.spec.claim_ref
         if owner is None or not owner.uid:
             self._set_volume_phase(volume, "Available")
             if owner is not None:
                 self.queue.add(f"claim/{claim_key(volume)}")
-            return
+            return None
         claim = self._claims.lister.by_key(claim_key(volume))
         if claim is None or claim.metadata.uid != owner.uid:
             claim = self._latest_claim(volume)
         if claim is None:
-            self._release(volume)
-        elif not claim.spec.volume_name:
+            return self._release(volume)
+        if not claim.spec.volume_name:
             if mode_of(claim) != mode_of(volume):
                 message = (
                     f'Cannot bind PersistentVolume "{volume.metadata.name}" to requested '
@@ -253,7 +256,7 @@ class PersistentVolumeBinder(QueueController):
                 )
                 self.recorder.warning(volume, "VolumeMismatch", message)
                 self.recorder.warning(claim, "VolumeMismatch", message)
-                return
+                return None
             self.queue.add(f"claim/{claim.key}")
         elif claim.spec.volume_name == volume.metadata.name:
             self._set_volume_phase(volume, "Bound")
@@ -261,9 +264,10 @@ class PersistentVolumeBinder(QueueController):
                 self.queue.add(f"claim/{claim.key}")
         elif has(volume, PROVISIONED_BY):
             # Made for a claim that got another one meanwhile.
-            self._release(volume)
+            return self._release(volume)
         else:
             self._unbind(volume)
+        return None
 
     def _latest_claim(self, volume: PersistentVolume) -> PersistentVolumeClaim | None:
         owner = volume.spec.claim_ref
@@ -274,23 +278,55 @@ class PersistentVolumeBinder(QueueController):
             return None
         return found if found.metadata.uid == owner.uid else None
 
-    def _release(self, volume: PersistentVolume) -> None:
+    def _release(self, volume: PersistentVolume) -> Result | None:
         """Its claim is gone: keep it, wipe it or have it deleted, as it says itself."""
         phase = volume.status.phase
         if phase not in {"Released", "Failed"}:
             volume = self._set_volume_phase(volume, "Released")
         policy = volume.spec.persistent_volume_reclaim_policy
-        if policy == "Retain" or has(volume, PROVISIONED_BY) or phase == "Failed":
-            return  # what a driver made, its provisioner deletes
-        name = volume.metadata.name
+        if policy == "Retain" or has(volume, PROVISIONED_BY):
+            return None  # what a driver made, its provisioner deletes
         if policy == "Recycle":
-            self._fail(volume, "VolumeFailedRecycle", "No recycler plugin found for the volume!")
-        else:
+            return self._recycle(volume)
+        if phase != "Failed":
             message = (
-                f'error getting deleter volume plugin for volume "{name}": '
+                f'error getting deleter volume plugin for volume "{volume.metadata.name}": '
                 "no deletable volume plugin matched"
             )
             self._fail(volume, "VolumeFailedDelete", message)
+        return None
+
+    def _recycle(self, volume: PersistentVolume) -> Result | None:
+        """Have a released volume wiped, and then anybody may claim it; a failure is not final."""
+        name = volume.metadata.name
+        rest = self._retry_at.get(name, 0.0) - self.loop.now
+        if rest > 0:
+            return Result(requeue_after=rest)
+        if users := self._users(volume):
+            message = f"Volume is used by pods: {','.join(users)}"
+            self.recorder.normal(volume, "VolumeFailedRecycle", message)
+            return Result(requeue_after=RETRY_SECONDS)
+        progress, why = self._recycler.scrub(volume)
+        if progress is Scrub.DONE:
+            self._retry_at.pop(name, None)
+            self.recorder.normal(volume, "VolumeRecycled", "Volume recycled")
+            self._unbind(volume)
+        elif progress is Scrub.FAILED:
+            self._retry_at[name] = self.loop.now + RETRY_SECONDS
+            self._fail(volume, "VolumeFailedRecycle", why)
+            return Result(requeue_after=RETRY_SECONDS)
+        elif progress is Scrub.IMPOSSIBLE and volume.status.phase != "Failed":
+            self._fail(volume, "VolumeFailedRecycle", why)
+        return None
+
+    def _users(self, volume: PersistentVolume) -> list[str]:
+        """The pods that still have the claim of a released volume."""
+        claim = claim_key(volume)
+        return [
+            pod.key
+            for pod in self._pods.lister
+            if claim in claims_of(pod) and pod.status.phase not in {"Succeeded", "Failed"}
+        ]
 
     def _fail(self, volume: PersistentVolume, reason: str, message: str) -> None:
         self._set_volume_phase(volume, "Failed", message)
@@ -344,6 +380,10 @@ class PersistentVolumeBinder(QueueController):
                 self.queue.add(f"claim/{owner.namespace}/{owner.name}")
         if new is not None and new.status.phase == "Available" and after is None:
             self._look_at_unbound()
+
+    def _on_pod(self, key: str, _old: Pod | None, _new: Pod | None) -> None:
+        if name := volume_of(key):
+            self.queue.add(f"volume/{name}")
 
     def _look_at_unbound(self) -> None:
         for claim in self._claims.lister:

@@ -254,6 +254,63 @@ def test_retained_volume_is_released(cluster: Cluster) -> None:
     assert cluster.get(PersistentVolume, "manual").status.phase == "Released"
 
 
+def by_hand(source: dict[str, Any], **spec: Any) -> Any:
+    """A volume named manual."""
+    body = {
+        "capacity": {"storage": "5Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "manual",
+        **source,
+        **spec,
+    }
+    meta = {"name": "manual"}
+    return decode({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": body})
+
+
+def test_recycled_volume_is_wiped_and_there_for_others(cluster: Cluster) -> None:
+    """By a pod of its own, which goes again; the next claim gets the volume."""
+    source = {"hostPath": {"path": "/srv"}}
+    cluster.apply(
+        by_hand(source, persistentVolumeReclaimPolicy="Recycle"), claim("first", "manual")
+    )
+    cluster.run_for(5.0)
+
+    cluster.admin.delete(PersistentVolumeClaim, "first", namespace="default")
+    cluster.run_for(20.0)
+    wiped = cluster.get(PersistentVolume, "manual")
+    cluster.apply(claim("second", "manual"))
+    cluster.run_for(5.0)
+
+    assert (wiped.status.phase, wiped.spec.claim_ref) == ("Available", None)
+    assert {"RecyclerPod", "VolumeRecycled"} <= set(reasons(cluster, "manual"))
+    assert find(cluster, PersistentVolumeClaim, "second").status.phase == "Bound"
+    assert not [pod for pod in cluster.list(Pod) if pod.metadata.name.startswith("recycler-for")]
+
+
+def test_storage_that_cannot_be_recycled_says_so(cluster: Cluster) -> None:
+    """The volume has failed then."""
+    source = {
+        "local": {"path": "/srv"},
+        "nodeAffinity": {
+            "required": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}
+                ]
+            }
+        },
+    }
+    cluster.apply(
+        by_hand(source, persistentVolumeReclaimPolicy="Recycle"), claim("first", "manual")
+    )
+    cluster.run_for(5.0)
+
+    cluster.admin.delete(PersistentVolumeClaim, "first", namespace="default")
+    cluster.run_for(20.0)
+
+    found = cluster.get(PersistentVolume, "manual").status
+    assert (found.phase, found.message) == ("Failed", "No recycler plugin found for the volume!")
+
+
 def test_full_zone_sends_the_pod_elsewhere(cluster: Cluster) -> None:
     """A zone at its limit: the choice of the node is taken back, and another one is made."""
     cluster.apply(
