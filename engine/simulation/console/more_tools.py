@@ -7,6 +7,7 @@ import attrs
 
 from engine.simulation.console.archives import tar
 from engine.simulation.console.byte_tools import base64, hexdump, network
+from engine.simulation.console.disk_tools import DISK_TOOLS
 from engine.simulation.console.files import absolute
 from engine.simulation.console.program import Desk, Tool, contents, shown_mode, store
 from engine.simulation.console.tools import TOOLS
@@ -194,6 +195,7 @@ async def yes_or_nothing(_argv: list[str], _desk: Desk) -> int:
 
 ALL: Mapping[str, Tool] = {
     **TOOLS,
+    **DISK_TOOLS,
     "base64": base64,
     "basename": name_of,
     "chmod": chmod,

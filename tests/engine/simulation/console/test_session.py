@@ -12,6 +12,7 @@ from engine.simulation.console.files import Files
 from engine.simulation.console.grammar import parse
 from engine.simulation.console.script import ScriptError
 from engine.simulation.console.session import Session
+from engine.simulation.storage import Tree
 
 
 class Client:
@@ -116,6 +117,25 @@ async def test_what_is_not_there_cannot_be_run() -> None:
     assert await session.run(("nosuch",)) == 127
     assert await session.run(("/etc",)) == 126
     assert b'exec: "nosuch": executable file not found in $PATH' in client.err
+
+
+async def test_a_volume_takes_what_fits() -> None:
+    """As a real one: what fits is written, the rest is told; sums and sizes show it."""
+    client = Client()
+    script = (
+        "dd if=/dev/zero of=/data/x bs=1k count=3; echo $?; du -b /data/x; df /data | tail -n 1; "
+        "md5sum /data/x > /tmp/sum; md5sum -c /tmp/sum"
+    )
+    session = make_session(client, "sh", "-c", script)
+    session.machine.files.mount("/data", Tree(size=2048))
+
+    await session.run(("sh", "-c", script))
+
+    code, size, full, same = client.out.decode().splitlines()
+    assert (code, size, same) == ("1", "2048\t/data/x", "/data/x: OK")
+    assert full.split()[1:] == ["2", "2", "0", "100%", "/data"]
+    assert b"dd: error writing '/data/x': No space left on device" in client.err
+    assert b"3+0 records in\n2+0 records out" in client.err
 
 
 async def test_files_are_copied_in_and_out_with_tar() -> None:
