@@ -52,7 +52,11 @@ class ImagePulled:
 
 @attrs.frozen(kw_only=True)
 class PullProgress:
-    """So much of an image has come: *done* of *total* bytes. Every few seconds at most."""
+    """So much of an image has come: *done* of *total* bytes. Every few seconds at most.
+
+    The first one, with a *total* of 0, says that the image is not here or may be old: it is asked
+    for now.
+    """
 
     pod: PodIdentity
     image: str

@@ -16,12 +16,11 @@ from engine.cri.commands import PodIdentity, PullImage
 from engine.cri.events import ImagePulled, ImagePullFailed, PullProgress
 from engine.cri.runtime import Runtime
 from engine.kernel.backoff import Backoff
-from engine.kernel.loop import Loop, Timer
+from engine.kernel.loop import Loop
 from engine.kubelet.config_source import MissingConfigError
-from engine.kubelet.pod_state import ContainerWork, Step
+from engine.kubelet.pod_state import ContainerWork, PodState, Step, find_container
 from engine.kubelet.pull_secrets import logins_for
 
-QUIET_SECONDS = 0.25
 RELIST_SECONDS = 3.0
 
 
@@ -70,7 +69,7 @@ class ImageManager:
     secret: Callable[[str, str], Secret]
     at_once: int = 1
     backoff: Backoff[str] = attrs.field(factory=lambda: Backoff(base=10.0, cap=300.0))
-    _announcements: dict[tuple[str, str], Timer] = attrs.field(factory=dict, init=False)
+    _announced: set[tuple[str, str]] = attrs.field(factory=set, init=False)
 
     def ensure(
         self, pod: Pod, container: Container, work: ContainerWork, identity: PodIdentity
@@ -78,15 +77,6 @@ class ImageManager:
         """Ask for the container's image."""
         policy = pull_policy(container)
         work.step = Step.PULLING
-        # Whether the image has to be fetched only the runtime knows: a quick answer means no.
-        delay = 0.0 if policy == "Always" else QUIET_SECONDS
-        if policy == "Always":
-            self._announce(pod, container.name, container.image)
-        elif policy != "Never":
-            key = (identity.uid, container.name)
-            self._announcements[key] = self.loop.call_later(
-                delay, self._announce, pod, container.name, container.image
-            )
         self.runtime.submit(
             PullImage(
                 pod=identity,
@@ -98,16 +88,23 @@ class ImageManager:
             )
         )
 
-    def progressed(self, work: ContainerWork, event: PullProgress) -> None:
-        """Part of the image has come: what the container's status says while it waits."""
-        if work.waiting_reason:
-            return
-        done, total = event.done / 1e6, event.total / 1e6
-        work.waiting_message = f'Pulling image "{event.image}": {done:.1f} MB of {total:.1f} MB'
+    def progressed(self, pod: Pod, state: PodState, event: PullProgress) -> None:
+        """An image is asked for, or part of it has come: what those say that wait for it."""
+        for work in state.containers.values():
+            container = find_container(pod, work.name)
+            if work.step is not Step.PULLING or container is None:
+                continue
+            if container.image != event.image:
+                continue
+            self._announce(pod, work.name, event.image)
+            if event.total and not work.waiting_reason:
+                done, total = event.done / 1e6, event.total / 1e6
+                work.waiting_message = (
+                    f'Pulling image "{event.image}": {done:.1f} MB of {total:.1f} MB'
+                )
 
     def succeeded(self, pod: Pod, work: ContainerWork, event: ImagePulled) -> None:
         """The image is there: say so and forget earlier failures."""
-        was_announced = self._silence(pod, work.name)
         work.step = Step.NONE
         work.image_user, work.image_id = event.user, event.image_id
         work.waiting_reason = work.waiting_message = ""
@@ -115,20 +112,18 @@ class ImageManager:
         if event.was_present:
             message = f'Container image "{event.image}" already present on machine'
         else:
-            if not was_announced and event.seconds:
-                self._announce(pod, work.name, event.image)
             took = format_duration(event.seconds)
             with_waiting = format_duration(event.seconds + event.waited)
             message = (
                 f'Successfully pulled image "{event.image}" in {took}'
                 f" ({with_waiting} including waiting). Image size: {event.size} bytes."
             )
+        self._announced.discard((pod.metadata.uid, work.name))
         self.recorder.normal(pod, "Pulled", message, field_path=field_path(pod, work.name))
 
     def failed(self, pod: Pod, work: ContainerWork, event: ImagePullFailed) -> float:
         """The image is not to be had; the time at which to look again, to say we are waiting."""
-        if not self._silence(pod, work.name) and event.reason == "ErrImagePull":
-            self._announce(pod, work.name, event.image)
+        self._announced.discard((pod.metadata.uid, work.name))
         work.step = Step.NONE
         work.waiting_reason, work.waiting_message = event.reason, event.message
         path = field_path(pod, work.name)
@@ -160,14 +155,8 @@ class ImageManager:
     def forget(self, pod: Pod) -> None:
         """That pod needs no images any more."""
         for container in (*pod.spec.init_containers, *pod.spec.containers):
-            self._silence(pod, container.name)
+            self._announced.discard((pod.metadata.uid, container.name))
             self.backoff.forget(_key(pod, container.image))
-
-    def stop(self) -> None:
-        """Announce nothing any more."""
-        for timer in self._announcements.values():
-            timer.cancel()
-        self._announcements.clear()
 
     def _logins(self, pod: Pod, image: str) -> tuple[FrozenDict[str, str], ...]:
         """What the pod's pull secrets have for that registry; one that is missing is told."""
@@ -186,17 +175,12 @@ class ImageManager:
         return logins_for(image, found)
 
     def _announce(self, pod: Pod, name: str, image: str) -> None:
-        path = field_path(pod, name)
-        self.recorder.normal(pod, "Pulling", f'Pulling image "{image}"', field_path=path)
-
-    def _silence(self, pod: Pod, name: str) -> bool:
-        """Whether the pull was announced; if not, it will not be."""
-        timer = self._announcements.pop((pod.metadata.uid, name), None)
-        if timer is None:
-            return True
-        was_announced = not timer.is_pending
-        timer.cancel()
-        return was_announced
+        """Say once that the image is being pulled."""
+        key = (pod.metadata.uid, name)
+        if key not in self._announced:
+            self._announced.add(key)
+            path = field_path(pod, name)
+            self.recorder.normal(pod, "Pulling", f'Pulling image "{image}"', field_path=path)
 
 
 def _key(pod: Pod, image: str) -> str:

@@ -133,9 +133,7 @@ class Pleg:
             message = "Pod sandbox changed, it will be killed and re-created."
             self.recorder.normal(pod, "SandboxChanged", message)
 
-    def _pulling(
-        self, event: events.ImagePulled | events.ImagePullFailed | events.PullProgress
-    ) -> Any:
+    def _pulling(self, event: events.ImagePulled | events.ImagePullFailed) -> Any:
         """The pod, its state and the container this answer is for, or None."""
         state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
         if state is None or pod is None:
@@ -161,9 +159,9 @@ class Pleg:
             self.sync(event.pod.uid, 0.0)
 
     def _pull_progress(self, event: events.PullProgress) -> None:
-        found = self._pulling(event)
-        if found is not None:
-            self.images.progressed(found[2], event)
+        state, pod = self.states.get(event.pod.uid), self.pods.get(event.pod.uid)
+        if state is not None and pod is not None:
+            self.images.progressed(pod, state, event)
             self.sync(event.pod.uid, 0.0)
 
     def _storage_measured(self, event: events.StorageMeasured) -> None:

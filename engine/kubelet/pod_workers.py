@@ -284,7 +284,6 @@ class PodWorkers:
         self._prober.stop_all()
         self._checks.clear()
         self._killer.is_stopped = self._starter.is_stopped = True
-        self._images.stop()
         self._volumes.tokens.stop()
         self._growth.stop()
         self._local_storage.stop()

@@ -24,11 +24,15 @@ REFUSAL_SECONDS = 0.8
 
 @attrs.frozen(kw_only=True)
 class Pull:
-    """How a pull goes: how long it takes, its answer, and the image that is there afterwards."""
+    """How a pull goes: how long it takes, its answer, and the image that is there afterwards.
+
+    *is_fetched*: the registry is asked, or would be if there were one of that name.
+    """
 
     seconds: float
     answer: ImagePulled | ImagePullFailed
     image: Image | None = None
+    is_fetched: bool = False
 
 
 @attrs.define(eq=False)
@@ -129,14 +133,15 @@ def _pulled(command: PullImage, image: Image, seconds: float, waited: float = 0.
         waited=waited,
         was_present=seconds == 0.0,
     )
-    return Pull(seconds=waited + seconds or PRESENT_SECONDS, answer=answer, image=image)
+    taken = waited + seconds or PRESENT_SECONDS
+    return Pull(seconds=taken, answer=answer, image=image, is_fetched=seconds > 0)
 
 
 def _refused(command: PullImage, refusal: Refusal, seconds: float) -> Pull:
     answer = ImagePullFailed(
         pod=command.pod, image=command.image, reason=refusal.reason, message=refusal.message
     )
-    return Pull(seconds=seconds, answer=answer)
+    return Pull(seconds=seconds, answer=answer, is_fetched=refusal.reason == "ErrImagePull")
 
 
 def _id(image: Image) -> str:

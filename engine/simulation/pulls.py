@@ -3,7 +3,7 @@
 import attrs
 
 from engine.cri.commands import PullImage, RemoveImage
-from engine.cri.events import ImagePulled, ImagesChanged, PullProgress
+from engine.cri.events import ImagePulled, ImagePullFailed, ImagesChanged, PullProgress
 from engine.cri.runtime import Emit
 from engine.simulation.image_store import ImageStore, Pull
 from engine.simulation.inventory import Inventory
@@ -30,6 +30,8 @@ class Pulls:
         done = begin + pull.seconds
         self.turns.occupy(uid, done)
         answer = pull.answer
+        if pull.is_fetched:
+            self.turns.later(begin - now, self._begin, answer)
         if isinstance(answer, ImagePulled) and answer.seconds > PROGRESS_SECONDS:
             fetching = done - answer.seconds
             delay = fetching + PROGRESS_SECONDS - now
@@ -41,6 +43,9 @@ class Pulls:
         used = {self.images.id_of(one.command.image) for one in self.inventory.containers.values()}
         if command.image not in used and self.images.remove(command.image):
             self.turns.later(REMOVE_SECONDS, self._tell)
+
+    def _begin(self, answer: ImagePulled | ImagePullFailed) -> None:
+        self.emit(PullProgress(pod=answer.pod, image=answer.image, done=0, total=0))
 
     def _progress(self, answer: ImagePulled, since: float) -> None:
         """Tell how much of an image has come, until all of it has."""

@@ -91,6 +91,7 @@ class ImagePulls:
         if is_local:
             message = f"{full_name(image)}: not found (localhost has no registry)"
             return _failed(command, "ErrImagePull", message)
+        report(PullProgress(pod=command.pod, image=image, done=0, total=0))
         async with queue.turn(command.at_once) as waited:
             begun = time.monotonic()
             try:

@@ -11,7 +11,7 @@ from engine.api.node import Node
 from engine.cri import events
 from engine.kubelet.images import format_duration
 from engine.simulation.images import PRIVATE
-from tests.engine.kubelet.station import Station
+from tests.engine.kubelet.station import DEMO, Station
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,17 @@ def test_waits_double_to_five_minutes(station: Station) -> None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(firsts)]
     assert [round(gap, -1) for gap in gaps[:6]] == [10, 20, 40, 80, 160, 300]
     assert max(gaps) <= 303
+
+
+def test_only_what_is_fetched_is_said_to_be_pulled(station: Station) -> None:
+    """From the beginning of the pull, however long looking for the image takes."""
+    station.pod("here")
+    station.pod("there", image="nginx:1.27")
+
+    station.run(1.0)
+
+    assert station.told("Pulling") == ['Pulling image "nginx:1.27"']
+    assert station.told("Pulled") == [f'Container image "{DEMO}" already present on machine']
 
 
 def test_pulls_take_turns_and_the_wait_is_told(station: Station) -> None:
