@@ -5,7 +5,6 @@ three requests to start, and is probed every few seconds for as long as it runs.
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -266,19 +265,15 @@ class Connections:
         return connection
 
 
-async def get(
-    host: str, port: int, target: str, headers: Mapping[str, str], *, enough: int
-) -> Answer:
-    """The answer to GET *target*, with at least the first *enough* bytes of its body.
+async def get(host: str, port: int, request: bytes, *, enough: int) -> Answer:
+    """The answer to a whole *request* for GET, with at least *enough* bytes of its body.
 
     Raises:
         OSError: nobody listens there; `HttpBroken` if somebody does and gives no answer.
     """
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    request = f"GET {target} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n"
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, host, port)
     try:
-        return await connection.ask(request.encode(), enough=enough)
+        return await connection.ask(request, enough=enough)
     finally:
         connection.close()
