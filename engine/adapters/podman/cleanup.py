@@ -54,14 +54,21 @@ async def remove_containers(client: PodmanClient, instance: str) -> int:
 
 
 def kill_pauses(state: Path) -> int:
-    """Kill the pause processes of the instance with its files in *state*; how many there were."""
-    mark = marker(state)
+    """Kill the pause processes of the instance with its files in *state*; how many there were.
+
+    So too runtimes that wait for a monitor (conmon) that was killed while it made a container.
+    """
+    mark, below = marker(state), f"{state}/".encode()
     count = 0
     for name in os.listdir("/proc"):  # noqa: PTH208 - names only
         if not name.isdigit():
             continue
         try:
             command = Path(f"/proc/{name}/comm").read_text().strip()
+            is_runtime = command in {"crun", "runc"}
+            if is_runtime and below in Path(f"/proc/{name}/cmdline").read_bytes():
+                os.kill(int(name), signal.SIGKILL)
+                count += 1
         except OSError:
             continue
         if command in {"catatonit", "unshare"}:
