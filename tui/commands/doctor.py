@@ -5,6 +5,7 @@ import os
 
 from engine.adapters.podman.doctor import is_usable, look
 from engine.adapters.podman.finding import Verdict
+from engine.hosting.options import state_folder
 
 SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.NO: "NO"}
 
@@ -12,7 +13,7 @@ SIGNS = {Verdict.OK: "ok", Verdict.NOTE: "note", Verdict.NO: "NO"}
 def run(options: argparse.Namespace) -> int:
     """Print the findings; 0 if containers can be run here."""
     address = getattr(options, "podman_url", "") or os.environ.get("CONTAINER_HOST", "")
-    findings = look(address)
+    findings = look(address, state_folder())
     usable = is_usable(findings)
     blocking = next((item for item in findings if item.verdict is Verdict.NO), None)
     if blocking is None:

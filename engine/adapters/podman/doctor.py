@@ -37,15 +37,19 @@ PACKAGES = {
 }
 
 
-async def examine(address: str = "") -> list[Finding]:
-    """Everything, in the order of a reader; *address* is the Podman service to use, if one is."""
+async def examine(address: str = "", state: Path | None = None) -> list[Finding]:
+    """Everything, in the order of a reader; *address* is the Podman service to use, if one is.
+
+    *state* is where clusters have their files, if not where the system has its temporary ones.
+    """
+    place = _existing(state or Path(tempfile.gettempdir()))
     found = await _given(address) if address else inspect_host()
     findings = [*_podman(found, address), *_privileges(found, address), *_cgroups(found)]
-    findings += [*_network(found), *_machine(), *_clusters()]
+    findings += [*_network(found), *_machine(place), *_clusters()]
     if not address:
         findings += abilities(found)
     if found.usable and not address:
-        findings.append(await _service(found))
+        findings.append(await _service(found, place))
     return findings
 
 
@@ -149,14 +153,19 @@ def _network(found: Preflight) -> Iterator[Finding]:
         yield Finding(name="services", verdict=Verdict.OK, text="on nftables")
 
 
-def _machine() -> Iterator[Finding]:
-    disk = shutil.disk_usage(tempfile.gettempdir())
+def _existing(folder: Path) -> Path:
+    """*folder*, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def _machine(place: Path) -> Iterator[Finding]:
+    disk = shutil.disk_usage(place)
     free = disk.free / 2**30
     full = disk.free < LEAST_DISK
     yield Finding(
         name="disk",
         verdict=Verdict.NOTE if full else Verdict.OK,
-        text=f"{free:.0f} GiB free" + (": images may not fit" if full else ""),
+        text=f"{free:.0f} GiB free below {place}" + (": images may not fit" if full else ""),
         mend="podman system prune" if full else "",
     )
     memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -190,9 +199,9 @@ def _clusters() -> Iterator[Finding]:
     )
 
 
-async def _service(found: Preflight) -> Finding:
-    """Really start a service of our own, ask it, and stop it."""
-    with tempfile.TemporaryDirectory(prefix="kv", ignore_cleanup_errors=True) as folder:
+async def _service(found: Preflight, place: Path) -> Finding:
+    """Really start a service of our own with its files below *place*, ask it, and stop it."""
+    with tempfile.TemporaryDirectory(prefix="kv", dir=place, ignore_cleanup_errors=True) as folder:
         service = PodmanService.for_host(Path(folder), found)
         client = PodmanClient(service.url)
         try:
@@ -217,6 +226,6 @@ async def _service(found: Preflight) -> Finding:
         )
 
 
-def look(address: str = "") -> list[Finding]:
+def look(address: str = "", state: Path | None = None) -> list[Finding]:
     """`examine`, for callers without an event loop."""
-    return asyncio.run(examine(address))
+    return asyncio.run(examine(address, state))
