@@ -50,18 +50,14 @@ def _change_of(cls: type[Any]) -> Change:
     lines = "".join(f"    set_{name}(new, obj.{name})\n" for name in names)
     found: dict[str, Any] = {}
     exec(  # noqa: S102 - the names are those of our own classes' fields
-        f"def copy(obj):\n    new = make(cls)\n{lines}    return new\n",
-        known | {"make": cls.__new__, "cls": cls},
+        f"def change(obj, changes):\n    new = make(cls)\n{lines}"
+        "    for name, value in changes.items():\n"
+        "        if name not in setters:\n"
+        "            raise TypeError(f'{cls.__name__} has no field {name!r}')\n"
+        "        setters[name](new, value)\n"
+        "    return new\n",
+        known | {"make": cls.__new__, "cls": cls, "setters": setters},
         found,
     )
-    copy: Callable[[Any], Any] = found["copy"]
-
-    def change(obj: Any, changes: dict[str, Any]) -> Any:
-        new = copy(obj)
-        for name, value in changes.items():
-            if name not in setters:
-                raise TypeError(f"{cls.__name__} has no field {name!r}")
-            setters[name](new, value)
-        return new
-
+    change: Change = found["change"]
     return change

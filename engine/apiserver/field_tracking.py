@@ -119,14 +119,19 @@ def _interned(value: dict[str, Any]) -> tuple[FrozenDict[str, Any], bool]:
     is_common = True
     is_same = True
     for name, part in value.items():
-        if isinstance(part, dict):
+        if part is EMPTY or _shared_sets.get(id(part)) is part:
+            # Most parts: asked here rather than by a call each.
+            content.append((name, id(part)))
+        elif isinstance(part, dict):
             given = part
             part, has_peers = _interned(part)  # noqa: PLW2901 - the frozen one
             is_same = is_same and part is given
-            is_common = is_common and has_peers and not name.startswith(_UNSHARED)
+            is_common = is_common and has_peers
             content.append((name, id(part)))
         else:
             content.append((name, part))
+        if is_common and name.startswith(_UNSHARED):
+            is_common = False
         parts[name] = part
     frozen = value if isinstance(value, FrozenDict) and is_same else FrozenDict(parts)
     if not is_common:

@@ -3,18 +3,19 @@
 from engine.api.meta import Condition
 from engine.api.pod import Pod
 
+_ENDED = frozenset(("Succeeded", "Failed"))
 _YOUNG = 2.0
 """Seconds; times of creation are whole seconds, so that one to two of them pass."""
 
 
 def is_terminal(pod: Pod) -> bool:
     """Whether all its containers have ended for good."""
-    return pod.status.phase in {"Succeeded", "Failed"}
+    return pod.status.phase in _ENDED
 
 
 def is_active(pod: Pod) -> bool:
     """Whether it has neither ended nor been asked to."""
-    return pod.metadata.deletion_timestamp is None and not is_terminal(pod)
+    return pod.metadata.deletion_timestamp is None and pod.status.phase not in _ENDED
 
 
 def ready_condition(pod: Pod) -> Condition | None:

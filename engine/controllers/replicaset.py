@@ -100,7 +100,7 @@ def replica_set_status(
     for pod in active:
         labeled += labels <= pod.metadata.labels.items()
         when = available_at(pod, min_ready)
-        if is_ready(pod):
+        if when is not None or is_ready(pod):
             ready += 1
             available += when is not None and when <= now
     others = tuple(

@@ -64,19 +64,20 @@ def cgroups(pid: int, root: Path = Path("/sys/fs/cgroup")) -> dict[str, Path]:
     Of an ordinary user's container only those that are its own: without delegation it is in ours.
     """
     folders: dict[str, Path] = {}
+    top = str(root)
     ours = _own_cgroups() if is_inside() else frozenset()
     for line in read(f"/proc/{pid}/cgroup").splitlines():
         if line in ours:
             continue
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            if _exists(f"{root}/cgroup.controllers"):
-                folders[""] = Path(f"{root}{path}")
+            if _exists(f"{top}/cgroup.controllers"):
+                folders[""] = Path(f"{top}{path}")
             continue
-        top = path.split("/", 2)[1]
+        parent = path.split("/", 2)[1]
         for controller in controllers.split(","):
-            hierarchy = f"{root}/{controller.removeprefix('name=')}"
-            if _exists(f"{hierarchy}/{top}"):
+            hierarchy = f"{top}/{controller.removeprefix('name=')}"
+            if _exists(f"{hierarchy}/{parent}"):
                 folders[controller] = Path(f"{hierarchy}{path}")
     return folders
 

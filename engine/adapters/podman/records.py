@@ -76,7 +76,7 @@ class Owner:
 
     def pod_folder(self, pod: PodIdentity) -> Path:
         """Where the pod's files are: its volumes and logs."""
-        return Path(f"{self.folder}/pods/{pod.uid}")
+        return _path(f"{self.folder}/pods/{pod.uid}")
 
     @functools.cached_property
     def small_folder(self) -> Path:
@@ -91,7 +91,13 @@ class Owner:
 
         What they tell is of no use any more when the machine has been started anew.
         """
-        return Path(f"{self.small_folder}/{pod.uid}")
+        return _path(f"{self.small_folder}/{pod.uid}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _path(text: str) -> Path:
+    """The same object for the same folder: a start asks for each of the pod's five times."""
+    return Path(text)
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -1,7 +1,8 @@
 """The invariant of statuses: each field has one part of the cluster that writes it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -125,35 +126,55 @@ def _status(obj: Any) -> Any:
     return obj.extra.get("status")
 
 
-def _changed(before: Any, after: Any) -> Iterator[str]:
-    old, new = _fields(before), _fields(after)
-    for field in {**old, **new}:
-        mine, theirs = old.get(field), new.get(field)
-        # Most fields of a new status are those of the old one: to compare them costs the most here.
-        if mine is not theirs and mine != theirs:
-            yield field
-
-
-def _fields(status: Any) -> dict[str, Any]:
-    """The fields of a status, and each of its conditions as one."""
-    if status is None:
-        return {}
-    cls: type[Any] = type(status)
-    if attrs.has(cls):
-        found = {name: getattr(status, name) for name in _names_of(cls)}
-        found |= found.pop("extra", None) or {}
+def _changed(before: Any, after: Any) -> list[str]:
+    """The fields that differ, and each of the conditions as one."""
+    cls: type[Any] = type(after)
+    if type(before) is cls and attrs.has(cls):
+        pairs = [(name, get(before), get(after)) for name, get in _getters_of(cls)]
     else:
-        found = dict(status)
-    for condition in found.pop("conditions", None) or ():
+        old, new = _fields(before), _fields(after)
+        pairs = [(name, old.get(name), new.get(name)) for name in {**old, **new}]
+    found: list[str] = []
+    for name, mine, theirs in pairs:
+        # Most fields of a new status are those of the old one: to compare them costs the most here.
+        if mine is theirs or mine == theirs:
+            continue
+        if name == "extra":
+            found += _differing(mine or {}, theirs or {})
+        elif name == "conditions":
+            found += _differing(_by_type(mine), _by_type(theirs))
+        else:
+            found.append(name)
+    return found
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [name for name in {**old, **new} if old.get(name) != new.get(name)]
+
+
+def _by_type(conditions: Any) -> dict[str, Any]:
+    found = {}
+    for condition in conditions or ():
         is_plain = isinstance(condition, Mapping)
         type_ = condition.get("type", "") if is_plain else condition.type
         found[f"conditions/{type_}"] = condition
     return found
 
 
+def _fields(status: Any) -> Mapping[str, Any]:
+    """The fields of a status that may be there, or of another class."""
+    if status is None:
+        return {}
+    cls: type[Any] = type(status)
+    if not attrs.has(cls):
+        return dict(status)
+    found = {name: get(status) for name, get in _getters_of(cls)}
+    return found | (found.pop("extra", None) or {})
+
+
 @lru_cache(maxsize=256)
-def _names_of(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(cls))
+def _getters_of(cls: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    return tuple((field.name, attrgetter(field.name)) for field in attrs.fields(cls))
 
 
 def _node_of(obj: Any) -> str:
