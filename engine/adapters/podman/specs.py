@@ -15,7 +15,7 @@ from engine.adapters.podman.records import (
     Sandbox,
 )
 from engine.adapters.podman.signals import signal_number
-from engine.adapters.rootless.requirements import has_slices
+from engine.adapters.rootless.requirements import has_slices, kills_whole_containers
 from engine.cri.commands import CreateSandbox, Resources, Security, StartContainer
 
 CPU_PERIOD = 100_000  # microseconds
@@ -81,19 +81,13 @@ def container_spec(
         "log_configuration": {"driver": "k8s-file", "path": str(log)},
         "restart_policy": "no",
         "stop_timeout": 30,
-        "resource_limits": {
-            **resource_limits(command.resources),
-            **huge_page_limits(command.resources, limited_page_sizes()),
-        },
-        "oom_score_adj": oom_score_adj(command.resources),
+        **_cgroup_settings(command, sandbox),
         **security_settings(security),
         **namespaces,
     }
     if sandbox.users:  # files of the host's users appear as those of the pod's
         for mount in spec["mounts"]:
             mount["options"].append(ids_option(sandbox.users))
-    if sandbox.resources is not None and not has_slices():
-        spec["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
     if devices:
         spec["devices"] = list(devices)
     if command.stop_signal:
@@ -106,6 +100,26 @@ def container_spec(
     if command.working_dir:
         spec["work_dir"] = command.working_dir
     return spec
+
+
+def _cgroup_settings(command: StartContainer, sandbox: Sandbox) -> dict[str, Any]:
+    """What the container may use, and how it ends when it wants more memory.
+
+    With ``memory.oom.group`` as a whole, where there is such a file: the kubelet's own default.
+    """
+    limits = {
+        **resource_limits(command.resources),
+        **huge_page_limits(command.resources, limited_page_sizes()),
+    }
+    if kills_whole_containers():
+        limits["unified"] = {"memory.oom.group": "1"}
+    settings: dict[str, Any] = {
+        "resource_limits": limits,
+        "oom_score_adj": oom_score_adj(sandbox.resources or command.resources),
+    }
+    if sandbox.resources is not None and not has_slices():
+        settings["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
+    return settings
 
 
 def container_name(command: StartContainer, owner: Owner) -> str:

@@ -124,6 +124,14 @@ def has_slices() -> bool:
     return is_inside() and uses_systemd()
 
 
+@functools.cache
+def kills_whole_containers() -> bool:
+    """Whether cgroups (v2 only) can end a container that runs out of memory as a whole."""
+    if "memory" not in _read(CGROUP / "cgroup.controllers").split():
+        return False
+    return not is_inside() or (uses_systemd() and "memory" in delegated())
+
+
 def unlimited() -> str:
     """Which limits of containers are not enforced for this user, and why; empty if all are."""
     return next((lack.text for lack in _limits()), "")

@@ -58,6 +58,18 @@ def test_huge_pages_are_limited_to_none_unless_asked_for() -> None:
     assert specs.huge_page_limits(Resources(), ()) == {}
 
 
+def test_containers_of_a_limited_pod_are_ranked_by_its_resources() -> None:
+    """A guaranteed pod is one whoever sets the limits: it goes last when the host has no memory."""
+    whole = Resources(cpu_request=300, cpu_limit=300, memory_request=1 << 26, memory_limit=1 << 26)
+    sandbox = attrs.evolve(SANDBOX, resources=whole)
+
+    alone = specs.container_spec(START, SANDBOX, OWNER, mounts=[], namespaces={})
+    limited = specs.container_spec(START, sandbox, OWNER, mounts=[], namespaces={})
+
+    assert limited["oom_score_adj"] < alone["oom_score_adj"]
+    assert limited["cgroup_parent"] == "/libpod_parent/s1"
+
+
 def test_command_replaces_the_entrypoint_and_args_only_the_arguments() -> None:
     """As Kubernetes defines command and args against the image's own."""
     both = spec_of(command=("sh",), args=("-c", "true"))
