@@ -51,6 +51,7 @@ class Containers:
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
     image_ids: dict[str, str] = attrs.field(factory=dict)
     lost: Callable[[Sandbox], object] = bool
+    has_slices: bool = False
     by_id: dict[str, Container] = attrs.field(factory=dict, init=False)
     _accounts: ImageAccounts = attrs.field(init=False)
 
@@ -104,6 +105,7 @@ class Containers:
             mounts=mounts,
             devices=devices,
             namespaces=namespaces,
+            has_slices=self.has_slices,
         )
         try:
             made = await self._create(spec)

@@ -185,7 +185,10 @@ async def inspect_given(address: str, client: PodmanClient) -> Preflight:
     if why := whose(host, address, user_ids()[0]):
         raise AdapterError(why)
     runtime = str(host.get("ociRuntime", {}).get("name") or "crun")
-    return local_tools(Preflight(usable=True, version=version, runtime=runtime))
+    has_slices = host.get("cgroupManager") == "systemd"
+    return local_tools(
+        Preflight(usable=True, version=version, runtime=runtime, has_slices=has_slices)
+    )
 
 
 def whose(host: Mapping[str, Any], address: str, user: int) -> str:

@@ -175,6 +175,7 @@ class PodmanHost:
             host_resolv=host_file(Path("/etc/resolv.conf")),
             host_hosts=host_file(Path("/etc/hosts")),
             oci_runtime=self.preflight.runtime,
+            has_slices=self.preflight.has_slices,
             drivers={
                 **dict.fromkeys(DRIVERS, self.driver),
                 "image": ImageDriver(self.client),

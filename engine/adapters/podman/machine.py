@@ -64,6 +64,7 @@ class Surroundings:
     host_resolv: str = ""
     host_hosts: str = ""
     oci_runtime: str = ""
+    has_slices: bool = False
     drivers: Mapping[str, VolumeDriver] = attrs.field(factory=dict)
     disturber: Disturber | None = None
 
@@ -100,6 +101,7 @@ class Machine:
             stop_signal_of=self.around.pulls.stop_signal,
             drivers=self.around.drivers,
             lost=self._lost,
+            has_slices=self.around.has_slices,
         )
 
     def report(self, event: events.RuntimeEvent) -> None:

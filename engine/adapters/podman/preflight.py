@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from engine.adapters.rootless.requirements import lacks, refusals
+from engine.adapters.rootless.requirements import has_slices, lacks, refusals
 
 CGROUP = Path("/sys/fs/cgroup")
 PACKAGES = "podman runc crun catatonit netavark busybox-static nftables iproute2"
@@ -42,6 +42,8 @@ class Preflight:
     is_routed: bool = False
     enters: bool = True
     can_enter: bool = False
+    has_slices: bool = False
+    """A systemd makes the cgroups of pods, and names them."""
 
 
 def inspect_host() -> Preflight:
@@ -72,7 +74,14 @@ def inspect_host() -> Preflight:
     if not runtime:
         return Preflight(usable=False, reason=f"neither runc nor crun is installed (try {INSTALL})")
     found = local_tools(
-        Preflight(usable=True, podman=podman, version=version, runtime=runtime, hides_cgroup2=hides)
+        Preflight(
+            usable=True,
+            podman=podman,
+            version=version,
+            runtime=runtime,
+            hides_cgroup2=hides,
+            has_slices=has_slices(),
+        )
     )
     if not found.is_routed and find_tool("iptables") is None:
         return Preflight(usable=False, reason=f"iptables is not installed (try {INSTALL})")

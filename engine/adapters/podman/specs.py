@@ -15,7 +15,7 @@ from engine.adapters.podman.records import (
     Sandbox,
 )
 from engine.adapters.podman.signals import signal_number
-from engine.adapters.rootless.requirements import has_slices, kills_whole_containers
+from engine.adapters.rootless.requirements import kills_whole_containers
 from engine.cri.commands import CreateSandbox, Resources, Security, StartContainer
 
 CPU_PERIOD = 100_000  # microseconds
@@ -45,8 +45,9 @@ def container_spec(
     mounts: list[dict[str, Any]],
     namespaces: Mapping[str, Any],
     devices: Sequence[dict[str, Any]] = (),
+    has_slices: bool = False,
 ) -> dict[str, Any]:
-    """The body of `POST /containers/create`."""
+    """The body of `POST /containers/create`; with *has_slices* systemd names the pod's cgroup."""
     security = command.security
     log = log_file(command, owner)
     message = message_file(command, owner)
@@ -81,7 +82,7 @@ def container_spec(
         "log_configuration": {"driver": "k8s-file", "path": str(log)},
         "restart_policy": "no",
         "stop_timeout": 30,
-        **_cgroup_settings(command, sandbox),
+        **_cgroup_settings(command, sandbox, has_slices=has_slices),
         **security_settings(security),
         **namespaces,
     }
@@ -102,7 +103,9 @@ def container_spec(
     return spec
 
 
-def _cgroup_settings(command: StartContainer, sandbox: Sandbox) -> dict[str, Any]:
+def _cgroup_settings(
+    command: StartContainer, sandbox: Sandbox, *, has_slices: bool
+) -> dict[str, Any]:
     """What the container may use, and how it ends when it wants more memory.
 
     With ``memory.oom.group`` as a whole, where there is such a file: the kubelet's own default.
@@ -117,7 +120,7 @@ def _cgroup_settings(command: StartContainer, sandbox: Sandbox) -> dict[str, Any
         "resource_limits": limits,
         "oom_score_adj": oom_score_adj(sandbox.resources or command.resources),
     }
-    if sandbox.resources is not None and not has_slices():
+    if sandbox.resources is not None and not has_slices:
         settings["cgroup_parent"] = f"/libpod_parent/{sandbox.id}"
     return settings
 

@@ -70,6 +70,15 @@ def test_containers_of_a_limited_pod_are_ranked_by_its_resources() -> None:
     assert limited["cgroup_parent"] == "/libpod_parent/s1"
 
 
+def test_a_systemd_names_the_cgroups_of_pods_itself() -> None:
+    """It refuses every parent that is no slice; the pod's own slice is found by its number."""
+    sandbox = attrs.evolve(SANDBOX, resources=Resources(cpu_limit=300))
+
+    spec = specs.container_spec(START, sandbox, OWNER, mounts=[], namespaces={}, has_slices=True)
+
+    assert "cgroup_parent" not in spec
+
+
 def test_command_replaces_the_entrypoint_and_args_only_the_arguments() -> None:
     """As Kubernetes defines command and args against the image's own."""
     both = spec_of(command=("sh",), args=("-c", "true"))
