@@ -68,7 +68,7 @@ class Containers:
         """Look again at every container whose end may have been missed."""
         for container in self.by_id.values():
             if container.is_running and container.exit is None:
-                self.tasks.spawn(self._ended(container, oom=False))
+                self.tasks.spawn(self._ended(container, oom=None))
 
     async def start(  # noqa: C901 - one branch for each way to fail
         self, command: cri.StartContainer, sandbox: Sandbox | None
@@ -267,13 +267,13 @@ class Containers:
             container.exit = processes.on_exit(container.pid, lambda: self._has_ended(container))
             container.cgroup = exits.cgroups(container.pid)
         except (OSError, OverflowError, ValueError):
-            self.tasks.spawn(self._ended(container, oom=False))
+            self.tasks.spawn(self._ended(container, oom=None))
 
     def _has_ended(self, container: Container) -> None:
         container.exit = None
-        self.tasks.spawn(self._ended(container, oom=exits.oom_kills(container.cgroup) > 0))
+        self.tasks.spawn(self._ended(container, oom=exits.is_out_of_memory(container.cgroup)))
 
-    async def _ended(self, container: Container, *, oom: bool) -> None:
+    async def _ended(self, container: Container, *, oom: bool | None) -> None:
         if container.is_exit_awaited:
             return
         container.is_exit_awaited = True
@@ -281,7 +281,9 @@ class Containers:
         container.pid = 0
         container.finished_at = self.clock()
         container.exit_code = code
-        container.oom_killed = oom and code == 137
+        container.oom_killed = code == exits.KILLED and await self._is_out_of_memory(
+            container, told=oom
+        )
         has_failed = code != 0 and container.message_from_log
         log = container.log if has_failed else None
         container.message = exits.termination_message(container.message_file, log)
@@ -301,6 +303,11 @@ class Containers:
         sandbox = container.sandbox
         if sandbox.quiet is not None and sandbox.is_quiet and not sandbox.quiet.done():
             sandbox.quiet.set_result(None)
+
+    async def _is_out_of_memory(self, container: Container, *, told: bool | None) -> bool:
+        if told is None:  # systemd was quicker to take its cgroup away
+            return await exits.asked_for_oom(self.client, container.id)
+        return told
 
     def _kill_late(self, container: Container) -> None:
         if container.is_running:

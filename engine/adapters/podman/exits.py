@@ -19,6 +19,7 @@ from engine.adapters.podman.logs import render, tail_offset
 EXIT_FILE_SECONDS = 0.15  # conmon writes it at once, Podman removes it a little later
 INSPECT_SECONDS = 5.0
 UNKNOWN = 255
+KILLED = 137
 MESSAGE_BYTES = 4096
 LOG_LINES = 80
 LOG_BYTES = 2048
@@ -93,10 +94,10 @@ def _own_cgroups() -> frozenset[str]:
     return frozenset(Path("/proc/self/cgroup").read_text().splitlines())
 
 
-def oom_kills(folders: Mapping[str, Path]) -> int:
-    """How often the kernel killed a process in these cgroups for want of memory.
+def is_out_of_memory(folders: Mapping[str, Path]) -> bool | None:
+    """Whether the kernel killed a process in these cgroups for want of memory; None if gone.
 
-    Must be read before Podman cleans up, which is some 30 ms after the end.
+    Must be read before Podman or systemd cleans up, which is some 30 ms after the end at best.
     """
     for controller, name in OOM_FILES.items():
         if controller not in folders:
@@ -104,12 +105,21 @@ def oom_kills(folders: Mapping[str, Path]) -> int:
         try:
             lines = read(f"{folders[controller]}/{name}").splitlines()
         except OSError:
-            continue
+            return None
         for line in lines:
             words = line.split()
             if words[0] == "oom_kill":
-                return int(words[1])
-    return 0
+                return int(words[1]) > 0
+    return False
+
+
+async def asked_for_oom(client: PodmanClient, container: str) -> bool:
+    """What conmon has seen of it, when the kernel's own count is gone."""
+    try:
+        state = (await client.get(f"/containers/{container}/json"))["State"]
+    except (PodmanError, PodmanGone):
+        return False
+    return bool(state.get("OOMKilled"))
 
 
 def termination_message(path: Path | None, log: Path | None = None) -> str:
