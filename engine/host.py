@@ -194,7 +194,8 @@ class Host:
         host, port = self.options.listen
         await self.http.start(host, port)
         if self.podman is not None:
-            await self.podman.adopt()
+            pods = self.cluster.admin.list(Pod).items
+            await self.podman.adopt([pod.metadata.uid for pod in pods])
         if self.network is not None:
             self.network.dns_is_up = lambda: self.cluster.components.is_up(DNS)
             self.network.connect(self.cluster.proxier.informers)

@@ -8,8 +8,10 @@ import contextlib
 import fcntl
 import json
 import logging
+import re
+import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -117,6 +119,17 @@ def remove_link(slot: Slot) -> None:
     """Remove the slot's link with its addresses and routes, if it is there."""
     if _exists(link_name(slot)):
         _ip("link", "del", link_name(slot))
+
+
+def remove_pod_links(slot: Slot, *, kept: Collection[str] = ()) -> None:
+    """Remove the host's ends of the pods' interfaces, all but those *kept*: what runs goes offline.
+
+    The kernel would do it too, in its own time, when the last process of each pod has ended.
+    """
+    ours = re.compile(slot.veth_prefix + "[0-9a-f]{4}")
+    for _, name in socket.if_nameindex():
+        if ours.fullmatch(name) and name not in kept:
+            _ip("link", "del", name)
 
 
 def _set_sysctls(record: Path) -> None:

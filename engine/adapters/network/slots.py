@@ -72,6 +72,10 @@ class Slot:
         """What the names of the pods' host-side interfaces begin with."""
         return f"kv{self.number:x}"
 
+    def veth_name(self, ip: str) -> str:
+        """The name of the host-side interface of the pod with address *ip*."""
+        return self.veth_prefix + "".join(f"{int(part):02x}" for part in ip.split(".")[2:])
+
     def node_pod_cidr(self, index: int) -> str:
         """The pod addresses of node *index*."""
         return f"10.{244 + self.number}.{index}.0/24"

@@ -9,19 +9,20 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
-from engine.adapters.network.host import clean_slot
+from engine.adapters.network.host import clean_slot, remove_pod_links
 from engine.adapters.network.slots import Slot, abandoned, forget
 from engine.adapters.places import is_inside
 from engine.adapters.podman import exits, processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.disturbing.disturber import undo_records
 from engine.adapters.podman.given import GivenPodman
-from engine.adapters.podman.pod_cgroup import PARENT, PodCgroups
+from engine.adapters.podman.pod_cgroup import PARENT, PodCgroups, pods_with_cgroups
 from engine.adapters.podman.preflight import Preflight, inspect_host
-from engine.adapters.podman.records import INSTANCE, marker, memory_folder
-from engine.adapters.podman.service import PodmanService, end_leftover
+from engine.adapters.podman.records import INSTANCE, STATE_VARIABLE, marker, memory_folder
+from engine.adapters.podman.service import PodmanService, end_leftover, pods_in_events
 from engine.adapters.podman.shared_memory import remove_ownerless
 from engine.adapters.podman.volumes import mounts_folder
 from engine.adapters.rootless.entering import run_root
@@ -53,10 +54,11 @@ async def remove_containers(client: PodmanClient, instance: str) -> int:
     return len(pods) + len(ids)
 
 
-def kill_pauses(state: Path) -> int:
+def kill_pauses(state: Path, *, kept: Collection[int] = ()) -> int:
     """Kill the pause processes of the instance with its files in *state*; how many there were.
 
-    So too runtimes that wait for a monitor (conmon) that was killed while it made a container.
+    All but those *kept*; also those that are still being made. So too runtimes that wait for a
+    monitor (conmon) that was killed while it made a container.
     """
     mark, below = marker(state), f"{state}/".encode()
     count = 0
@@ -71,8 +73,23 @@ def kill_pauses(state: Path) -> int:
                 count += 1
         except OSError:
             continue
-        if command in {"catatonit", "unshare"}:
+        if int(name) not in kept:
             count += processes.kill(int(name), marker=mark)
+    return count
+
+
+def kill_ownerless() -> int:
+    """Kill the pause processes whose instances have no files any more; how many there were.
+
+    Only our own user's, and by what they see of the disk themselves.
+    """
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state = processes.variable(int(folder.name), STATE_VARIABLE)
+            is_ours = bool(state) and folder.stat().st_uid == os.geteuid()
+            if is_ours and not Path(f"{folder}/root{state}").exists():
+                count += processes.kill(int(folder.name), marker=marker(Path(state)))
     return count
 
 
@@ -165,7 +182,8 @@ async def cleanup(
                 await client.close()
                 await service.stop()
     await undo_records(state / "disturbances")
-    await PodCgroups().finish(kill_containers(state))
+    pods = pods_in_events(state) & pods_with_cgroups()
+    await PodCgroups().finish(pods | kill_containers(state))
     kill_pauses(state)
     wipe(state)
 
@@ -180,8 +198,11 @@ async def clean_abandoned(folder: Path | None = None) -> list[str]:
     for path, record in abandoned(folder):
         with contextlib.suppress(AdapterError, OSError):
             await cleanup(record.instance, Path(record.state), address=record.address)
-            await asyncio.to_thread(clean_slot, Slot(int(path.name)))
+            slot = Slot(int(path.name))
+            await asyncio.to_thread(remove_pod_links, slot)
+            await asyncio.to_thread(clean_slot, slot)
             forget(path)
             cleaned.append(record.instance)
+    kill_ownerless()
     remove_ownerless()
     return cleaned

@@ -5,16 +5,14 @@ The composition of this adapter; the work is done elsewhere.
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -23,8 +21,8 @@ from engine.adapters.images.archive import Image, build_archive
 from engine.adapters.images.demo import demo_images
 from engine.adapters.network.host import link_name
 from engine.adapters.network.slots import Slot, SlotRecord, acquire
-from engine.adapters.podman import parse
 from engine.adapters.podman.addresses import Addresses
+from engine.adapters.podman.adoption import Adoption
 from engine.adapters.podman.checks import Checker
 from engine.adapters.podman.cleanup import clean_abandoned, kill_pauses, remove_containers, wipe
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
@@ -36,7 +34,7 @@ from engine.adapters.podman.images import ImagePulls, list_images
 from engine.adapters.podman.machine import Surroundings
 from engine.adapters.podman.plain import Plain
 from engine.adapters.podman.preflight import Preflight, inspect_host
-from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox, memory_folder
+from engine.adapters.podman.records import Owner, memory_folder
 from engine.adapters.podman.runtime import PodmanRuntime
 from engine.adapters.podman.sandbox import Routed, SandboxStrategy
 from engine.adapters.podman.service import PodmanService
@@ -215,22 +213,20 @@ class PodmanHost:
         self.storage = DiskStorage(self.driver.disks, answer)
         return self.storage
 
-    async def adopt(self) -> None:
-        """Give the runtimes what an earlier run left; remove what no longer has a node."""
-        filters = json.dumps({"label": [f"{INSTANCE}={self.instance}"]})
-        for pod in await self.client.get("/pods/json", filters=filters) or []:
-            runtime = self.runtimes.get((pod.get("Labels") or {}).get(NODE, ""))
-            sandbox = parse.sandbox(pod, runtime.owner) if runtime else None
-            if runtime and sandbox and await self._strategy.adopt(pod, sandbox):
-                await self._adopt_pod(runtime, sandbox, pod)
-            else:
-                with contextlib.suppress(PodmanError):
-                    await self.client.delete(f"/pods/{pod['Id']}", force="true", timeout="0")
-        await self.driver.reclaim(
-            sandbox.pod.uid
-            for runtime in self.runtimes.values()
-            for sandbox in runtime.machine.sandboxes.values()
+    async def adopt(self, pods: Collection[str] = ()) -> None:
+        """Give the runtimes what an earlier run left; remove what no longer has a node.
+
+        The *pods* that exist (uids) keep their files, whatever has become of their containers.
+        """
+        adoption = Adoption(
+            instance=self.instance,
+            state=self.state,
+            slot=self.slot,
+            around=self._around,
+            driver=self.driver,
+            runtimes=self.runtimes,
         )
+        await adoption.run(pods)
 
     async def stop(self) -> None:
         """Stop; without *keeps* remove everything, with it leave the containers running.
@@ -263,18 +259,6 @@ class PodmanHost:
             shutil.rmtree(memory_folder(self.state), ignore_errors=True)
         self.slot.release(is_kept=self.keeps)
         self._slot = None
-
-    async def _adopt_pod(
-        self, runtime: PodmanRuntime, sandbox: Sandbox, pod: Mapping[str, Any]
-    ) -> None:
-        boot, containers = parse.boot(pod), []
-        for entry in pod.get("Containers") or []:
-            if entry["Id"] == pod.get("InfraId"):
-                continue
-            with contextlib.suppress(PodmanError):
-                found = await self.client.get(f"/containers/{entry['Id']}/json")
-                containers.append(parse.container(found, sandbox))
-        await runtime.adopt(sandbox, containers, boot=boot)
 
     async def _remove_leftovers(self) -> None:
         try:

@@ -91,11 +91,22 @@ def remove_pod_cgroups(pod_id: str, root: Path = CGROUP) -> bool:
     return done
 
 
+def pods_with_cgroups(root: Path = CGROUP) -> set[str]:
+    """The ids of the pods, anybody's, that have cgroups."""
+    return {folder.name for folder in _parents(root) for folder in folder.glob("*/")}
+
+
 def _pod_cgroups(pod_id: str, root: Path) -> Iterator[Path]:
-    for hierarchy in [root, *(path for path in root.iterdir() if path.is_dir())]:
-        folder = hierarchy / PARENT / pod_id
+    for parent in _parents(root):
+        folder = parent / pod_id
         if folder.is_dir():
             yield folder
+
+
+def _parents(root: Path) -> Iterator[Path]:
+    """The cgroups of all pods, in each hierarchy."""
+    for hierarchy in [root, *(path for path in root.iterdir() if path.is_dir())]:
+        yield hierarchy / PARENT
 
 
 def _pod_folder(container: Path | None, pod_id: str) -> Path | None:

@@ -157,6 +157,19 @@ def reap(pid: int) -> None:
             os.waitpid(pid, 0)
 
 
+def variable(pid: int, name: str) -> str:
+    """What *name* is in the environment of process *pid*; nothing if it is not there.
+
+    Raises:
+        OSError: there is no such process (any more), or it is not to be looked at.
+    """
+    mark = f"{name}=".encode()
+    found = (
+        one for one in read_bytes(f"/proc/{pid}/environ").split(b"\0") if one[: len(mark)] == mark
+    )
+    return os.fsdecode(next(found, mark)[len(mark) :])
+
+
 def has_marker(pid: int, marker: bytes) -> bool:
     """Whether the environment of process *pid* holds *marker* (``NAME=value``)."""
     try:

@@ -33,6 +33,8 @@ CONTAINER = PREFIX + "container"
 ATTEMPT = PREFIX + "attempt"
 MESSAGE_FILE = PREFIX + "termination-message"
 MESSAGE_FROM_LOG = PREFIX + "message-from-log"
+STATE_VARIABLE = "KUBARIUM_STATE"
+"""In the environment of pause processes: the folder of their instance's files."""
 
 
 @attrs.frozen(kw_only=True)
@@ -207,7 +209,7 @@ def memory_folder(state: Path, root: Path = SHM) -> Path:
 
 def marker(state: Path) -> bytes:
     """What the pause processes of the instance with its files in *state* have in common."""
-    return f"KUBARIUM_STATE={state}".encode()
+    return f"{STATE_VARIABLE}={state}".encode()
 
 
 def pod_of(labels: Mapping[str, Any]) -> PodIdentity:

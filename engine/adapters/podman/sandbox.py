@@ -24,6 +24,7 @@ from engine.adapters.podman.records import (
     NAMESPACES,
     PORTS,
     SANDBOX_ATTEMPT,
+    STATE_VARIABLE,
     USERS,
     Owner,
     Sandbox,
@@ -98,9 +99,7 @@ class Routed:
             host_ipc=command.host_ipc,
         )
         if not command.host_network:
-            sandbox.interface = self.slot.veth_prefix + "".join(
-                f"{int(part):02x}" for part in ip.split(".")[2:]
-            )
+            sandbox.interface = self.slot.veth_name(ip)
         settings = {}
         if command.has_own_users:
             sandbox.users = self._ranges.take()
@@ -177,7 +176,7 @@ class Routed:
         self._pauses.environment = {
             "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/libexec/podman",
             "KUBARIUM_INSTANCE": owner.instance,
-            "KUBARIUM_STATE": str(owner.state),
+            STATE_VARIABLE: str(owner.state),
         }
         sandbox.pause = await self._pauses.make(
             {

@@ -6,6 +6,7 @@ It knows how to start, watch and stop the process; not what is asked of it.
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -73,6 +74,7 @@ OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave")  # ours, also late
 START_SECONDS = 60.0  # a busy machine may take half of it
 LONGEST_ADDRESS = 107
 SOCKETS = runtime_folder() / "sockets"
+EVENTS = Path("tmp/events/events.log")
 
 
 @attrs.define(eq=False)
@@ -260,6 +262,17 @@ def end_leftover(state: Path) -> bool:
         finally:
             os.close(descriptor)
     return True
+
+
+def pods_in_events(state: Path) -> set[str]:
+    """The ids of the pods that the service of *state* has lately made or removed."""
+    pods = set[str]()
+    with contextlib.suppress(OSError):
+        for line in (state / EVENTS).read_text(errors="replace").splitlines():
+            if '"Type":"pod"' in line:
+                with contextlib.suppress(ValueError):  # cut off
+                    pods.add(json.loads(line)["ID"])
+    return pods
 
 
 async def _start_here(command: Sequence[str], **settings: Any) -> asyncio.subprocess.Process:
