@@ -26,7 +26,7 @@ from engine.adapters.storage.choose import LeadershipLostError, Storage
 from engine.adapters.storage.encryption import FILE_NAME, load_keyring
 from engine.api.frozen import freeze
 from engine.api.load import Load
-from engine.api.pod import Pod
+from engine.api.pod import Pod, has_address
 from engine.apiserver.authentication.identity import Identity
 from engine.bootstrap import publish_apiserver
 from engine.client.client import Client
@@ -392,7 +392,8 @@ class Host:
         cluster = self.cluster
 
         def names() -> dict[str, str]:
-            return {pod.status.pod_ip: pod.metadata.name for pod in cluster.list(Pod)}
+            pods = filter(has_address, cluster.list(Pod))
+            return {pod.status.pod_ip: pod.metadata.name for pod in pods}
 
         process = load_process.LoadProcess(
             load, profile, lambda: cluster.proxier.rules, names, cluster.journal

@@ -112,3 +112,8 @@ class Binding(ApiObject):
     KIND: ClassVar[str] = "Binding"
 
     target: Json = EMPTY
+
+
+def has_address(pod: Pod) -> bool:
+    """Whether the address that the pod tells is its own: one that has ended has given it back."""
+    return bool(pod.status.pod_ip) and pod.status.phase not in {"Succeeded", "Failed"}

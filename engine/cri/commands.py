@@ -77,6 +77,16 @@ class CreateSandbox:
 
 
 @attrs.frozen(kw_only=True)
+class StopSandbox:
+    """Give back what a pod that has ended holds: processes, network, cgroup, volumes.
+
+    Its containers that have exited stay, with their logs. Answer: SandboxStopped.
+    """
+
+    sandbox_id: str
+
+
+@attrs.frozen(kw_only=True)
 class RemoveSandbox:
     """Kill what still runs in the sandbox; remove it and its network. Answer: SandboxRemoved."""
 
@@ -342,6 +352,7 @@ class MeasureStorage:
 
 Command = (
     CreateSandbox
+    | StopSandbox
     | RemoveSandbox
     | PullImage
     | RemoveImage

@@ -25,6 +25,14 @@ class SandboxFailed:
 
 
 @attrs.frozen(kw_only=True)
+class SandboxStopped:
+    """Of the sandbox only the containers that have exited are left."""
+
+    pod: PodIdentity
+    sandbox_id: str
+
+
+@attrs.frozen(kw_only=True)
 class SandboxRemoved:
     """The sandbox and every container in it are gone."""
 
@@ -232,6 +240,7 @@ class RuntimeUp:
 RuntimeEvent = (
     SandboxReady
     | SandboxFailed
+    | SandboxStopped
     | SandboxRemoved
     | ImagePulled
     | ImagePullFailed

@@ -38,12 +38,16 @@ class ObservedContainer:
 
 @attrs.frozen(kw_only=True)
 class ObservedSandbox:
-    """One pod's sandbox and the containers in it."""
+    """One pod's sandbox and the containers in it.
+
+    One *is_stopped* holds nothing any more but what its containers have left.
+    """
 
     pod: PodIdentity
     sandbox_id: str
     ip: str
     attempt: int = 0
+    is_stopped: bool = False
     containers: tuple[ObservedContainer, ...] = ()
 
 

@@ -117,10 +117,8 @@ class ComponentRuntime:
                 self._tell(
                     events.ContainerRemoved(pod=found.identity, container_id=command.container_id)
                 )
-            case commands.RemoveSandbox():
-                self._end(found, 137)
-                found.has_sandbox = False
-                self._tell(events.SandboxRemoved(pod=found.identity, sandbox_id=found.sandbox_id))
+            case commands.StopSandbox() | commands.RemoveSandbox():
+                self._let_go(found, is_removed=isinstance(command, commands.RemoveSandbox))
             case commands.RunCheck():
                 is_up = found.revive is None
                 self._tell(events.CheckFinished(
@@ -223,6 +221,12 @@ class ComponentRuntime:
             if wanted in ids:
                 return found
         return None
+
+    def _let_go(self, found: _Container, *, is_removed: bool) -> None:
+        self._end(found, 137)
+        found.has_sandbox = not is_removed
+        told = events.SandboxRemoved if is_removed else events.SandboxStopped
+        self._tell(told(pod=found.identity, sandbox_id=found.sandbox_id))
 
     def _start(self, found: _Container, attempt: int, boot: int) -> None:
         if boot != self._boot:

@@ -5,7 +5,7 @@ import ipaddress
 import attrs
 
 from engine.api.kubarium import Fault
-from engine.api.pod import Pod
+from engine.api.pod import Pod, has_address
 from engine.api.selectors import parse_selector
 from engine.cri.disturbance import Disturbance, DisturbTraffic
 from engine.faults.fault import FaultError, Levers, NodeLevers, Recovery, Target, settings
@@ -80,7 +80,7 @@ def _disturb(
     found: list[tuple[NodeLevers, Disturbance]] = []
     for pod in target.pods:
         node = levers.nodes.get(pod.spec.node_name)
-        if node is None or not pod.status.pod_ip or pod.spec.host_network:
+        if node is None or not has_address(pod) or pod.spec.host_network:
             continue
         base = DisturbTraffic(
             id="",
@@ -124,7 +124,7 @@ def _peers(text: str, fault: Fault, levers: Levers) -> tuple[str, ...]:
     found = tuple(
         f"{pod.status.pod_ip}/32"
         for pod in pods
-        if pod.status.pod_ip and selector.matches(pod.metadata.labels)
+        if has_address(pod) and selector.matches(pod.metadata.labels)
     )
     if not found:
         raise FaultError(f'no pod with an address in namespace {namespace} matches "{text}"')

@@ -16,7 +16,7 @@ def adopt(sandbox: ObservedSandbox) -> PodState:
     """The state of a pod whose sandbox is there already."""
     state = PodState(
         identity=sandbox.pod,
-        sandbox=SandboxStep.READY,
+        sandbox=SandboxStep.STOPPED if sandbox.is_stopped else SandboxStep.READY,
         sandbox_id=sandbox.sandbox_id,
         sandbox_attempt=sandbox.attempt,
         ip=sandbox.ip,

@@ -74,6 +74,7 @@ class Pleg:
         self._handlers = {
             events.SandboxReady: self._sandbox_ready,
             events.SandboxFailed: self._sandbox_failed,
+            events.SandboxStopped: self._sandbox_stopped,
             events.SandboxRemoved: self._sandbox_removed,
             events.ImagePulled: self._image_pulled,
             events.ImagePullFailed: self._image_failed,
@@ -117,6 +118,13 @@ class Pleg:
             message = f"Failed to create pod sandbox: {event.message}"
             self.recorder.warning(pod, "FailedCreatePodSandBox", message)
         self.sync(event.pod.uid, 0.0)
+
+    def _sandbox_stopped(self, event: events.SandboxStopped) -> None:
+        for uid, state in self.states.items():
+            if state.sandbox_id == event.sandbox_id and state.sandbox is SandboxStep.STOPPING:
+                state.sandbox = SandboxStep.STOPPED
+                self.sync(uid, 0.0)
+                return
 
     def _sandbox_removed(self, event: events.SandboxRemoved) -> None:
         for uid, state in self.states.items():

@@ -19,6 +19,8 @@ from engine.kubelet.pod_state import (
     is_terminal,
 )
 
+UNDER_WAY = {SandboxStep.CREATING, SandboxStep.STOPPING, SandboxStep.REMOVING}
+
 
 @attrs.frozen(kw_only=True)
 class Backoff:
@@ -44,6 +46,7 @@ class PodActions:
         start: containers to start (pulling their image first).
         backoffs: containers in CrashLoopBackOff.
         wake_at: when to look again if nothing happens; infinite for never.
+        stop_sandbox: everything has ended for good; what the pod held is given back.
         remove_sandbox: everything has ended and must go.
         finish: nothing is left; the object may go from the API.
     """
@@ -52,6 +55,7 @@ class PodActions:
     start: tuple[str, ...] = ()
     kill: tuple[Kill, ...] = ()
     backoffs: tuple[Backoff, ...] = ()
+    stop_sandbox: bool = False
     remove_sandbox: bool = False
     finish: bool = False
     is_initialized: bool = False
@@ -83,6 +87,7 @@ def compute_pod_actions(pod: Pod, state: PodState, *, now: float) -> PodActions:
         start=start,
         kill=tuple(plan.kill),
         backoffs=tuple(plan.backoffs),
+        remove_sandbox=needs_sandbox and state.sandbox is SandboxStep.STOPPED,
         is_initialized=plan.is_initialized,
         wake_at=min(plan.wake_at, _deadline(pod, state)),
     )
@@ -110,11 +115,12 @@ def _end(pod: Pod, state: PodState) -> PodActions:
         for work in first
         if work.step is not Step.STOPPING
     )
-    if state.is_anything_running or state.sandbox in {SandboxStep.CREATING, SandboxStep.REMOVING}:
+    if state.is_anything_running or state.sandbox in UNDER_WAY:
         return PodActions(kill=kill, is_initialized=state.is_initialized)
     is_leaving = state.is_gone or pod.metadata.deletion_timestamp is not None
     return PodActions(
-        remove_sandbox=is_leaving and state.sandbox is SandboxStep.READY,
+        stop_sandbox=not is_leaving and state.sandbox is SandboxStep.READY,
+        remove_sandbox=is_leaving and state.sandbox in {SandboxStep.READY, SandboxStep.STOPPED},
         finish=is_leaving and state.sandbox is SandboxStep.ABSENT,
         is_initialized=state.is_initialized,
     )

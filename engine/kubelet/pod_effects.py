@@ -12,7 +12,7 @@ from engine.api.pod import Pod
 from engine.apiserver.errors import ApiError
 from engine.client.client import Client
 from engine.client.recorder import EventRecorder
-from engine.cri.commands import RemoveSandbox
+from engine.cri.commands import RemoveSandbox, StopSandbox
 from engine.cri.runtime import Runtime
 from engine.kernel.loop import Loop
 from engine.kubelet.config_source import MissingConfigError
@@ -74,6 +74,11 @@ class PodEffects:
         if actions.remove_sandbox:
             self.remove_sandbox(state)
         return wake_at
+
+    def stop_sandbox(self, state: PodState) -> None:
+        """Give back what a pod that has ended holds; what its containers have left stays."""
+        state.sandbox = SandboxStep.STOPPING
+        self.runtime.submit(StopSandbox(sandbox_id=state.sandbox_id))
 
     def remove_sandbox(self, state: PodState) -> None:
         """Let a pod's sandbox go, with all that is in it."""

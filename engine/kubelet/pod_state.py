@@ -21,11 +21,13 @@ class Step(StrEnum):
 
 
 class SandboxStep(StrEnum):
-    """How far a sandbox is."""
+    """How far a sandbox is. Of a stopped one only containers that have exited are left."""
 
     ABSENT = "absent"
     CREATING = "creating"
     READY = "ready"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
     REMOVING = "removing"
 
 
@@ -158,6 +160,16 @@ class PodState:
         if found is None:
             found = self.containers[name] = ContainerWork(name=name)
         return found
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has given back what it held, or is about to."""
+        return self.sandbox in {SandboxStep.STOPPING, SandboxStep.STOPPED}
+
+    @property
+    def holds_volumes(self) -> bool:
+        """Whether its volumes are or may be mounted."""
+        return self.sandbox not in {SandboxStep.ABSENT, SandboxStep.STOPPED}
 
     @property
     def is_anything_running(self) -> bool:

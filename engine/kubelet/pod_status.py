@@ -23,6 +23,7 @@ OWN_CONDITIONS = (
     "Initialized",
     "Ready",
     "ContainersReady",
+    "PodScheduled",
     "PodResizePending",
     "PodResizeInProgress",
 )
@@ -55,7 +56,8 @@ def compute_status(
         phase = pod.status.phase or "Pending"
     if state.is_rejected:
         mains = inits = ()
-    ip = state.ip if state.sandbox is SandboxStep.READY else ""
+    # A pod that has ended tells which address it had.
+    ip = state.ip if state.sandbox is SandboxStep.READY or state.is_stopped else ""
     if not ip and phase in TERMINAL:
         ip = pod.status.pod_ip
     ips = () if not ip else pod.status.pod_ips if pod.status.pod_ip == ip else (PodIP(ip=ip),)
@@ -154,6 +156,7 @@ def _conditions(
         _initialized(pod, state, phase, inits),
         _ready(pod, containers_ready),
         containers_ready,
+        _claim("PodScheduled", holds=True),  # whoever has placed it
         *_resizing(state),
         *_disruption(state),
     )
@@ -161,14 +164,7 @@ def _conditions(
     new = tuple(_dated(item, old, now, generation) for item in wanted)
     own = {*OWN_CONDITIONS, *(item.type for item in new)}
     others = (item for item in old if item.type not in own)
-    return new + tuple(_seen(item, generation) for item in others)
-
-
-def _seen(condition: Condition, generation: int) -> Condition:
-    """What others said, which holds for this generation too if it is that the pod has a node."""
-    if condition.type != "PodScheduled" or condition.observed_generation == generation:
-        return condition
-    return evolve(condition, observed_generation=generation)
+    return (*new, *others)
 
 
 def _disruption(state: PodState) -> Iterable[Condition]:

@@ -42,7 +42,7 @@ from engine.kubelet.resizer import Resizer, granted
 from engine.kubelet.specs import DnsSettings
 from engine.kubelet.starter import CONFIG_ERROR, Starter
 from engine.kubelet.status_manager import StatusManager
-from engine.kubelet.volumes.claim import names_in_use
+from engine.kubelet.volumes.claim import volumes_in_use
 from engine.kubelet.volumes.growth import FileSystemGrowth
 from engine.kubelet.volumes.image import ImageVolumes
 from engine.kubelet.volumes.manager import VolumeManager
@@ -216,16 +216,17 @@ class PodWorkers:
     def remove_orphans(self) -> None:
         """Remove sandboxes whose pods the API no longer has."""
         for uid, state in self.states.items():
-            if uid not in self.pods and state.sandbox is SandboxStep.READY:
+            if uid not in self.pods and state.sandbox in {SandboxStep.READY, SandboxStep.STOPPED}:
                 self._effects.remove_sandbox(state)
 
     def update(self, old: Pod | None, new: Pod) -> None:
         """The pod is new or has changed."""
         uid = new.metadata.uid
         self.pods[uid] = new
-        if old is not None and self.statuses.is_echo(new):
-            return
         state = self.states.get(uid)
+        is_to_stop = state is not None and state.sandbox is SandboxStep.READY and is_terminal(new)
+        if old is not None and self.statuses.is_echo(new) and not is_to_stop:
+            return
         if state is not None and old is not None:
             if new.metadata.deletion_timestamp is not None:
                 for work in state.containers.values():
@@ -267,15 +268,8 @@ class PodWorkers:
         return uid in self.pods or uid in self.states
 
     def volumes_in_use(self) -> tuple[str, ...]:
-        """The attachable volumes that are or may be mounted here, as the node's status names them.
-
-        Source: volumesInUse, kubelet volumemanager, kubernetes v1.34.
-        """
-        found: dict[str, None] = {}
-        for state in self.states.values():
-            if state.sandbox is not SandboxStep.ABSENT:
-                found |= dict.fromkeys(names_in_use(state.volumes))
-        return tuple(sorted(found))
+        """The attachable volumes that are or may be mounted here."""
+        return volumes_in_use(self.states.values())
 
     def stop(self) -> None:
         """Do nothing more; containers go on."""
@@ -307,6 +301,9 @@ class PodWorkers:
         if again is not None:
             actions = attrs.evolve(actions, wake_at=min(actions.wake_at, self.loop.now + again))
         wake_at = self._effects.carry_out(pod, state, actions)
+        if actions.stop_sandbox:
+            self._effects.stop_sandbox(state)
+            self._release(pod)
         if actions.finish:
             self._finish(pod, state)
             result = None
@@ -372,9 +369,13 @@ class PodWorkers:
         self.pods.pop(uid, None)
         self.states.pop(uid, None)
         self.statuses.forget(uid)
-        self.configs.release(uid)
-        self._volumes.release(pod)
+        self._release(pod)
         self._images.forget(pod)
+
+    def _release(self, pod: Pod) -> None:
+        """Let go what the pod's volumes and configuration were kept current with."""
+        self.configs.release(pod.metadata.uid)
+        self._volumes.release(pod)
 
     def _status_of(self, pod: Pod) -> PodStatus | None:
         state = self.states.get(pod.metadata.uid)

@@ -86,13 +86,17 @@ class SimulatedContainer:
 
 @attrs.define(eq=False, kw_only=True)
 class SimulatedSandbox:
-    """One pod's sandbox, its containers by id, what its empty directories hold."""
+    """One pod's sandbox, its containers by id, what its empty directories hold.
+
+    One that is stopped has no address any more.
+    """
 
     command: CreateSandbox
     id: str
     ip: str
     containers: dict[str, SimulatedContainer] = attrs.field(factory=dict)
     trees: dict[str, Tree] = attrs.field(factory=dict)
+    is_stopped: bool = False
 
 
 def observe(sandbox: SimulatedSandbox) -> ObservedSandbox:
@@ -102,6 +106,7 @@ def observe(sandbox: SimulatedSandbox) -> ObservedSandbox:
         sandbox_id=sandbox.id,
         ip=sandbox.ip,
         attempt=sandbox.command.attempt,
+        is_stopped=sandbox.is_stopped,
         containers=tuple(_containers(sandbox)),
     )
 

@@ -150,7 +150,7 @@ class Lifecycle:
     def _start(self, command: StartContainer, behavior: Behavior) -> None:
         sandbox = self.inventory.sandboxes.get(command.sandbox_id)
         image_id = self.images.id_of(command.image)
-        if sandbox is None:
+        if sandbox is None or sandbox.is_stopped:
             message = f"failed to find sandbox {command.sandbox_id!r}: not found"
             self._refuse(command, "RunContainerError", message)
             return

@@ -136,6 +136,7 @@ class SimulatedRuntime:
         )
         return {
             commands.CreateSandbox: self._sandboxes.create,
+            commands.StopSandbox: self._sandboxes.stop,
             commands.RemoveSandbox: self._sandboxes.remove,
             commands.PullImage: pulls.pull,
             commands.RemoveImage: pulls.remove,
@@ -288,6 +289,8 @@ class SimulatedRuntime:
             StreamFailure: the pod is not here, or nobody listens.
         """
         for sandbox in self._inventory.of_pod(pod.uid):
+            if sandbox.is_stopped:
+                continue
             await self._streams().forward(sandbox, port, io)
             return
         raise StreamFailure(f"pod {pod.name} has no sandbox on node {self.config.name}")

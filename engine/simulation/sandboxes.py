@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import attrs
 
-from engine.cri.commands import CreateSandbox, PodIdentity, RemoveSandbox
-from engine.cri.events import SandboxFailed, SandboxReady, SandboxRemoved
+from engine.cri.commands import CreateSandbox, PodIdentity, RemoveSandbox, StopSandbox
+from engine.cri.events import SandboxFailed, SandboxReady, SandboxRemoved, SandboxStopped
 from engine.cri.runtime import Emit
 from engine.simulation.containers import SimulatedContainer, SimulatedSandbox
 from engine.simulation.inventory import Inventory
@@ -13,7 +13,9 @@ from engine.simulation.network import AddressPool
 from engine.simulation.turns import Turns
 
 SANDBOX_SECONDS = 0.12
+STOP_SECONDS = 0.03
 REMOVE_SECONDS = 0.05
+NOBODY = PodIdentity(namespace="", name="", uid="")
 HANDLERS = ("", "runc", "crun")
 
 
@@ -41,12 +43,23 @@ class Sandboxes:
         """Make the pod's sandbox in the pod's turn."""
         self.turns.in_turn(command.pod.uid, SANDBOX_SECONDS, self._create, command)
 
+    def stop(self, command: StopSandbox) -> None:
+        """Stop a sandbox, whose containers have exited, in the pod's turn."""
+        sandbox = self.inventory.sandboxes.get(command.sandbox_id)
+        if sandbox is None:
+            stopped = SandboxStopped(pod=NOBODY, sandbox_id=command.sandbox_id)
+            self.turns.later(0.0, self.emit, stopped)
+            return
+        uid = sandbox.command.pod.uid
+        done = self.turns.turn_of(uid) + STOP_SECONDS
+        self.turns.occupy(uid, done)
+        self.turns.later(done - self.turns.now, self._stop, sandbox)
+
     def remove(self, command: RemoveSandbox) -> None:
         """Remove a sandbox and all in it in the pod's turn."""
         sandbox = self.inventory.sandboxes.get(command.sandbox_id)
         if sandbox is None:
-            pod = PodIdentity(namespace="", name="", uid="")
-            gone = SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id)
+            gone = SandboxRemoved(pod=NOBODY, sandbox_id=command.sandbox_id)
             self.turns.later(0.0, self.emit, gone)
             return
         self.turns.in_turn(sandbox.command.pod.uid, REMOVE_SECONDS, self._remove, sandbox)
@@ -78,13 +91,24 @@ class Sandboxes:
             )
         )
 
-    def _remove(self, sandbox: SimulatedSandbox) -> None:
-        for container in tuple(sandbox.containers.values()):
+    def _stop(self, sandbox: SimulatedSandbox) -> None:
+        self._give_back(sandbox)
+        self.emit(SandboxStopped(pod=sandbox.command.pod, sandbox_id=sandbox.id))
+
+    def _give_back(self, sandbox: SimulatedSandbox) -> None:
+        for container in sandbox.containers.values():
             self.kill(container)
-            self.inventory.containers.pop(container.id, None)
-        if self.inventory.sandboxes.pop(sandbox.id, None) is not None:
-            self._addresses.give_back(sandbox.ip)
+        self._addresses.give_back(sandbox.ip)
+        sandbox.ip = ""
+        sandbox.is_stopped = True
+        sandbox.trees.clear()
+        self.forget(sandbox.command.pod.uid)
+
+    def _remove(self, sandbox: SimulatedSandbox) -> None:
         pod = sandbox.command.pod
+        self._give_back(sandbox)
+        for container_id in sandbox.containers:
+            self.inventory.containers.pop(container_id, None)
+        self.inventory.sandboxes.pop(sandbox.id, None)
         self.turns.forget(pod.uid)
-        self.forget(pod.uid)
         self.emit(SandboxRemoved(pod=pod, sandbox_id=sandbox.id))

@@ -20,6 +20,7 @@ from engine.adapters.podman.client import PLAIN, PodmanClient
 from engine.adapters.podman.grpc_health import check_health
 from engine.adapters.podman.records import Container
 from engine.cri.commands import ExecCheck, GrpcCheck, HttpCheck, RunCheck, TcpCheck
+from engine.cri.events import CheckFinished
 from engine.cri.streams import NOT_FOUND_CODE
 from engine.errors import AdapterError
 
@@ -39,6 +40,12 @@ class Verdict:
     message: str = ""
     warns: bool = False
     is_unknown: bool = False
+
+    def answer(self, command: RunCheck) -> CheckFinished:
+        """What the kubelet that asked for *command* is told."""
+        return CheckFinished(
+            token=command.token, container_id=command.container_id, **attrs.asdict(self)
+        )
 
 
 @attrs.define(eq=False)

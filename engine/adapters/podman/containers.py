@@ -74,7 +74,7 @@ class Containers:
         self, command: cri.StartContainer, sandbox: Sandbox | None
     ) -> None:
         """Create and start a container, or answer for the one that was started before."""
-        if sandbox is None:
+        if sandbox is None or sandbox.is_stopped:
             self._not_started(command, "CreateContainerError", "its sandbox is gone")
             return
         for known in sandbox.containers.values():

@@ -124,11 +124,12 @@ class Machine:
     async def adopt(self, sandbox: Sandbox, containers: list[Container]) -> None:
         """Take over what an earlier run of us left running."""
         self.sandboxes[sandbox.id] = sandbox
-        self._watch(sandbox)
-        try:
-            await self.ports.open(sandbox.pod.uid, sandbox.ip, sandbox.ports)
-        except AdapterError as error:
-            log.warning("host ports lost pod=%s error=%s", sandbox.pod.name, error)
+        if not sandbox.is_stopped:
+            self._watch(sandbox)
+            try:
+                await self.ports.open(sandbox.pod.uid, sandbox.ip, sandbox.ports)
+            except AdapterError as error:
+                log.warning("host ports lost pod=%s error=%s", sandbox.pod.name, error)
         if sandbox.ip:
             self.addresses.claim(sandbox.ip)
         for container in containers:
@@ -144,9 +145,7 @@ class Machine:
         for container in self.containers.by_id.values():
             send_signal(container, "SIGKILL")
         for sandbox in self.sandboxes.values():
-            if sandbox.exit is not None:
-                sandbox.exit.cancel()
-                sandbox.exit = None
+            sandbox.unwatch()
             if sandbox.pause:
                 processes.kill(sandbox.pause, marker=self.owner.marker)
 
@@ -188,8 +187,7 @@ class Machine:
             if container.exit is not None:
                 container.exit.cancel()
         for sandbox in self.sandboxes.values():
-            if sandbox.exit is not None:
-                sandbox.exit.cancel()
+            sandbox.unwatch()
 
     def _volumes(self, pod: cri.PodIdentity) -> PodVolumes:
         return PodVolumes.of(self.owner, pod, self.around.drivers)
@@ -197,7 +195,7 @@ class Machine:
     def _pod_of(self, command: cri.Command) -> cri.PodIdentity:
         if isinstance(command, cri.RemoveImage):
             return NOBODY
-        if isinstance(command, cri.RemoveSandbox):
+        if isinstance(command, cri.StopSandbox | cri.RemoveSandbox):
             sandbox = self.sandboxes.get(command.sandbox_id)
             return sandbox.pod if sandbox else NOBODY
         if isinstance(
@@ -240,6 +238,8 @@ class Machine:
         match command:
             case cri.CreateSandbox():
                 await self._create_sandbox(command)
+            case cri.StopSandbox():
+                await self._stop_sandbox(command, pod)
             case cri.RemoveSandbox():
                 await self._remove_sandbox(command, pod)
             case cri.PullImage():
@@ -300,8 +300,7 @@ class Machine:
             self._release(command.pod, ip)
             self.report(events.SandboxFailed(pod=command.pod, message=str(error)))
             return
-        sandbox.resources = command.resources
-        sandbox.hostname = command.hostname
+        sandbox.resources, sandbox.hostname = command.resources, command.hostname
         self.sandboxes[sandbox.id] = sandbox
         self._watch(sandbox)
         self._sandbox_ready(sandbox)
@@ -336,25 +335,42 @@ class Machine:
             )
         )
 
+    async def _stop_sandbox(self, command: cri.StopSandbox, pod: cri.PodIdentity) -> None:
+        sandbox = self.sandboxes.get(command.sandbox_id)
+        if sandbox is not None and not sandbox.is_stopped:
+            sandbox.unwatch()
+            await self.containers.kill_all(sandbox)
+            await self.around.strategy.stop(sandbox, self.owner)
+            self.around.cgroups.remove(sandbox.id)
+            await self._give_back(sandbox)
+        self.report(events.SandboxStopped(pod=pod, sandbox_id=command.sandbox_id))
+
     async def _remove_sandbox(self, command: cri.RemoveSandbox, pod: cri.PodIdentity) -> None:
         sandbox = self.sandboxes.get(command.sandbox_id)
         if sandbox is not None:
-            if sandbox.exit is not None:
-                sandbox.exit.cancel()
-                sandbox.exit = None
+            sandbox.unwatch()
             await self.containers.kill_all(sandbox)
             await self.around.strategy.remove(sandbox, self.owner)
-            del self.sandboxes[sandbox.id]
             self.containers.forget(sandbox)
-            if sandbox.resources is not None:
-                self.around.cgroups.remove(sandbox.id)
-            self._release(pod, sandbox.ip)
-            if self.around.disturber is not None:
-                self.around.disturber.forget(pod.uid)
+            if not sandbox.is_stopped:
+                if sandbox.resources is not None:
+                    self.around.cgroups.remove(sandbox.id)
+                await self._give_back(sandbox)
+            del self.sandboxes[sandbox.id]
             if not any(other.pod.uid == pod.uid for other in self.sandboxes.values()):
-                await self._volumes(pod).remove(pod)
                 pod_files.remove(sandbox, self.owner.pod_folder(pod))
         self.report(events.SandboxRemoved(pod=pod, sandbox_id=command.sandbox_id))
+
+    async def _give_back(self, sandbox: Sandbox) -> None:
+        """Give back what the sandbox, whose processes have ended, had of the node."""
+        pod = sandbox.pod
+        self._release(pod, sandbox.ip)
+        sandbox.ip, sandbox.is_stopped = "", True
+        if self.around.disturber is not None:
+            self.around.disturber.forget(pod.uid)
+        pods = (other.pod.uid for other in self.sandboxes.values() if not other.is_stopped)
+        if pod.uid not in pods:
+            await self._volumes(pod).remove(pod)
 
     async def _pull(self, command: cri.PullImage) -> None:
         if command.image.startswith(images.OURS):
@@ -381,13 +397,4 @@ class Machine:
             verdict = Verdict(success=False, message="the container is not running")
         else:
             verdict = await self.around.checker.run(command, container)
-        self.report(
-            events.CheckFinished(
-                token=command.token,
-                container_id=command.container_id,
-                success=verdict.success,
-                message=verdict.message,
-                warns=verdict.warns,
-                is_unknown=verdict.is_unknown,
-            )
-        )
+        self.report(verdict.answer(command))

@@ -8,6 +8,7 @@ Source: pkg/kubelet/userns and KEP-127, kubernetes v1.34.
 
 import contextlib
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,13 @@ async def infra_pid(client: PodmanClient, pod: str) -> int:
     except (KeyError, PodmanError):
         return 0
     return int(state.get("Pid") or 0)
+
+
+def kill_infra(pid: int, first: int) -> None:
+    """Kill the infra container of a pod with the users from *first* on, if *pid* is still its."""
+    with contextlib.suppress(AdapterError, OSError):
+        if first_id(pid) == first:
+            os.kill(pid, signal.SIGKILL)
 
 
 def first_id(pid: int) -> int:

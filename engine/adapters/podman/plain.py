@@ -12,7 +12,7 @@ import attrs
 
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.records import INSTANCE, Owner, Sandbox
-from engine.adapters.podman.sandbox import SYSCTLS, make_pod
+from engine.adapters.podman.sandbox import SYSCTLS, make_pod, mark_stopped, was_stopped
 from engine.cri.commands import CreateSandbox
 
 
@@ -60,11 +60,15 @@ class Plain:
             host_ipc=command.host_ipc,
         )
 
+    async def stop(self, sandbox: Sandbox, owner: Owner) -> None:  # noqa: ARG002
+        """Kill the infra container."""
+        await self._kill_infra(sandbox)
+        mark_stopped(sandbox)
+
     async def remove(self, sandbox: Sandbox, owner: Owner) -> None:  # noqa: ARG002
         """Kill the infra container, then remove the pod; removing alone would wait for it."""
-        with contextlib.suppress(PodmanError):
-            infra = (await self.client.get(f"/pods/{sandbox.id}/json"))["InfraContainerID"]
-            await self.client.post(f"/containers/{infra}/kill", signal="SIGKILL")
+        if not sandbox.is_stopped:
+            await self._kill_infra(sandbox)
         await self.client.delete(f"/pods/{sandbox.id}", force="true", timeout="0")
 
     def namespaces(self, sandbox: Sandbox) -> dict[str, Any]:
@@ -72,8 +76,10 @@ class Plain:
         shared = {"pidns": sandbox.host_pid, "ipcns": sandbox.host_ipc}
         return {key: {"nsmode": "host"} for key, is_host in shared.items() if is_host}
 
-    async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:  # noqa: ARG002
+    async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
         """Usable as long as the infra container runs."""
+        if was_stopped(sandbox):
+            return True
         infra = pod.get("InfraId") or ""
         return any(
             entry["Id"] == infra and entry.get("Status") == "running"
@@ -82,6 +88,11 @@ class Plain:
 
     def close(self) -> None:
         """Nothing of ours runs for them."""
+
+    async def _kill_infra(self, sandbox: Sandbox) -> None:
+        with contextlib.suppress(PodmanError):
+            infra = (await self.client.get(f"/pods/{sandbox.id}/json"))["InfraContainerID"]
+            await self.client.post(f"/containers/{infra}/kill", signal="SIGKILL")
 
     async def _network(self, owner: Owner, ip: str) -> str:
         """The name of the node's network, made when first asked for."""

@@ -107,7 +107,8 @@ class Sandbox:
     """The namespaces of one pod, whose small files are in *folder*.
 
     *pause* is the process that holds them (0 if Podman's own does). *users* is the first of the
-    host's ids that are its own, 0 if its users are the host's.
+    host's ids that are its own, 0 if its users are the host's. One *is_stopped* has no processes
+    and no address any more, only the containers that have exited.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Sandbox:
     interface: str = ""
     users: int = 0
     hostname: str = ""
+    is_stopped: bool = False
     ports: tuple[PortMapping, ...] = ()
     containers: dict[str, "Container"] = attrs.field(factory=dict)
     exit: Exit | None = None
@@ -131,9 +133,20 @@ class Sandbox:
     """For who waits until no container of it runs any more."""
 
     @property
+    def pause_file(self) -> str:
+        """The file with the number of the pause process; 0 of a stopped one."""
+        return f"{self.folder}/pause.{self.attempt}"
+
+    @property
     def is_quiet(self) -> bool:
         """Whether none of its containers runs."""
         return not any(container.is_running for container in self.containers.values())
+
+    def unwatch(self) -> None:
+        """Notice no more that its process is killed."""
+        if self.exit is not None:
+            self.exit.cancel()
+            self.exit = None
 
     def observed(self) -> ObservedSandbox:
         """As the kubelet is told."""
@@ -142,6 +155,7 @@ class Sandbox:
             sandbox_id=self.id,
             ip=self.ip,
             attempt=self.attempt,
+            is_stopped=self.is_stopped,
             containers=tuple(container.observed() for container in self.containers.values()),
         )
 

@@ -103,7 +103,7 @@ class PodmanRuntime:
             (
                 found
                 for found in reversed(self.machine.sandboxes.values())
-                if found.pod.uid == disturbance.pod.uid
+                if found.pod.uid == disturbance.pod.uid and not found.is_stopped
             ),
             None,
         )
@@ -167,7 +167,7 @@ class PodmanRuntime:
             StreamFailure: the pod is not here, or nobody listens.
         """
         for sandbox in reversed(self.machine.sandboxes.values()):
-            if sandbox.pod.uid == pod.uid:
+            if sandbox.pod.uid == pod.uid and not sandbox.is_stopped:
                 await forward_to(sandbox, port, io)
                 return
         raise StreamFailure(f"pod {pod.name} has no sandbox on node {self.owner.node}")

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
@@ -16,8 +17,14 @@ from engine.adapters.network.slots import Slot
 from engine.adapters.places import largest_group
 from engine.adapters.podman import processes
 from engine.adapters.podman.client import PodmanClient, PodmanError, PodmanGone
-from engine.adapters.podman.files import write
-from engine.adapters.podman.own_users import UserRanges, infra_pid, pod_settings, start_infra
+from engine.adapters.podman.files import read_bytes, write
+from engine.adapters.podman.own_users import (
+    UserRanges,
+    infra_pid,
+    kill_infra,
+    pod_settings,
+    start_infra,
+)
 from engine.adapters.podman.pausing import PauseMaker
 from engine.adapters.podman.records import (
     IP,
@@ -36,6 +43,7 @@ SYSCTLS = {
     "net.ipv4.ip_unprivileged_port_start": "0",
     "net.ipv4.ping_group_range": f"0 {largest_group()}",
 }
+STOPPED = b"0"
 SHARED = ("share_process_namespace", "host_pid", "host_ipc")
 
 
@@ -50,6 +58,13 @@ class SandboxStrategy(Protocol):
         """
         ...
 
+    async def stop(self, sandbox: Sandbox, owner: Owner) -> None:
+        """End the processes and the network of a sandbox whose containers have exited.
+
+        They stay, in a Podman pod that holds nothing else.
+        """
+        ...
+
     async def remove(self, sandbox: Sandbox, owner: Owner) -> None:
         """Kill what runs in it and remove it. What is gone already counts as removed."""
         ...
@@ -59,7 +74,10 @@ class SandboxStrategy(Protocol):
         ...
 
     async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
-        """Take over *sandbox*, found in Podman as *pod*; False if it is not usable any more."""
+        """Take over *sandbox*, found in Podman as *pod*; False if it is not usable any more.
+
+        One that was stopped is taken over as such.
+        """
         ...
 
     def close(self) -> None:
@@ -123,6 +141,13 @@ class Routed:
             raise AdapterError(f"pod {command.pod.name}: {error}") from error
         return sandbox
 
+    async def stop(self, sandbox: Sandbox, owner: Owner) -> None:
+        """End the pause process; Podman has nothing to do."""
+        if sandbox.users:
+            kill_infra(sandbox.pause, sandbox.users)
+        self._release(sandbox, owner)
+        mark_stopped(sandbox)
+
     async def remove(self, sandbox: Sandbox, owner: Owner) -> None:
         """Remove the Podman pod with its containers, then the pause process and its network."""
         await self.client.delete(f"/pods/{sandbox.id}", force="true", timeout="0")
@@ -152,12 +177,14 @@ class Routed:
 
     async def adopt(self, pod: Mapping[str, Any], sandbox: Sandbox) -> bool:
         """Find the pause process again by its number and the mark in its environment."""
+        if was_stopped(sandbox):
+            return True
         if sandbox.users:
             self._ranges.claim(sandbox.users)
             sandbox.pause = await infra_pid(self.client, sandbox.id)
             return bool(sandbox.pause)
         try:
-            sandbox.pause = int((sandbox.folder / f"pause.{sandbox.attempt}").read_text())
+            sandbox.pause = int(read_bytes(sandbox.pause_file))
         except (OSError, ValueError):
             return False
         return processes.has_marker(sandbox.pause, f"KUBARIUM_SANDBOX={pod['Name']}".encode())
@@ -190,15 +217,36 @@ class Routed:
                 "environment": {"KUBARIUM_SANDBOX": sandbox_name(command, owner)},
             }
         )
-        write(f"{sandbox.folder}/pause.{sandbox.attempt}", str(sandbox.pause).encode())
+        write(sandbox.pause_file, str(sandbox.pause).encode())
 
     def _release(self, sandbox: Sandbox, owner: Owner) -> None:
         """End the pause process; its namespaces, interface and route go with it."""
         if sandbox.pause:
             processes.kill(sandbox.pause, marker=owner.marker)
             sandbox.pause = 0
-        (sandbox.folder / f"pause.{sandbox.attempt}").unlink(missing_ok=True)
+        Path(sandbox.pause_file).unlink(missing_ok=True)
         self._ranges.release(sandbox.users)
+        sandbox.users = 0
+
+
+def mark_stopped(sandbox: Sandbox) -> None:
+    """Let who adopts the sandbox know that its processes were ended, and not lost.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    write(sandbox.pause_file, STOPPED)
+
+
+def was_stopped(sandbox: Sandbox) -> bool:
+    """Whether *sandbox*, just found, is one that was stopped; it holds nothing then."""
+    try:
+        sandbox.is_stopped = read_bytes(sandbox.pause_file) == STOPPED
+    except OSError:
+        return False
+    if sandbox.is_stopped:
+        sandbox.ip, sandbox.users = "", 0
+    return sandbox.is_stopped
 
 
 def sandbox_name(command: CreateSandbox, owner: Owner) -> str:

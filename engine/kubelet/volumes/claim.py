@@ -4,7 +4,7 @@ Source: kubelet desired_state_of_world_populator.go and pkg/volume/csi, kubernet
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -24,7 +24,7 @@ from engine.client.client import Client
 from engine.cri import commands
 from engine.cri.storage import DRIVERS
 from engine.kubelet.config_source import MissingConfigError
-from engine.kubelet.pod_state import PodState, SandboxStep
+from engine.kubelet.pod_state import PodState
 from engine.kubelet.volumes.inline import nfs_volume
 from engine.kubelet.volumes.plugin import (
     UnprocessedVolumeError,
@@ -180,7 +180,7 @@ class ClaimPlugin:
         if found.spec.access_modes != ("ReadWriteOncePod",):
             return
         for uid, state in self.states.items():
-            if uid == pod.metadata.uid or state.sandbox is SandboxStep.ABSENT:
+            if uid == pod.metadata.uid or not state.holds_volumes:
                 continue
             if any(
                 other.driver == made.driver and other.attributes == made.attributes
@@ -192,7 +192,16 @@ class ClaimPlugin:
                 )
 
 
-def names_in_use(volumes: dict[str, commands.Volume]) -> list[str]:
+def volumes_in_use(states: Iterable[PodState]) -> tuple[str, ...]:
+    """The attachable volumes that are or may be mounted, as the node's status names them.
+
+    Source: volumesInUse, kubelet volumemanager, kubernetes v1.34.
+    """
+    holding = (state for state in states if state.holds_volumes)
+    return tuple(sorted({name for state in holding for name in _names_in_use(state.volumes)}))
+
+
+def _names_in_use(volumes: dict[str, commands.Volume]) -> list[str]:
     """What the node's status calls those of *volumes* that drivers provide."""
     return [
         f"kubernetes.io/csi/{volume.driver}^{volume.attributes['handle']}"

@@ -60,7 +60,7 @@ class VolumeManager:
 
     def refresh(self, pod: Pod, state: PodState, facts: PodFacts) -> None:
         """Give the runtime the content that has changed since the volumes were set up."""
-        if not state.volumes:
+        if not state.volumes or state.is_stopped:
             return
         try:
             fresh = self.build(pod, facts)

@@ -192,6 +192,39 @@ def removing_a_sandbox_ends_its_containers(harness: Harness) -> None:
     assert harness.runtime.usage() == ()
 
 
+def a_stopped_sandbox_keeps_what_its_containers_left(harness: Harness) -> None:
+    """Its address is free, nothing more starts in it, and the end of its container is known."""
+    sandbox = make_sandbox(harness)
+    started = start(harness, sandbox, "sh", "-c", "exit 4", name="task")
+    harness.wait_for(events.ContainerExited)
+
+    harness.submit(commands.StopSandbox(sandbox_id=sandbox.sandbox_id))
+    harness.wait_for(events.SandboxStopped)
+
+    (listed,) = harness.runtime.list_sandboxes()
+    (container,) = listed.containers
+    assert (listed.is_stopped, listed.ip) == (True, "")
+    assert (container.container_id, container.exit_code) == (started.container_id, 4)
+
+    harness.submit(commands.RemoveSandbox(sandbox_id=sandbox.sandbox_id))
+    harness.wait_for(events.SandboxRemoved)
+    assert harness.runtime.list_sandboxes() == ()
+
+
+def stopping_a_sandbox_twice_is_answered(harness: Harness) -> None:
+    """A repeated command changes nothing, and what is gone counts as stopped."""
+    sandbox = make_sandbox(harness)
+    for _ in range(2):
+        harness.submit(commands.StopSandbox(sandbox_id=sandbox.sandbox_id))
+        harness.wait_for(events.SandboxStopped)
+    harness.submit(commands.RemoveSandbox(sandbox_id=sandbox.sandbox_id))
+    harness.wait_for(events.SandboxRemoved)
+
+    harness.submit(commands.StopSandbox(sandbox_id=sandbox.sandbox_id))
+
+    assert harness.wait_for(events.SandboxStopped).sandbox_id == sandbox.sandbox_id
+
+
 def a_container_is_listed_with_its_state(harness: Harness) -> None:
     """A kubelet that starts can adopt what runs and see what has ended."""
     sandbox = make_sandbox(harness)
@@ -303,6 +336,8 @@ CONTRACT: tuple[Callable[[Harness], None], ...] = (
     stopping_kills_what_does_not_listen,
     a_kill_is_immediate,
     removing_a_sandbox_ends_its_containers,
+    a_stopped_sandbox_keeps_what_its_containers_left,
+    stopping_a_sandbox_twice_is_answered,
     a_container_is_listed_with_its_state,
     a_check_is_answered_under_its_token,
     a_failed_containers_last_words_are_its_message,
