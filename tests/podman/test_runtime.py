@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.adapters.podman.pod_cgroup import PARENT, PodCgroups
 from engine.adapters.podman.volumes import PodVolumes
 from engine.cri import commands as cri
 from engine.cri import events
@@ -212,6 +213,76 @@ async def test_empty_directory_is_shared_by_the_pod_and_ends_with_it(
     assert found.message == "hi\n"
     assert not folder.exists()
     assert not PodVolumes.of(node.runtime.machine.owner, pod).shm.exists()
+
+
+def there(*patterns: str | Path) -> list[Path]:
+    """The paths that there are."""
+    return [path for one in patterns for path in Path("/").glob(str(one).removeprefix("/"))]
+
+
+async def test_a_stopped_sandbox_holds_nothing_of_the_host(node: Driver) -> None:
+    """No process, interface, cgroup, volume or address is left, but its container's log."""
+    pod = node.pod("task")
+    sandbox = await node.sandbox(pod, resources=cri.Resources(cpu_request=50))
+    secret = cri.Volume(
+        name="s", files=(cri.FileContent(path="key", data=b"secret"),), is_secret=True
+    )
+    volumes = (secret, cri.Volume(name="e"), cri.Volume(name="m", medium="Memory"))
+    mounts = tuple(cri.Mount(volume=one.name, container_path=f"/{one.name}") for one in volumes)
+    command = ("sh", "-c", "echo done > /e/file; cat /e/file")
+    started = await node.start(
+        pod, sandbox.sandbox_id, volumes=volumes, mounts=mounts, command=command
+    )
+    await node.expect(events.ContainerExited)
+    machine = node.runtime.machine
+    pause = machine.sandboxes[sandbox.sandbox_id].pause
+    places = PodVolumes.of(machine.owner, pod)
+
+    node.runtime.submit(cri.StopSandbox(sandbox_id=sandbox.sandbox_id))
+    await node.expect(events.SandboxStopped)
+    await PodCgroups().finish([sandbox.sandbox_id])
+    log = [piece async for piece in node.runtime.logs(started.container_id, LogOptions(tail=1))]
+
+    cgroups = f"/sys/fs/cgroup/**/{PARENT}/{sandbox.sandbox_id}"
+    folders = (f"/proc/{pause}", places.folder, places.shm, places.mounts_folder)
+    assert there(cgroups, *folders) == []
+    assert b"".join(log) == b"done\n"
+    node.runtime.submit(cri.RemoveSandbox(sandbox_id=sandbox.sandbox_id))
+    await node.expect(events.SandboxRemoved)
+    assert there(machine.owner.pod_folder(pod)) == []
+
+
+async def test_every_user_may_use_the_folder_of_a_volume(node: Driver) -> None:
+    """Empty directories are open to all, those in memory and secrets sticky; groups own theirs."""
+    pod = node.pod()
+    sandbox = await node.sandbox(pod)
+    files = (cri.FileContent(path="key", data=b"value"),)
+    volumes = (
+        cri.Volume(name="empty"),
+        cri.Volume(name="memory", medium="Memory"),
+        cri.Volume(name="map", files=files),
+        cri.Volume(name="secret", files=files, is_secret=True),
+        cri.Volume(name="of-group", group=2000),
+        cri.Volume(name="map-of-group", files=files, group=2000),
+    )
+    folders = [f"/v/{volume.name}" for volume in volumes]
+    started = await node.start(
+        pod,
+        sandbox.sandbox_id,
+        volumes=volumes,
+        mounts=tuple(
+            cri.Mount(volume=volume.name, container_path=folder)
+            for volume, folder in zip(volumes, folders, strict=True)
+        ),
+        security=cri.Security(run_as_user=1000),
+        command=("sleep", "300"),
+    )
+    look = f"touch /v/empty/f /v/memory/f && stat -c '%a %g' {' '.join(folders)}"
+
+    found = await node.check(started.container_id, cri.ExecCheck(command=("sh", "-c", look)))
+
+    modes = ["777 0", "1777 0", "777 0", "1777 0", "2777 2000", "2777 2000"]
+    assert found.message.splitlines() == modes
 
 
 async def test_what_is_mounted_below_can_be_read_only_too(node: Driver, tmp_path: Path) -> None:

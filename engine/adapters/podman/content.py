@@ -21,8 +21,10 @@ WRITABLE = 0o660
 ENTERABLE = 0o110
 
 
-def write_files(place: Path, files: tuple[FileContent, ...], *, group: int | None = None) -> None:
-    """Write *files* into the folder *place*, all at once, readable for *group*.
+def write_files(
+    place: Path, files: tuple[FileContent, ...], *, mode: int = 0o777, group: int | None = None
+) -> None:
+    """Write *files* into the folder *place* of that *mode*, all at once, readable for *group*.
 
     Raises:
         AdapterError: a path would leave the folder.
@@ -43,6 +45,10 @@ def write_files(place: Path, files: tuple[FileContent, ...], *, group: int | Non
         os.rename(link, current)
     else:
         os.symlink(version, current)
+        if group is not None:
+            os.chown(place, -1, group)
+            mode |= stat.S_ISGID
+        os.chmod(place, mode)
     wanted = {file.path.split("/", 1)[0] for file in files}
     for name in sorted(wanted):
         with contextlib.suppress(FileExistsError):

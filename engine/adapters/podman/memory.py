@@ -48,7 +48,7 @@ def make_memory(place: Path, fallback: Path, size: int) -> Path:
         return place
     if fallback.is_dir():
         return fallback
-    options = "mode=0777" + (f",size={size}" if size else "")
+    options = "mode=1777" + (f",size={size}" if size else "")
     if place.is_relative_to(SHARED) and is_mounted(SHARED):
         place.mkdir(parents=True, exist_ok=True)
         if _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)):
@@ -56,7 +56,7 @@ def make_memory(place: Path, fallback: Path, size: int) -> Path:
         place.rmdir()
     try:
         fallback.mkdir(parents=True)
-        fallback.chmod(0o777)
+        fallback.chmod(0o1777)
     except OSError as error:
         raise AdapterError(f"no memory-backed folder can be made: {error}") from error
     return fallback

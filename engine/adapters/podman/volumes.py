@@ -20,6 +20,8 @@ from engine.adapters.podman.specs import bind
 from engine.cri.commands import Mount, PodIdentity, Volume
 from engine.errors import AdapterError
 
+OPEN, STICKY = 0o777, 0o1777
+"""What a volume's folder lets users do: all they like. In memory, as any tmpfs, with their own."""
 HOST_TYPES = {
     "Directory": "is not a directory",
     "DirectoryOrCreate": "is not a directory",
@@ -99,7 +101,8 @@ class PodVolumes:
         """
         if volume.files is not None:
             place = (self.shm if volume.is_secret else self.folder) / volume.name
-            write_files(place, volume.files, group=volume.group)
+            mode = STICKY if volume.is_secret else OPEN
+            write_files(place, volume.files, mode=mode, group=volume.group)
             return place
         if volume.host_path:
             return host_path(Path(volume.host_path), volume.host_path_type)
@@ -113,7 +116,7 @@ class PodVolumes:
             place = self.folder / volume.name
             if not place.is_dir():
                 place.mkdir(parents=True)
-                place.chmod(0o777)
+                place.chmod(OPEN)
         if volume.group is not None:
             set_ownership(place, volume.group, only_if_needed=volume.group_if_needed)
         return place

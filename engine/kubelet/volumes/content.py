@@ -66,7 +66,7 @@ class SecretPlugin:
 
 
 class DownwardPlugin:
-    """Fields of the pod as files."""
+    """Fields of the pod as files, in memory as a secret's."""
 
     def matches(self, volume: Volume) -> bool:
         """A downwardAPI."""
@@ -77,7 +77,7 @@ class DownwardPlugin:
         assert volume.downward_api is not None
         source = volume.downward_api
         files = downward_files(pod, source.items, mode_of(source.default_mode), context)
-        return commands.Volume(name=volume.name, files=files)
+        return commands.Volume(name=volume.name, files=files, is_secret=True)
 
     def tear_down(self, pod: Pod, volume: Volume) -> None:
         """Nothing is held."""
