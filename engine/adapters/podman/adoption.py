@@ -22,10 +22,10 @@ from engine.adapters.podman.cleanup import kill_pauses
 from engine.adapters.podman.client import PodmanError
 from engine.adapters.podman.files import remove_folder
 from engine.adapters.podman.machine import Surroundings
-from engine.adapters.podman.pod_cgroup import pods_with_cgroups
+from engine.adapters.podman.pod_cgroup import cgroups_of
 from engine.adapters.podman.records import INSTANCE, NODE, Owner, Sandbox, memory_folder
 from engine.adapters.podman.runtime import PodmanRuntime
-from engine.adapters.podman.service import pods_in_events
+from engine.adapters.podman.service import ids_in_events
 from engine.adapters.podman.volumes import PodVolumes, mounts_folder
 from engine.adapters.volumes.storage import DiskDriver
 from engine.cri.commands import PodIdentity
@@ -85,11 +85,14 @@ class Adoption:
 
     async def _remove_strays(self, adopted: Collection[str]) -> None:
         """Remove the containers and cgroups of all pods but those *adopted* (ids)."""
+        known = {*adopted}
         for container in await self._labelled("/containers/json", all="true"):
-            if container.get("Pod") not in adopted:
+            if container.get("Pod") in adopted:
+                known.add(container["Id"])
+            else:
                 await self._remove(f"/containers/{container['Id']}")
-        for pod in (pods_in_events(self.state) & pods_with_cgroups()) - {*adopted}:
-            self.around.cgroups.remove(pod)
+        for name in cgroups_of(ids_in_events(self.state) - known):
+            self.around.cgroups.remove(name)
 
     async def _remove_files(self, kept: Collection[str]) -> None:
         """Remove the volumes and folders of all pods but those *kept* (uids)."""

@@ -19,10 +19,10 @@ from engine.adapters.podman import exits, processes
 from engine.adapters.podman.client import PodmanClient, PodmanError
 from engine.adapters.podman.disturbing.disturber import undo_records
 from engine.adapters.podman.given import GivenPodman
-from engine.adapters.podman.pod_cgroup import PARENT, PodCgroups, pods_with_cgroups
+from engine.adapters.podman.pod_cgroup import PARENT, PodCgroups, cgroups_of
 from engine.adapters.podman.preflight import Preflight, inspect_host
 from engine.adapters.podman.records import INSTANCE, STATE_VARIABLE, marker, memory_folder
-from engine.adapters.podman.service import PodmanService, end_leftover, pods_in_events
+from engine.adapters.podman.service import PodmanService, end_leftover, ids_in_events
 from engine.adapters.podman.shared_memory import remove_ownerless
 from engine.adapters.podman.volumes import mounts_folder
 from engine.adapters.rootless.entering import run_root
@@ -182,8 +182,8 @@ async def cleanup(
                 await client.close()
                 await service.stop()
     await undo_records(state / "disturbances")
-    pods = pods_in_events(state) & pods_with_cgroups()
-    await PodCgroups().finish(pods | kill_containers(state))
+    pods = kill_containers(state)
+    await PodCgroups().finish(pods | cgroups_of(ids_in_events(state)))
     kill_pauses(state)
     wipe(state)
 

@@ -5,7 +5,7 @@ Podman sets none there; the kernel holds a pod to them whatever its containers m
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -91,9 +91,10 @@ def remove_pod_cgroups(pod_id: str, root: Path = CGROUP) -> bool:
     return done
 
 
-def pods_with_cgroups(root: Path = CGROUP) -> set[str]:
-    """The ids of the pods, anybody's, that have cgroups."""
-    return {folder.name for folder in _parents(root) for folder in folder.glob("*/")}
+def cgroups_of(ids: Collection[str], root: Path = CGROUP) -> set[str]:
+    """The names of the cgroups that there are of the pods and containers with these *ids*."""
+    names = {folder.name for parent in _parents(root) for folder in parent.glob("*/")}
+    return {name for name in names if name.rpartition("-")[2] in ids}
 
 
 def _pod_cgroups(pod_id: str, root: Path) -> Iterator[Path]:

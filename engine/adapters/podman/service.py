@@ -264,15 +264,15 @@ def end_leftover(state: Path) -> bool:
     return True
 
 
-def pods_in_events(state: Path) -> set[str]:
-    """The ids of the pods that the service of *state* has lately made or removed."""
-    pods = set[str]()
+def ids_in_events(state: Path) -> set[str]:
+    """The ids of the pods and containers that the service of *state* has lately had to do with."""
+    ids = set[str]()
     with contextlib.suppress(OSError):
         for line in (state / EVENTS).read_text(errors="replace").splitlines():
-            if '"Type":"pod"' in line:
+            if '"Type":"pod"' in line or '"Type":"container"' in line:
                 with contextlib.suppress(ValueError):  # cut off
-                    pods.add(json.loads(line)["ID"])
-    return pods
+                    ids.add(json.loads(line)["ID"])
+    return ids
 
 
 async def _start_here(command: Sequence[str], **settings: Any) -> asyncio.subprocess.Process:

@@ -9,9 +9,9 @@ from pathlib import Path
 from engine.adapters.network.slots import Slot
 from engine.adapters.podman.adoption import pods_with_files
 from engine.adapters.podman.cleanup import kill_ownerless, kill_pauses
-from engine.adapters.podman.pod_cgroup import pods_with_cgroups
+from engine.adapters.podman.pod_cgroup import cgroups_of
 from engine.adapters.podman.records import memory_folder
-from engine.adapters.podman.service import EVENTS, pods_in_events
+from engine.adapters.podman.service import EVENTS, ids_in_events
 
 
 @contextmanager
@@ -52,25 +52,28 @@ def test_pause_processes_of_instances_without_files_are_ended(tmp_path: Path) ->
         assert kept.poll() is None
 
 
-def test_pods_are_found_in_the_events_of_the_service(tmp_path: Path) -> None:
+def test_pods_and_containers_are_found_in_the_events_of_the_service(tmp_path: Path) -> None:
     """Also when a line was cut off as the service was killed."""
     (tmp_path / EVENTS).parent.mkdir(parents=True)
     (tmp_path / EVENTS).write_text(
         '{"ID":"abc","Status":"create","Type":"pod"}\n'
         '{"ID":"def","Status":"create","Type":"container"}\n'
+        '{"ID":"img","Status":"pull","Type":"image"}\n'
         '{"ID":"ghi","Type":"pod"'
     )
 
-    assert pods_in_events(tmp_path) == {"abc"}
-    assert pods_in_events(tmp_path / "new") == set()
+    assert ids_in_events(tmp_path) == {"abc", "def"}
+    assert ids_in_events(tmp_path / "new") == set()
 
 
-def test_pods_with_cgroups_are_those_of_any_hierarchy(tmp_path: Path) -> None:
-    """One that is left in only one of them counts."""
+def test_cgroups_are_found_in_any_hierarchy(tmp_path: Path) -> None:
+    """Those of pods and of containers, and nobody else's."""
     (tmp_path / "memory" / "libpod_parent" / "abc").mkdir(parents=True)
-    (tmp_path / "cpu" / "libpod_parent" / "def").mkdir(parents=True)
+    (tmp_path / "cpu" / "libpod_parent" / "libpod-def").mkdir(parents=True)
+    (tmp_path / "cpu" / "libpod_parent" / "libpod-conmon-def").mkdir(parents=True)
+    (tmp_path / "cpu" / "libpod_parent" / "ghi").mkdir(parents=True)
 
-    assert pods_with_cgroups(tmp_path) == {"abc", "def"}
+    assert cgroups_of({"abc", "def"}, tmp_path) == {"abc", "libpod-def", "libpod-conmon-def"}
 
 
 def test_the_files_of_a_pod_are_found_wherever_they_are(tmp_path: Path) -> None:
