@@ -20,6 +20,7 @@ from engine.kubelet.configuration import KubeletSettings
 from engine.kubelet.eviction.manager import EvictionManager
 from engine.kubelet.eviction.ranking import refusal
 from engine.kubelet.image_gc import ImageGC
+from engine.kubelet.node_events import NodeEvents
 from engine.kubelet.node_reporter import NodeReporter
 from engine.kubelet.node_status import SHUTTING_DOWN, NodeSettings
 from engine.kubelet.pod_workers import PodWorkers
@@ -103,6 +104,7 @@ class Kubelet:
             cached=lambda: nodes.lister.get(self.node_name),
             images=self.runtime.list_images(),
             volumes_in_use=workers.volumes_in_use,
+            events=NodeEvents(self.recorder, self.node_name),
         )
         self._reporter.problem = self._problem
         self._look_after_node(workers, lambda: nodes.lister.get(self.node_name))

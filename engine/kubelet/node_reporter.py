@@ -20,6 +20,7 @@ from engine.kernel.loop import Loop, Timer
 from engine.kubelet.configuration import KubeletSettings
 from engine.kubelet.container_status import whole
 from engine.kubelet.csi_node import publish_csi_node
+from engine.kubelet.node_events import NodeEvents
 from engine.kubelet.node_status import (
     DEFAULTS,
     NodeSettings,
@@ -55,6 +56,7 @@ class NodeReporter:
     settings: KubeletSettings = DEFAULTS
     images: tuple[NodeImage, ...] = ()
     volumes_in_use: Callable[[], tuple[str, ...]] = tuple
+    events: NodeEvents | None = None
     problem: str = attrs.field(default="", init=False)
     pressures: Mapping[str, object] = attrs.field(factory=dict, init=False)
     clock_offset: float = attrs.field(default=0.0, init=False)
@@ -118,6 +120,8 @@ class NodeReporter:
         except ApiError:
             self._again("register", RETRY_SECONDS, self._register)
             return
+        if self.events is not None:
+            self.events.started()
         self._renew()
         self._report(is_first=True)
         self._publish_drivers()
@@ -148,6 +152,8 @@ class NodeReporter:
         node = self._newest()
         if node is None:
             return
+        if self.events is not None:
+            self.events.looked_at(node)
         now = self.loop.now + self.clock_offset
         status = compute_node_status(
             node,
@@ -176,6 +182,8 @@ class NodeReporter:
                 evolve(node, status=evolve(status, conditions=beats))
             )
             self._reported_at = self.loop.now
+            if self.events is not None:
+                self.events.reported(node, self._node)
         except NotFoundError:
             return  # deleted by someone: as on a real node, only a restart registers it again
         except ApiError:

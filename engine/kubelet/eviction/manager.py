@@ -34,11 +34,6 @@ FORCED = {
     "disk": ("nodefs.available", "imagefs.available"),
     "pid": ("pid.available",),
 }
-NODE_EVENTS = {
-    "MemoryPressure": ("NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
-    "DiskPressure": ("NodeHasDiskPressure", "NodeHasNoDiskPressure"),
-    "PIDPressure": ("NodeHasInsufficientPID", "NodeHasSufficientPID"),
-}
 SHORT = {"MemoryPressure": "memory", "DiskPressure": "disk", "PIDPressure": "pid"}
 
 
@@ -138,13 +133,6 @@ class EvictionManager:
             for condition, at in sorted(self._last_seen.items())
             if at == now or now - at < self.transition
         }
-        for condition, (begun, over) in NODE_EVENTS.items():
-            is_short, was_short = SHORT[condition] in short, SHORT[condition] in self.pressures
-            node = self.node() if is_short != was_short else None
-            if node is not None:
-                reason = begun if is_short else over
-                told = f"Node {node.metadata.name} status is now: {reason}"
-                self.recorder.normal(node, reason, told)
         if short != self.pressures:
             self.pressures.clear()
             self.pressures.update(short)
