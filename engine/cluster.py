@@ -169,10 +169,12 @@ class Cluster:
             self._elector("kube-controller-manager", self.manager.informers.client, self.manager),
             self._elector("kube-scheduler", self.scheduler.client, self.scheduler),
         )
+        proxy = self.client("kube-proxy", user="system:kube-proxy")
         self.proxier = Proxier(
             loop=self.loop,
-            informers=InformerFactory(self.client("kube-proxy", user="system:kube-proxy")),
+            informers=InformerFactory(proxy),
             sink=self.sink,
+            recorder=self._recorder(proxy, "kube-proxy"),
         )
         head = config.nodes[0]
         self.modelled = ModelledTraffic(

@@ -12,8 +12,10 @@ import attrs
 
 from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
+from engine.api.meta import ObjectMeta
 from engine.api.node import Node
 from engine.client.informer import InformerFactory
+from engine.client.recorder import EventRecorder
 from engine.errors import AdapterError
 from engine.kernel.backoff import Backoff
 from engine.kernel.loop import Loop, Timer
@@ -40,6 +42,7 @@ class Proxier:
     loop: Loop
     informers: InformerFactory
     sink: RuleSink
+    recorder: EventRecorder | None = None
     min_period: float = 0.05
     last_sync: float | None = attrs.field(default=None, init=False)
     error: str = attrs.field(default="", init=False)
@@ -84,6 +87,7 @@ class Proxier:
         """The proxy of *node* works again, and catches up at once."""
         if self._frozen.pop(node, None) is not None:
             self._tell(lambda: self.sink.thaw(node))
+            self._say_starting(node)
 
     def start(self) -> None:
         """Begin to follow; starting twice is once."""
@@ -108,6 +112,8 @@ class Proxier:
         self._schedule()
 
     def _on_node(self, key: str, old: Node | None, new: Node | None) -> None:
+        if old is None:
+            self._say_starting(key)
         if new is not None:
             self._networks[key] = new.spec.pod_cidr
         before, after = _facts(old), _facts(new)
@@ -115,6 +121,12 @@ class Proxier:
             address, zone, network = after
             self.tracker.update_node(key, address, zone=zone, network=network)
             self._schedule()
+
+    def _say_starting(self, node: str) -> None:
+        """Tell, as kube-proxy does without a message, that the proxy of *node* begins."""
+        if self.recorder is not None:
+            about = Node(metadata=ObjectMeta(name=node, uid=node))
+            self.recorder.normal(about, "Starting", "")
 
     def _tell(self, change: Callable[[], None]) -> None:
         try:

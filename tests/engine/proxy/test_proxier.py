@@ -4,7 +4,10 @@ import attrs
 
 from engine.api.core import Service
 from engine.api.discovery import EndpointSlice
+from engine.api.events import Event
+from engine.client.recorder import EventRecorder
 from engine.errors import AdapterError
+from engine.kernel.rng import RandomStreams
 from engine.proxy.proxier import Proxier
 from engine.proxy.rules import NO_RULES, Frontend, NodeRules, RecordingSink, RuleSet
 from tests.engine.proxy.objects import IP, make_endpoint, make_node, make_service, make_slice
@@ -127,3 +130,22 @@ def test_touch_without_effect_does_not_reach_the_sink() -> None:
 
     assert sink.count == before
     assert served.informers.informer(EndpointSlice).lister.list()[0].metadata.labels["seen"]
+
+
+def test_the_proxy_of_each_node_says_once_that_it_starts() -> None:
+    """And again when it has stood still."""
+    served = Served()
+    recorder = EventRecorder(served.admin, "kube-proxy", RandomStreams(1)["events"])
+    proxier = Proxier(
+        loop=served.loop, informers=served.informers, sink=RecordingSink(), recorder=recorder
+    )
+    proxier.start()
+    served.admin.create(make_node("node-1", "10.64.0.11"))
+    served.loop.run_for(5.0)
+    (event,) = served.admin.list(Event).items
+    assert (event.reason, event.involved_object.uid, event.count) == ("Starting", "node-1", 1)
+
+    proxier.freeze("node-1")
+    proxier.thaw("node-1")
+    (event,) = served.admin.list(Event).items
+    assert event.count == 2
