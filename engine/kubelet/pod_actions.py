@@ -76,7 +76,9 @@ def compute_pod_actions(pod: Pod, state: PodState, *, now: float) -> PodActions:
                 break
         if _is_complete(pod, state):
             kill = (*_kill_ephemeral(pod, state), *_kill_sidecars(pod, state))
-            return PodActions(kill=kill, is_initialized=True)
+            is_over = not kill and not state.is_anything_running
+            stop = is_over and state.sandbox is SandboxStep.READY
+            return PodActions(kill=kill, stop_sandbox=stop, is_initialized=True)
     needs_sandbox = bool(plan.start) and state.sandbox is not SandboxStep.READY
     start = () if needs_sandbox else tuple(plan.start)
     create = needs_sandbox and state.sandbox is SandboxStep.ABSENT

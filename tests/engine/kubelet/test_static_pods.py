@@ -51,6 +51,18 @@ def test_a_deleted_mirror_comes_back_and_nothing_is_restarted(static: Station) -
     assert static.condition("Ready", "web-node-1") == "True"
 
 
+def test_a_static_pod_that_has_ended_gives_its_sandbox_back(station: Station) -> None:
+    """Its mirror tells that, and nothing of it is started again."""
+    main = Container(name="main", image="busybox:1.36", command=("sh", "-c", "exit 0"))
+    spec = PodSpec(containers=(main,), restart_policy="Never")
+    station.kubelet.set_manifests((Pod(metadata=ObjectMeta(name="web"), spec=spec),))
+
+    station.run(30.0)
+
+    (sandbox,) = station.runtime.list_sandboxes()
+    assert (sandbox.is_stopped, station.get("web-node-1").status.phase) == (True, "Succeeded")
+
+
 def test_a_changed_manifest_is_a_new_pod(static: Station) -> None:
     """The old pod ends before the new one starts, and the mirror follows."""
     before = running(static)
