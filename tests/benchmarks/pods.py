@@ -70,6 +70,7 @@ class Pods:
         while not isinstance(event, events.SandboxRemoved):
             self.waiting[name] = asyncio.get_running_loop().create_future()
             event = await self.waiting[name]
+        del self.waiting[name]
 
     async def bare(self, name: str) -> None:
         """A pod without infra container and without any network: the least Podman can do."""
