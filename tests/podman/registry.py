@@ -1,7 +1,8 @@
 """A container registry on loopback for tests: the v2 API, logins, and everything that goes wrong.
 
 Repositories by first part of their names: ``open/`` is well; ``broken/`` answers 500; ``cut/`` ends
-its blobs half-way; ``slow/`` takes its time. Everything else is unknown (404).
+its blobs half-way; ``slow/`` sends the last part byte by byte until it is `released`. Everything
+else is unknown (404).
 """
 
 import asyncio
@@ -21,7 +22,7 @@ USER, PASSWORD = "kube", "s3cret"
 TOKEN = "a-token-for-tests"
 KINDS = ("open", "broken", "cut", "slow")
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-SLOW_SECONDS = 2.8
+DRIP_SECONDS = 0.2
 PARTS = 6
 
 
@@ -45,6 +46,7 @@ class Registry:
     seen: list[str] = attrs.field(factory=list, init=False)
     under_way: int = attrs.field(default=0, init=False)
     most_at_once: int = attrs.field(default=0, init=False)
+    released: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _runner: web.AppRunner | None = attrs.field(default=None, init=False)
     port: int = attrs.field(default=0, init=False)
 
@@ -161,14 +163,20 @@ class Registry:
         self.most_at_once = max(self.most_at_once, self.under_way)
         try:
             part = len(data) // PARTS + 1
+            sent = 0
             for number in range(PARTS):
-                await answer.write(data[number * part : (number + 1) * part])
+                if number == PARTS - 1 and request.match_info["kind"] == "slow":
+                    while sent < len(data) - 1 and not self.released.is_set():
+                        await answer.write(data[sent : sent + 1])
+                        sent += 1
+                        await asyncio.sleep(DRIP_SECONDS)
+                ended = len(data) if number == PARTS - 1 else sent + part
+                await answer.write(data[sent:ended])
+                sent = ended
                 if number == PARTS // 2 and request.match_info["kind"] == "cut":
                     assert request.transport is not None
                     request.transport.abort()
                     return answer
-                if request.match_info["kind"] == "slow" and len(data) > 10_000:
-                    await asyncio.sleep(SLOW_SECONDS / PARTS)
         finally:
             self.under_way -= 1
         return answer
