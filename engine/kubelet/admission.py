@@ -16,9 +16,9 @@ from engine.api.node import Node
 from engine.api.node_selectors import accepts_node
 from engine.api.pod import Pod
 from engine.api.usage import pod_requests
+from engine.kubelet.pod_state import is_terminal
 from engine.kubelet.preemption import is_critical, pods_to_preempt
 
-_ENDED = ("Succeeded", "Failed")
 _ASSUMED = ("pods", "cpu", "memory", "ephemeral-storage")
 _NO_MATCH = "node(s) didn't match Pod's node affinity/selector"
 _NO_PORT = "node(s) didn't have free ports for the requested pod ports"
@@ -42,7 +42,7 @@ def admit(pod: Pod, node: Node | None, others: Iterable[Pod]) -> Verdict:
     present = [
         other
         for other in others
-        if other.metadata.uid != pod.metadata.uid and other.status.phase not in _ENDED
+        if other.metadata.uid != pod.metadata.uid and not is_terminal(other)
     ]
     shortages = list(_shortages(pod, node, present))
     if shortages and not is_critical(pod):

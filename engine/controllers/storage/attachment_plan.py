@@ -13,6 +13,7 @@ from engine.api.node import Node
 from engine.api.persistent import PersistentVolume
 from engine.api.pod import Pod
 from engine.api.storage import VolumeAttachment
+from engine.controllers.pod_state import is_terminal
 
 FORCE_DETACH_SECONDS = 360.0
 """How long a volume is waited for that a node which fell silent says it has mounted."""
@@ -50,7 +51,7 @@ def is_shared(volume: PersistentVolume) -> bool:
 
 def needs_node(pod: Pod) -> bool:
     """Whether the pod's volumes have to be on its node: until it has ended."""
-    return bool(pod.spec.node_name) and pod.status.phase not in {"Succeeded", "Failed"}
+    return bool(pod.spec.node_name) and not is_terminal(pod)
 
 
 def plan(

@@ -16,6 +16,7 @@ from engine.apiserver.errors import NotFoundError
 from engine.client.informer import Informer
 from engine.client.workqueue import Result
 from engine.controllers.controller import QueueController
+from engine.controllers.pod_state import is_terminal
 from engine.controllers.storage.claims import (
     BETA_CLASS,
     BETA_PROVISIONER,
@@ -323,9 +324,7 @@ class PersistentVolumeBinder(QueueController):
         """The pods that still have the claim of a released volume."""
         claim = claim_key(volume)
         return [
-            pod.key
-            for pod in self._pods.lister
-            if claim in claims_of(pod) and pod.status.phase not in {"Succeeded", "Failed"}
+            pod.key for pod in self._pods.lister if claim in claims_of(pod) and not is_terminal(pod)
         ]
 
     def _fail(self, volume: PersistentVolume, reason: str, message: str) -> None:

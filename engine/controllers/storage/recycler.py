@@ -22,6 +22,7 @@ from engine.apiserver.errors import AlreadyExistsError, NotFoundError
 from engine.client.client import Client
 from engine.client.lister import Lister
 from engine.client.recorder import EventRecorder
+from engine.controllers.pod_state import is_terminal
 
 NAMESPACE = "default"
 PREFIX = "recycler-for-"
@@ -67,7 +68,7 @@ class Recycler:
             return Scrub.UNDER_WAY, ""
         if pod.metadata.deletion_timestamp is not None:
             return Scrub.UNDER_WAY, ""  # of an earlier time; what it did does not count
-        if pod.status.phase not in {"Succeeded", "Failed"}:
+        if not is_terminal(pod):
             return Scrub.UNDER_WAY, ""
         self._tell(volume, pod)
         try:
